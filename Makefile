@@ -1,0 +1,63 @@
+# Everything runs in .venv, which `make setup` makes: nothing outside this folder changes.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+BIN := .venv/bin
+# The first Python that is new enough; `make PYTHON=/path/to/python` takes another.
+PYTHON = $(shell for p in python3.11 python3 python3.12 python3.13; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$p" && break; done)
+RUST_SOURCES := $(shell find rust -name '*.rs' -o -name Cargo.toml) Cargo.toml Cargo.lock
+
+.PHONY: help
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "%-10s %s\n", $$1, $$2 }'
+
+.PHONY: setup
+setup: .venv/.built ## Make .venv and build the extension, where anything changed
+
+.venv/.installed: requirements-dev.txt
+	@test -n "$(PYTHON)" || { echo "error: Python 3.11 or later is needed: install it, or run make PYTHON=/path/to/python" >&2; exit 1; }
+	"$(PYTHON)" -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-dev.txt
+	touch $@
+
+.venv/.built: .venv/.installed pyproject.toml $(RUST_SOURCES)
+	@command -v cargo >/dev/null || { echo "error: Rust is needed: https://rustup.rs" >&2; exit 1; }
+	VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/maturin develop --release --locked
+	touch $@
+
+.PHONY: demo
+demo: setup ## Train on real data, score some million rows, compare with the source library
+	$(BIN)/python demo/demo.py
+
+.PHONY: test
+test: setup ## Run all tests, Rust and Python
+	cargo test --workspace --locked
+	$(BIN)/python -m pytest -q
+
+.PHONY: lint
+lint: setup ## Check format, lints, types and the stubs of the extension
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest fastscore._core
+
+.PHONY: bench
+bench: setup ## Compare with pure Python, NumPy and the source libraries; record the results
+	$(BIN)/python benches/run.py
+
+.PHONY: format
+format: setup ## Format the Rust and Python sources
+	cargo fmt --all
+	$(BIN)/ruff check --fix --quiet || true
+	$(BIN)/ruff format
+
+.PHONY: clean
+clean: ## Remove all that was made here, .venv too
+	rm -rf target .venv .demo .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -f python/fastscore/_core*.so
+	find python tests benches demo -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,42 @@
+"""fastscore: batch inference of tabular models on a CPU, exact to the bit.
+
+>>> import fastscore
+>>> model = fastscore.import_model(estimator)  # a fitted scikit-learn or LightGBM object
+>>> fastscore.predict(frame, model)  # the container that came in comes back
+>>> model.save("churn.fscore")
+"""
+
+from fastscore._core import __version__
+from fastscore._errors import (
+    FastscoreError,
+    MissingValueError,
+    ModelFormatError,
+    NonFiniteValueError,
+    SchemaError,
+    UnknownCategoryError,
+    UnsupportedModelError,
+)
+from fastscore._import import import_model
+from fastscore._load import load
+from fastscore._model import Feature, Model, SourceInfo
+from fastscore._predict import predict
+from fastscore._verify import OutputCheck, VerifyReport
+
+__all__ = [
+    "FastscoreError",
+    "Feature",
+    "MissingValueError",
+    "Model",
+    "ModelFormatError",
+    "NonFiniteValueError",
+    "OutputCheck",
+    "SchemaError",
+    "SourceInfo",
+    "UnknownCategoryError",
+    "UnsupportedModelError",
+    "VerifyReport",
+    "__version__",
+    "import_model",
+    "load",
+    "predict",
+]

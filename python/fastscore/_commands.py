@@ -1,0 +1,525 @@
+"""The commands of the command line, and what their options mean."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any, Final
+
+import click
+
+import fastscore
+from fastscore import _core, _jobs
+from fastscore._jobs import JobError
+
+_PICKLED: Final = (
+    b"\x80",  # pickle from protocol 2 on, joblib
+    b"\x1f\x8b",  # gzip
+    b"\x78",  # zlib
+    b"BZh",
+    b"\xfd7zXZ",
+    b"\x04\x22\x4d\x18",  # lz4
+)
+
+
+class _List(click.ParamType[list[Any]]):
+    """`a,b,c`, or a JSON list where a name has a comma."""
+
+    name = "list"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> list[Any]:
+        if isinstance(value, list):
+            return value
+        if not value.startswith("["):
+            return [part.strip() for part in value.split(",")]
+        try:
+            found = json.loads(value)
+        except json.JSONDecodeError as error:
+            self.fail(f"{value!r} begins like a JSON list but is none: {error}", param, ctx)
+        if not isinstance(found, list):
+            self.fail(f"{value!r} is not a list", param, ctx)
+        return found
+
+
+class _Classes(_List):
+    """Labels: integers if all read so, else strings. JSON says it outright: `["0", "1"]`."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> list[Any]:
+        labels = super().convert(value, param, ctx)
+        if isinstance(value, str) and not value.startswith("["):
+            try:
+                return [int(label) for label in labels]
+            except ValueError:
+                return labels
+        return labels
+
+
+class _Outputs(_List):
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> list[Any]:
+        names = super().convert(value, param, ctx)
+        for name in names:
+            if name not in _jobs.OUTPUTS:
+                self.fail(f"{name!r} is none of {', '.join(_jobs.OUTPUTS)}", param, ctx)
+            if names.count(name) > 1:
+                self.fail(f"{name!r} is there twice", param, ctx)
+        return names
+
+
+def _examples(*lines: str) -> str:
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+_VERBOSE = click.option("--verbose", is_flag=True, help="Show the trace of an error.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+_TRUST = click.option(
+    "--trust-pickle",
+    is_flag=True,
+    help="Unpickle the source. A pickle runs code: only for files that you trust.",
+)
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=_examples(
+        "fastscore import model.txt --output churn.fscore",
+        "fastscore score customers.parquet --model churn.fscore --output scores.parquet",
+    ),
+)
+@click.version_option(_core.__version__, prog_name="fastscore")
+def commands() -> None:
+    """Score tables with trained models, fast and with the source library's own results."""
+
+
+@commands.command(
+    epilog=_examples(
+        "fastscore score customers.parquet --model churn.fscore --output scores.parquet",
+        "fastscore score 2024/ --model churn.fscore --output scores.parquet --keep customer_id",
+        "fastscore score a.csv b.csv.gz --model churn.fscore --output scores.csv",
+        "cat rows.arrows | fastscore score - --model churn.fscore --output - > scores.arrows",
+    )
+)
+@click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
+@click.option(
+    "--model", required=True, metavar="FILE", help="A .fscore file, or a source library's own."
+)
+@click.option(
+    "--output",
+    required=True,
+    metavar="FILE",
+    help="Where the scores go; - is stdout. A file there is replaced once the job is done.",
+)
+@click.option(
+    "--outputs",
+    type=_Outputs(),
+    default="prediction",
+    show_default=True,
+    help=f"What to write: some of {','.join(_jobs.OUTPUTS)}.",
+)
+@click.option(
+    "--keep",
+    type=_List(),
+    multiple=True,
+    metavar="COLUMN,...",
+    help="Columns of the input to write before the scores; `all` for all of them.",
+)
+@click.option("--threads", type=int, help="How many threads score. [default: all cores]")
+@click.option(
+    "--missing",
+    type=click.Choice(["source", "propagate"]),
+    default="source",
+    show_default=True,
+    help="Missing values: as the source library has it, or rows with any get no score.",
+)
+@click.option(
+    "--batch-rows",
+    type=click.IntRange(min=1),
+    help="Rows scored at once. [default: up to 131072, fewer if they are wide]",
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["auto", "parquet", "arrow", "csv"]),
+    default="auto",
+    show_default=True,
+    help="Format of the output; auto goes by its name.",
+)
+@click.option(
+    "--compression",
+    type=click.Choice(sorted({c for all_ in _jobs.COMPRESSIONS.values() for c in all_})),
+    help="Compression of the output. [default: snappy for Parquet, gzip for .csv.gz, else none]",
+)
+@click.option("--no-overwrite", is_flag=True, help="Fail if the output exists.")
+@_JSON
+@_VERBOSE
+def score(  # noqa: PLR0917
+    inputs: tuple[str, ...],
+    model: str,
+    output: str,
+    outputs: list[str],
+    keep: tuple[list[str], ...],
+    threads: int | None,
+    missing: str,
+    batch_rows: int | None,
+    format_: str,
+    compression: str | None,
+    no_overwrite: bool,
+    as_json: bool,
+    verbose: bool,
+) -> None:
+    """Score files: Parquet, Arrow IPC or CSV in and out.
+
+    Several files, or a folder's, are one data set, in order. Only the columns that the model reads
+    are read, and memory does not grow with the data. The output appears under its name when it is
+    whole; until then it has a temporary name beside it.
+
+    In CSV, the model's columns are numbers (empty, NA or null: missing); other columns are kept as
+    their text.
+    """
+    chosen = _output_format(output, format_)
+    if compression is None and output.lower().endswith(".gz"):
+        compression = "gzip"
+    if compression is not None and compression not in _jobs.COMPRESSIONS[chosen]:
+        raise click.UsageError(
+            f"{chosen} output can be compressed with {', '.join(_jobs.COMPRESSIONS[chosen])}, "
+            f"not {compression}"
+        )
+    if as_json and output == _jobs.STDIO:
+        raise click.UsageError("--json and --output - both write to stdout")
+    if threads is not None and threads < 1:
+        raise click.UsageError("--threads must be at least 1")
+    kept = [name for names in keep for name in names]
+    with _progress() as (started, progress):
+        report = _jobs.score_files(
+            _core_of(fastscore.load(model)),
+            inputs,
+            output,
+            outputs=outputs,
+            keep="all" if kept == ["all"] else kept,
+            threads=threads,
+            missing=missing,
+            batch_rows=batch_rows,
+            format_=chosen,
+            compression=compression,
+            overwrite=not no_overwrite,
+            started=started,
+            progress=progress,
+        )
+    if as_json:
+        _print_json(
+            {
+                "output": report.output,
+                "rows": report.rows,
+                "seconds": report.seconds,
+                "rows_per_second": report.rows_per_second,
+                "columns": report.columns,
+            }
+        )
+    else:
+        click.echo(
+            f"{report.rows:,} rows in {report.seconds:.2f} s "
+            f"({report.rows_per_second:,.0f} rows/s) -> {output}",
+            err=True,
+        )
+
+
+def _output_format(output: str, asked: str) -> _jobs.Format:
+    for known in _jobs.COMPRESSIONS:
+        if asked == known:
+            return known
+    found = "arrow" if output == _jobs.STDIO else _jobs.format_of(output)
+    if found is None:
+        raise click.UsageError(
+            f"the name {output!r} says no format: "
+            "end it in .parquet, .arrow or .csv, or use --format"
+        )
+    return found
+
+
+@contextmanager
+def _progress() -> Iterator[tuple[Callable[[int | None], None], Callable[[int], None]]]:
+    """Show a bar on stderr, if that is a terminal."""
+    if not sys.stderr.isatty():
+        yield (lambda _rows: None), (lambda _rows: None)
+        return
+    bars: list[Any] = []
+
+    def started(rows: int | None) -> None:
+        bars.append(
+            click.progressbar(
+                length=rows, label="rows", show_pos=True, file=sys.stderr, item_show_func=None
+            )
+        )
+        bars[0].render_progress()
+
+    def progress(rows: int) -> None:
+        bars[0].update(rows)
+
+    try:
+        yield started, progress
+    finally:
+        for bar in bars:
+            bar.render_finish()
+
+
+@commands.command(
+    "import",
+    epilog=_examples(
+        "fastscore import model.txt --output churn.fscore",
+        "fastscore import model.txt --output churn.fscore --classes no,yes --iterations 200",
+        "fastscore import pipeline.joblib --output churn.fscore --trust-pickle",
+    ),
+)
+@click.argument("file")
+@click.option("--output", required=True, metavar="FILE", help="The .fscore file to write.")
+@_TRUST
+@click.option("--classes", type=_Classes(), help="Class labels that the file lost, in order.")
+@click.option("--features", type=_List(), help="Column names for a model without names, in order.")
+@click.option("--iterations", type=click.IntRange(min=1), help="Use the first N iterations only.")
+@_JSON
+@_VERBOSE
+def import_(  # noqa: PLR0917
+    file: str,
+    output: str,
+    trust_pickle: bool,
+    classes: list[Any] | None,
+    features: list[str] | None,
+    iterations: int | None,
+    as_json: bool,
+    verbose: bool,
+) -> None:
+    """Turn a source library's model file into a .fscore file: data only, no code.
+
+    Pickles (.pkl, .joblib) run code when they are opened, so they need --trust-pickle, and the
+    library that wrote them.
+    """
+    options = {"classes": classes, "features": features, "iterations": iterations}
+    model = _source_model(file, trust_pickle, {k: v for k, v in options.items() if v is not None})
+    _jobs.check_output(output, [file], overwrite=True)
+    with _jobs.writing(output):
+        model.save(output)
+    found = _description(_core_of(model), file)
+    if as_json:
+        _print_json({"output": output, **found})
+    else:
+        click.echo(f"{_headline(found)} -> {output}")
+        for note in found["notes"]:
+            click.echo(f"note: {note}")
+
+
+def _source_model(file: str, trust_pickle: bool, options: dict[str, Any]) -> fastscore.Model:
+    if trust_pickle and _is_pickle(file):
+        return fastscore.import_model(_unpickle(file), **options)
+    return fastscore.load(file, **options)
+
+
+def _is_pickle(file: str) -> bool:
+    with open(file, "rb") as opened:
+        head = opened.read(8)
+    return file.lower().endswith((".pkl", ".pickle", ".joblib")) or head.startswith(_PICKLED)
+
+
+def _unpickle(file: str) -> Any:
+    try:
+        try:
+            import joblib
+        except ImportError:
+            with open(file, "rb") as opened:
+                return pickle.load(opened)
+        return joblib.load(file)
+    except ModuleNotFoundError as error:
+        raise JobError(
+            f"{file} needs the module {error.name!r}: "
+            "run this in the environment where the model was made"
+        ) from error
+    except Exception as error:
+        raise JobError(f"{file} can't be unpickled: {type(error).__name__}: {error}") from error
+
+
+@commands.command(
+    epilog=_examples("fastscore inspect churn.fscore", "fastscore inspect model.txt --json")
+)
+@click.argument("model")
+@_JSON
+@_VERBOSE
+def inspect(model: str, as_json: bool, verbose: bool) -> None:
+    """Show what a model is: its source, features, outputs, classes, steps, notes and plan."""
+    core = _core_of(fastscore.load(model))
+    found = _description(core, model)
+    if as_json:
+        _print_json(found)
+        return
+    click.echo(_headline(found))
+    named = [feature["name"] for feature in found["features"]]
+    unread = sum(not feature["read"] for feature in found["features"])
+    rows = {
+        "features": f"{len(named)}{f', {unread} not read' if unread else ''}: {_shortened(named)}"
+        if core.feature_names is not None
+        else f"{len(named)}, without names: columns are taken by position",
+        "classes": "; ".join(_shortened(classes) for classes in found["classes"] if classes),
+        "outputs": "; ".join(
+            f"{name} ({_shortened(columns)})" for name, columns in found["outputs"].items()
+        ),
+        "steps": "; ".join(map(_step_text, found["steps"])),
+        "notes": "; ".join(found["notes"]),
+    }
+    for name, text in rows.items():
+        if text:
+            click.echo(f"{name + ':':<10}{text}")
+    click.echo("plan:")
+    for line in found["plan"].splitlines():
+        click.echo(f"  {line}")
+
+
+def _shortened(items: Sequence[Any], most: int = 8) -> str:
+    shown = ", ".join(map(str, items[:most]))
+    return shown if len(items) <= most else f"{shown}, ... ({len(items)})"
+
+
+def _step_text(step: dict[str, Any]) -> str:
+    rest = ", ".join(f"{value} {key}" for key, value in step.items() if key != "op")
+    return f"{step['op']} ({rest})" if rest else str(step["op"])
+
+
+def _headline(found: dict[str, Any]) -> str:
+    made_by = " ".join(filter(None, [found["library"], found["version"]]))
+    counts = [f"{len(found['features'])} features"]
+    counts += [f"{step['trees']} trees" for step in found["steps"] if "trees" in step]
+    return f"{found['class']} ({made_by}), {', '.join(counts)}"
+
+
+def _description(core: _core.Model, path: str) -> dict[str, Any]:
+    """Gather what `inspect` tells, ready for JSON."""
+    spec = json.loads(core.spec)
+    source = spec["source"]
+    outputs: dict[str, list[str]] = {}
+    for output in _jobs.OUTPUTS:
+        try:
+            outputs[output] = [name for target in core.column_names(output) for name in target]
+        except ValueError:
+            continue  # the model has no such output
+    names: Sequence[str | None] = core.feature_names or [None] * core.n_features
+    return {
+        "model": path,
+        "class": source["class"],
+        "library": source["library"],
+        "version": source["version"],
+        "features": [
+            {"name": name, "read": read}
+            for name, read in zip(names, core.features_read, strict=True)
+        ],
+        "classes": [core.classes(i) for i in range(len(spec["targets"]))],
+        "outputs": outputs,
+        "steps": _steps(spec, core.to_bytes()),
+        "notes": source.get("notes", []),
+        "parameters": source.get("parameters", {}),
+        "plan": core.explain(),
+    }
+
+
+def _steps(spec: dict[str, Any], data: bytes) -> list[dict[str, Any]]:
+    """List the steps with their sizes, which stand in the header of the file."""
+    tensors = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+
+    def size(name: str, axis: int = 0) -> int:
+        return int(tensors[name]["shape"][axis])
+
+    found: list[dict[str, Any]] = []
+    for step in spec["steps"]:
+        if step["op"] == "forest":
+            prefix = step["tensors"]
+            sizes = {
+                "trees": size(f"{prefix}.split_offset") - 1,
+                "splits": size(f"{prefix}.threshold"),
+                "leaves": size(f"{prefix}.leaf_id"),
+            }
+            found.append({"op": "forest", **sizes, "outputs": step["outputs"]})
+        elif step["op"] == "linear":
+            outputs, inputs = size(step["coefficients"]), size(step["coefficients"], 1)
+            found.append({"op": "linear", "inputs": inputs, "outputs": outputs})
+        else:
+            found.append({"op": step["op"], "kind": step["kind"]["name"]})
+    return found
+
+
+@commands.command(
+    epilog=_examples(
+        "fastscore verify churn.fscore --against model.txt customers.parquet",
+        "fastscore verify churn.fscore --against pipeline.joblib customers.csv --trust-pickle",
+    )
+)
+@click.argument("model")
+@click.argument("data")
+@click.option(
+    "--against", required=True, metavar="SOURCE", help="The source library's file of the model."
+)
+@_TRUST
+@click.option(
+    "--rows",
+    type=click.IntRange(min=1),
+    default=10_000,
+    show_default=True,
+    help="How many rows of DATA, from its beginning.",
+)
+@_JSON
+@_VERBOSE
+def verify(  # noqa: PLR0917
+    model: str,
+    data: str,
+    against: str,
+    trust_pickle: bool,
+    rows: int,
+    as_json: bool,
+    verbose: bool,
+) -> None:
+    """Compare with the source library on DATA: Parquet, Arrow or CSV.
+
+    The exit code is 1 if a promise is broken.
+    """
+    loaded = fastscore.load(model)
+    source = _live_source(against, trust_pickle)
+    table = _jobs.read_head(_core_of(loaded), data, rows)
+    report = loaded.verify(table, source)
+    if as_json:
+        _print_json({**asdict(report), "ok": report.ok})
+    else:
+        click.echo(repr(report))
+    if not report.ok:
+        broken = ", ".join(check.output for check in report.checks if not check.ok)
+        raise JobError(f"{model} does not keep what is promised: {broken}")
+
+
+def _live_source(file: str, trust_pickle: bool) -> Any:
+    """Open the source library's own object."""
+    if _is_pickle(file):
+        if not trust_pickle:
+            raise JobError(
+                f"{file} is a pickle, which runs code: add --trust-pickle if you trust it"
+            )
+        return _unpickle(file)
+    with open(file, "rb") as opened:
+        head = opened.read(5)
+    if head.rstrip() != b"tree":
+        raise JobError(f"{file} is neither LightGBM model text nor a pickle of an estimator")
+    try:
+        import lightgbm
+    except ImportError as error:
+        raise JobError(f"{file} needs LightGBM to compare with: pip install lightgbm") from error
+    return lightgbm.Booster(model_file=file)
+
+
+def _core_of(model: fastscore.Model) -> _core.Model:
+    return model._core
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    click.echo(json.dumps(value, default=str, ensure_ascii=False))

@@ -1,0 +1,140 @@
+"""pandas frames, read column by column from their own blocks; the index is never a feature."""
+
+import sys
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastscore import _core
+from fastscore._containers import _values
+from fastscore._containers._job import Job
+from fastscore._containers._values import Column
+from fastscore._errors import SchemaError
+
+_SMALL = 1 << 16
+"""Frames of one dtype and at most this many cells are read as one matrix, copied if need be."""
+
+
+def score(frame: Any, job: Job) -> Any:
+    """Score a DataFrame: a Series or a DataFrame with the same index object."""
+    pandas = sys.modules["pandas"]
+    result = job.run(table(frame))
+    names = [name for group in job.layout.names for name in group]
+    columns = result.columns()
+    classes = [
+        labels
+        for labels, group in zip(job.layout.classes, job.layout.names, strict=True)
+        for _ in group
+    ]
+    series = [
+        _series(pandas, values, labels, frame.index, name)
+        for (_, values), labels, name in zip(columns, classes, names, strict=True)
+    ]
+    if job.layout.single:
+        return series[0]
+    if all(labels is None for labels in classes) and not job.propagate:
+        arrays = result.scores.arrays()
+        block = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+        out = pandas.DataFrame(block.T, index=frame.index, columns=names, copy=False)
+    else:
+        out = pandas.concat(series, axis=1) if series else pandas.DataFrame(index=frame.index)
+    out.index = frame.index
+    return out
+
+
+def _series(
+    pandas: Any, values: NDArray[Any], labels: NDArray[Any] | None, index: Any, name: str
+) -> Any:
+    """Return a Series whose dtype depends on the model's labels only, not on the values at hand."""
+    dtype: Any = values.dtype
+    if labels is not None:
+        own = pandas.Series(labels).dtype
+        # Text has a null of its own in pandas; other labels with nulls stay objects.
+        if values.dtype == labels.dtype or not isinstance(own, np.dtype):
+            dtype = own
+    return pandas.Series(values, index=index, name=name, dtype=dtype, copy=False)
+
+
+def table(frame: Any) -> _core.Table:
+    """Return the frame's columns; integer labels count as no names."""
+    names = column_names(frame)
+    n_rows, n_columns = frame.shape
+    if n_rows * n_columns <= _SMALL:
+        dtypes = set(frame.dtypes)
+        if (
+            len(dtypes) == 1
+            and isinstance(dtype := dtypes.pop(), np.dtype)
+            and dtype.kind in "biuf"
+        ):
+            matrix = _values.from_array(frame.to_numpy())
+            if not isinstance(matrix, str | tuple):
+                return _core.Table.from_matrix(matrix, names)
+    return _core.Table.from_columns(names, [column(series) for _, series in frame.items()], n_rows)
+
+
+def column_names(frame: Any) -> list[str] | None:
+    """Return the labels as str, or None when all of them are integers."""
+    pandas = sys.modules["pandas"]
+    labels = frame.columns
+    if isinstance(labels, pandas.MultiIndex):
+        raise SchemaError(
+            f"the frame's columns are a MultiIndex ({', '.join(map(repr, labels[:3]))}, ...); "
+            "flatten them first, for example with frame.columns = ['_'.join(map(str, label)) for "
+            "label in frame.columns]"
+        )
+    values = labels.tolist()
+    if values and all(
+        isinstance(label, int | np.integer) and not isinstance(label, bool) for label in values
+    ):
+        return None
+    return [label if isinstance(label, str) else str(label) for label in values]
+
+
+def column(series: Any) -> Column:
+    """One Series of any dtype, without copying where its own memory can be read."""
+    pandas = sys.modules["pandas"]
+    dtype = series.dtype
+    if isinstance(dtype, np.dtype):
+        return _values.from_array(series.to_numpy())
+    array = series.array
+    if isinstance(dtype, pandas.CategoricalDtype):
+        return _categorical(array)
+    if isinstance(dtype, pandas.SparseDtype):
+        return _values.from_array(np.asarray(array))
+    if isinstance(dtype, getattr(pandas, "ArrowDtype", ())):
+        return array.__arrow_array__()
+    if isinstance(dtype, pandas.BooleanDtype) or _is_masked_number(dtype):
+        return _masked(array, dtype)
+    return str(dtype)
+
+
+def _is_masked_number(dtype: Any) -> bool:
+    return (
+        type(dtype).__module__.split(".")[0] == "pandas"
+        and getattr(dtype, "kind", "O") in "iuf"
+        and hasattr(dtype, "numpy_dtype")
+    )
+
+
+def _masked(array: Any, dtype: Any) -> Column:
+    """Return a nullable array as its values and its mask, as they are held."""
+    values, mask = getattr(array, "_data", None), getattr(array, "_mask", None)
+    if not (isinstance(values, np.ndarray) and isinstance(mask, np.ndarray)):
+        numpy_dtype = getattr(dtype, "numpy_dtype", np.dtype(bool))
+        values = array.to_numpy(dtype=numpy_dtype, na_value=numpy_dtype.type(0))
+        mask = np.asarray(array.isna())
+    return values, mask
+
+
+def _categorical(array: Any) -> Column:
+    """Categories that are numbers, by value; a code below 0 is null."""
+    categories = array.categories.to_numpy()
+    values = _values.from_array(categories)
+    if isinstance(values, str | tuple):
+        return str(array.dtype)
+    codes = np.asarray(array.codes)
+    mask = codes < 0
+    if not len(values):
+        return np.zeros(len(codes)), mask
+    return values.take(np.where(mask, 0, codes)), mask

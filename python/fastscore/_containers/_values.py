@@ -1,0 +1,96 @@
+"""One column of anything -> what `_core.Table.from_columns` takes.
+
+A column comes out as a 1-D array of a plain dtype, a pair (values, bool mask: True where null), or
+a str: the name of a type that can't be scored. Whether that is an error is decided where the model
+is known: only a column that it reads counts. Text is never parsed as a number.
+"""
+
+import sys
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Column: TypeAlias = "NDArray[Any] | tuple[NDArray[Any], NDArray[Any]] | str | Any"
+
+_PLAIN = frozenset("?bBhHiIlLqQefd")
+_NUMBERS = (int, float, np.bool_, np.integer, np.float16, np.float32, Decimal, Fraction)
+_NOT_NUMBERS = (np.timedelta64,)
+
+
+def from_array(array: NDArray[Any]) -> Column:
+    """Convert a 1-D NumPy array of any dtype."""
+    if isinstance(array, np.ma.MaskedArray):
+        mask = np.ma.getmaskarray(array)
+        column = from_array(np.asarray(array.data))
+        if isinstance(column, str):
+            return column
+        if isinstance(column, tuple):
+            return column[0], column[1] | mask
+        return column, mask
+    dtype = array.dtype
+    if dtype.char in _PLAIN:
+        return np.asarray(array if dtype.isnative else array.astype(dtype.newbyteorder("=")))
+    if dtype.kind == "O":
+        return from_objects(array)
+    return str(dtype)
+
+
+def from_objects(array: NDArray[Any]) -> Column:
+    """Convert a 1-D array of Python objects, each on its own.
+
+    None, NaN and pandas.NA are null, numbers and booleans are float64.
+    """
+    values = array.tolist()
+    nulls = _null_types()
+    kinds = set(map(type, values))
+    numbers = set()
+    for kind in kinds:
+        if kind in nulls:
+            continue
+        if issubclass(kind, _NOT_NUMBERS) or not issubclass(kind, _NUMBERS):
+            return _kind_name(kind)
+        numbers.add(kind)
+    mask: NDArray[np.bool_] | None = None
+    if kinds - numbers:
+        mask = np.fromiter(
+            (type(value) in nulls for value in values), dtype=np.bool_, count=len(values)
+        )
+        values = [
+            0.0 if hidden else value for value, hidden in zip(values, mask.tolist(), strict=True)
+        ]
+    try:
+        floats = np.fromiter(map(float, values), dtype=np.float64, count=len(values))
+    except OverflowError:
+        return "int beyond the range of float64"
+    return floats if mask is None else (floats, mask)
+
+
+def from_list(values: Any) -> Column:
+    """Convert a list or tuple of Python values."""
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return from_objects(array)
+
+
+def _null_types() -> set[type]:
+    found: set[type] = {type(None)}
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and hasattr(pandas, "NA"):
+        found |= {type(pandas.NA), type(pandas.NaT)}
+    return found
+
+
+def _kind_name(kind: type) -> str:
+    return (
+        kind.__name__
+        if kind.__module__ in ("builtins", "numpy")
+        else f"{kind.__module__}.{kind.__name__}"
+    )
+
+
+def is_column_of_numbers(column: Column) -> bool:
+    """Whether `column` came out as values."""
+    return not isinstance(column, str)

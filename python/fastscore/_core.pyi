@@ -1,0 +1,131 @@
+"""The extension module: Arrow capsules, NumPy arrays, the portable model and its scoring."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, final
+
+from numpy.typing import NDArray
+
+__version__: str
+
+@final
+class Model:
+    """A validated portable model with its plan. Immutable, shared by threads."""
+
+    @staticmethod
+    def from_parts(spec: str, tensors: Mapping[str, NDArray[Any]], /) -> Model:
+        """Build from the structure of docs/model-format.md (key `model`) and its tensors."""
+
+    @staticmethod
+    def from_bytes(data: bytes, /) -> Model:
+        """Read the `.fscore` format."""
+
+    @staticmethod
+    def from_lightgbm(text: str, options: str, /) -> Model:
+        """Translate LightGBM model text; `options` is JSON: iterations, classes (tagged by kind), class_name, version."""
+
+    def to_bytes(self) -> bytes:
+        """Write the `.fscore` format: the same bytes for the same model."""
+
+    @property
+    def spec(self) -> str:
+        """The structure as JSON, as `from_parts` takes it."""
+
+    @property
+    def n_features(self) -> int: ...
+    @property
+    def feature_names(self) -> list[str] | None: ...
+    @property
+    def features_read(self) -> list[bool]:
+        """Per feature: whether any step reads it."""
+
+    def classes(self, target: int, /) -> list[Any] | None:
+        """The class labels of a target as Python values, or None."""
+
+    def column_names(self, output: str, /) -> list[list[str]]:
+        """Names of the output's columns, a list a target. ValueError when the model lacks that output."""
+
+    def explain(self) -> str:
+        """The plan as text: steps, engines and why."""
+
+    def score(self, table: Table, output: str, threads: int | None, missing: str, /) -> Scores: ...
+    def score_matrix(
+        self, x: NDArray[Any], output: str, threads: int | None, missing: str, /
+    ) -> Scores:
+        """`score` of a 2-D array without names, by the shortest way."""
+
+@final
+class Table:
+    """Columns to score: borrowed from Arrow or NumPy, never copied."""
+
+    @staticmethod
+    def from_arrow(data: Any, /) -> Table:
+        """From an object with `__arrow_c_stream__` or `__arrow_c_array__` (struct type)."""
+
+    @staticmethod
+    def from_matrix(x: NDArray[Any], names: Sequence[str] | None = None, /) -> Table:
+        """From a 2-D array of a numeric or bool dtype."""
+
+    @staticmethod
+    def from_columns(names: Sequence[str] | None, columns: Sequence[Any], n_rows: int, /) -> Table:
+        """A column is a 1-D numeric or bool ndarray, a pair (ndarray, bool ndarray: True where null), an object
+        with `__arrow_c_array__` or `__arrow_c_stream__`, or a str: the name of a type that can't be scored
+        (SchemaError only if the model uses that column).
+        """
+
+    @staticmethod
+    def from_csr(
+        indptr: NDArray[Any],
+        indices: NDArray[Any],
+        data: NDArray[Any],
+        n_columns: int,
+        names: Sequence[str] | None = None,
+        /,
+    ) -> Table: ...
+    @property
+    def num_rows(self) -> int: ...
+    @property
+    def num_columns(self) -> int: ...
+
+@final
+class Scores:
+    """One output of a model: a group of columns a target."""
+
+    @property
+    def num_rows(self) -> int: ...
+    @property
+    def names(self) -> list[list[str]]: ...
+    def arrays(self) -> list[NDArray[Any]]:
+        """Per target an array of shape (columns, rows): float64, or int32 for leaves and for class codes (an index
+        into `Model.classes(target)`).
+        """
+
+    def codes(self) -> bool:
+        """Whether the arrays hold class codes."""
+
+    def null_mask(self) -> NDArray[Any] | None:
+        """Bool (rows,), True where missing="propagate" made the row null; None when there is none."""
+
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]:
+        """A struct array of all columns; class labels as values of their own type. Zero-copy for numbers."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+    def column(self, index: int, /) -> ScoreColumn:
+        """One column (counted over all targets) as an Arrow array."""
+
+@final
+class ScoreColumn:
+    """One Arrow array."""
+
+    @property
+    def name(self) -> str: ...
+    def __len__(self) -> int: ...
+    def __arrow_c_array__(
+        self, requested_schema: object | None = None
+    ) -> tuple[object, object]: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+def thread_count(threads: int | None, /) -> int:
+    """How many workers a call takes: `threads`, else FASTSCORE_THREADS, else OMP_NUM_THREADS, else the cores. ValueError for junk."""
+
+def simd_level() -> str:
+    """The instruction set in use: portable, avx2 or avx512 (FASTSCORE_SIMD forces one)."""

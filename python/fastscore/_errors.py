@@ -1,0 +1,29 @@
+"""The exceptions of fastscore. The extension module raises them by name."""
+
+
+class FastscoreError(Exception):
+    """Base of every error that fastscore raises on purpose."""
+
+
+class UnsupportedModelError(FastscoreError, NotImplementedError):
+    """The model can't be imported exactly; the message names the estimator, the parameter and what would work."""
+
+
+class ModelFormatError(FastscoreError, ValueError):
+    """A model file is damaged, contradictory, or newer than this version."""
+
+
+class SchemaError(FastscoreError, ValueError):
+    """The data's columns do not fit the model: missing, duplicate, of a type that can't be scored."""
+
+
+class MissingValueError(FastscoreError, ValueError):
+    """The data has missing values where the source model refuses them."""
+
+
+class NonFiniteValueError(FastscoreError, ValueError):
+    """The data has infinities, or values beyond the source's float width, where the source refuses them."""
+
+
+class UnknownCategoryError(FastscoreError, ValueError):
+    """The data has a category that the model does not know, where the policy is to raise."""

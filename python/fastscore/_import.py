@@ -1,0 +1,95 @@
+"""`fastscore.import_model`: a live object of a source library -> `Model`."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from fastscore import _core
+from fastscore._errors import UnsupportedModelError
+from fastscore._model import Model
+from fastscore._options import Options
+from fastscore.importers import lightgbm, sklearn
+from fastscore.importers._rename import with_names
+
+_IMPORTERS: dict[str, tuple[Mapping[str, Callable[[Any, Options], _core.Model]], str]] = {
+    "sklearn": (sklearn.IMPORTERS, "scikit-learn"),
+    "lightgbm": (lightgbm.IMPORTERS, "LightGBM"),
+}
+
+
+def import_model(
+    obj: Any,
+    *,
+    features: Sequence[str] | None = None,
+    classes: Any = None,
+    categories: Mapping[str, Sequence[Any]] | None = None,
+    unknown: Mapping[str, str] | None = None,
+    missing: float | None = None,
+    iterations: int | None = None,
+    like: str | None = None,
+) -> Model:
+    """Translate a fitted estimator into a `Model` that scores the same.
+
+    Parameters
+    ----------
+    obj
+        scikit-learn: LinearRegression, Ridge, Lasso, ElasticNet, LogisticRegression,
+        DecisionTreeClassifier, DecisionTreeRegressor, RandomForestClassifier,
+        RandomForestRegressor. LightGBM: Booster, LGBMClassifier, LGBMRegressor, LGBMRanker,
+        LGBMModel. Subclasses may compute otherwise and are refused.
+    features
+        Names for a model that has none.
+    classes
+        Labels for a LightGBM Booster of a classifier: it then predicts labels.
+    iterations
+        The first iterations of a LightGBM model only; else it stops at `best_iteration`, as
+        LightGBM does.
+    categories, unknown, missing, like
+        For models that no importer of this version reads: they never apply yet.
+
+    Returns
+    -------
+    Model
+        It holds `obj` by a weak reference only, for `Model.verify`.
+
+    Raises
+    ------
+    UnsupportedModelError
+        The object, or one of its parameters, can't be imported exactly; the message says what
+        would work.
+    ValueError
+        A keyword that can't apply to this model, by name.
+
+    """
+    options = Options(features, classes, categories, unknown, missing, iterations, like)
+    if isinstance(obj, Model):
+        options.allow("a Model", "features")
+        return (
+            obj if features is None else Model(with_names(obj._core, options.feature_names() or []))
+        )
+    if isinstance(obj, str | os.PathLike):
+        raise TypeError("import_model takes a live object; for a file use fastscore.load(path)")
+    names = options.feature_names()
+    core = _importer(obj)(obj, options)
+    return Model(core if names is None else with_names(core, names), obj)
+
+
+def _importer(obj: Any) -> Callable[[Any, Options], _core.Model]:
+    kind = type(obj)
+    library = kind.__module__.split(".")[0]
+    if library in _IMPORTERS and kind.__name__ in _IMPORTERS[library][0]:
+        return _IMPORTERS[library][0][kind.__name__]
+    supported = "; ".join(f"{name}: {', '.join(table)}" for table, name in _IMPORTERS.values())
+    what = f"{kind.__module__}.{kind.__qualname__}"
+    if isinstance(obj, type):
+        raise UnsupportedModelError(
+            f"{obj.__module__}.{obj.__qualname__} is a class; pass a fitted instance of it"
+        )
+    for base in kind.__mro__[1:]:
+        known = _IMPORTERS.get(base.__module__.split(".")[0])
+        if known is not None and base.__name__ in known[0]:
+            raise UnsupportedModelError(
+                f"{what} is a subclass of {base.__name__} and may compute otherwise; fit a plain "
+                f"{base.__name__} instead. Supported are {supported}"
+            )
+    raise UnsupportedModelError(f"{what} can't be imported yet. Supported are {supported}")

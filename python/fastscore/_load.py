@@ -1,0 +1,98 @@
+"""`fastscore.load`: a model file, told apart by its content."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fastscore import _core
+from fastscore._errors import ModelFormatError
+from fastscore._model import Model
+from fastscore._options import Options
+from fastscore._sniff import refuse_known
+from fastscore.importers import lightgbm
+from fastscore.importers._rename import with_names
+
+
+def load(
+    path: "str | os.PathLike[str]",
+    *,
+    features: Sequence[str] | None = None,
+    classes: Any = None,
+    categories: Mapping[str, Sequence[Any]] | None = None,
+    unknown: Mapping[str, str] | None = None,
+    missing: float | None = None,
+    iterations: int | None = None,
+    like: str | None = None,
+) -> Model:
+    """Read a model file: `.fscore`, or LightGBM model text. The name of the file plays no part.
+
+    Parameters
+    ----------
+    path
+        The file.
+    features
+        Names for a model that has none, one a feature.
+    classes
+        Class labels for LightGBM text of a classifier, which does not hold them: the model then
+        predicts labels.
+    iterations
+        The first iterations of LightGBM text only.
+    categories, unknown, missing, like
+        For formats that this version does not read: they never apply yet.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        There is no such file.
+    UnsupportedModelError
+        A format that is known but not read (pickles are never opened here); the message says what
+        would work.
+    ModelFormatError
+        The file is damaged, empty, newer than this version, or not a model.
+    ValueError
+        A keyword that can't apply to this file, by name.
+
+    """
+    options = Options(features, classes, categories, unknown, missing, iterations, like)
+    names = options.feature_names()
+    name = os.fsdecode(path)
+    data = Path(name).read_bytes()
+    if not data:
+        raise ModelFormatError(f"{name} is empty")
+    try:
+        core = _read(name, data, options)
+    except ModelFormatError as error:
+        if name in str(error):
+            raise
+        raise ModelFormatError(f"{name}: {error}") from None
+    return Model(core if names is None else with_names(core, names))
+
+
+def _read(name: str, data: bytes, options: Options) -> _core.Model:
+    if _is_own(name, data):
+        options.allow("a .fscore file", "features")
+        return _core.Model.from_bytes(data)
+    if data[:5] in (b"tree\n", b"tree\r"):
+        options.allow("LightGBM text", "features", "classes", "iterations")
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise ModelFormatError(
+                f"LightGBM text that is not UTF-8, at byte {error.start}"
+            ) from None
+        limit = options.iteration_limit(lightgbm.available_iterations(text))
+        notes = [f"iterations={limit} was given"] if limit is not None else []
+        return lightgbm.from_text(
+            text, class_name="text", iterations=limit, classes=options.classes, notes=notes
+        )
+    refuse_known(name, data)
+    raise ModelFormatError(
+        f"{name} is not a model file that fastscore knows; it reads .fscore files and LightGBM "
+        "model text (booster.save_model)"
+    )
+
+
+def _is_own(name: str, data: bytes) -> bool:
+    """Whether it is, or was before it was damaged, a file of ours."""
+    return (data[8:9] == b"{" and b'"fastscore"' in data[:4096]) or name.endswith(".fscore")

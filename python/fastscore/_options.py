@@ -1,0 +1,122 @@
+"""What `import_model` and `load` take by keyword: the things that a source does not say."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastscore._errors import UnsupportedModelError
+
+_APPLIES = {
+    "features": "it names the features of a model that has no names",
+    "classes": "it gives class labels that a LightGBM Booster or text file lost",
+    "categories": "it gives the categories of categorical features, and this model has none",
+    "unknown": "it is the policy for unseen categories, and this model has no categorical features",
+    "missing": "it is the missing value of XGBoost models",
+    "iterations": "it limits the iterations of LightGBM models",
+    "like": "it is for XGBoost files",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The keywords of one call; None where not given."""
+
+    features: Sequence[str] | None = None
+    classes: Any = None
+    categories: Mapping[str, Sequence[Any]] | None = None
+    unknown: Mapping[str, str] | None = None
+    missing: float | None = None
+    iterations: int | None = None
+    like: str | None = None
+
+    def allow(self, what: str, *names: str) -> None:
+        """ValueError naming the first keyword that was given but can't apply to `what`."""
+        for option in fields(self):
+            if option.name not in names and getattr(self, option.name) is not None:
+                raise ValueError(
+                    f"{option.name}= does not apply to {what}: {_APPLIES[option.name]}"
+                )
+
+    def feature_names(self) -> list[str] | None:
+        """`features`, checked to be distinct strings."""
+        if self.features is None:
+            return None
+        if isinstance(self.features, str) or not all(
+            isinstance(name, str) for name in self.features
+        ):
+            raise TypeError("features= must be a list of str, one name a feature")
+        names = [str(name) for name in self.features]
+        twice = (
+            sorted({name for name in names if names.count(name) > 1})
+            if len(set(names)) < len(names)
+            else []
+        )
+        if twice:
+            raise ValueError(f"features= has duplicates: {', '.join(map(repr, twice))}")
+        return names
+
+    def iteration_limit(self, available: int) -> int | None:
+        """Check `iterations` against how many the model has."""
+        if self.iterations is None:
+            return None
+        limit = self.iterations
+        if isinstance(limit, bool) or not isinstance(limit, int | np.integer):
+            raise TypeError(f"iterations= must be an int, not {type(limit).__name__}")
+        if not 1 <= limit <= available:
+            raise ValueError(
+                f"iterations={limit} is out of range: the model has {available} iterations"
+            )
+        return int(limit)
+
+
+_KINDS = {"i": "int", "u": "uint", "f": "float", "b": "bool", "U": "string"}
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """Class labels in the terms of docs/model-format.md."""
+
+    dtype: str
+    kind: str
+    values: list[Any]
+
+    def tensor(self) -> NDArray[Any]:
+        """Numeric and bool labels as the format stores them."""
+        widest = {"int": np.int64, "uint": np.uint64, "float": np.float64, "bool": np.uint8}[
+            self.kind
+        ]
+        return np.array(self.values, dtype=widest)
+
+
+def labels(classes: Any, owner: str) -> Labels:
+    """Class labels of a fitted classifier, or of the keyword `classes=`."""
+    array = np.asarray(classes)
+    if array.ndim != 1:
+        raise UnsupportedModelError(
+            f"{owner}: class labels must be one-dimensional, not {array.ndim}-D"
+        )
+    kind = _KINDS.get(array.dtype.kind)
+    if array.dtype.kind == "O":
+        kind = _object_kind(array)
+    if kind is None:
+        raise UnsupportedModelError(
+            f"{owner}: class labels of dtype {array.dtype} are not supported; use str, int, float "
+            "or bool labels"
+        )
+    values = array.tolist()
+    if kind == "float" and not np.isfinite(np.asarray(values, dtype=np.float64)).all():
+        raise UnsupportedModelError(f"{owner}: class labels must be finite")
+    if len(set(values)) != len(values):
+        raise ValueError(f"{owner}: class labels must be distinct")
+    return Labels(str(array.dtype), kind, values)
+
+
+def _object_kind(array: NDArray[Any]) -> str | None:
+    kinds = {type(value) for value in array.tolist()}
+    for kind, name in ((str, "string"), (bool, "bool"), (int, "int"), (float, "float")):
+        if kinds == {kind}:
+            return name
+    return None

@@ -1,0 +1,50 @@
+"""The one way from data to scores: check the arguments, pick the container, run the model."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from fastscore import _core
+from fastscore._containers import score_container
+from fastscore._containers._job import Job
+from fastscore._layout import MISSING, OUTPUTS, Layout
+
+_PLAIN = frozenset("?bBhHiIlLqQefd")
+_ndarray = np.ndarray
+
+
+def score(  # noqa: PLR0917 (positional: it is the short way of one row)
+    core: _core.Model,
+    layouts: Mapping[str, Layout],
+    data: Any,
+    output: str,
+    threads: int | None,
+    missing: str,
+) -> Any:
+    """Score `data` and return `output` in the container that came in."""
+    try:
+        layout = layouts[output]
+    except (KeyError, TypeError):
+        raise _no_output(output, layouts) from None
+    if missing != "source" and missing != "propagate":  # noqa: PLR1714 (the short way costs time)
+        raise ValueError(f"missing={missing!r} is not known; choose one of {_listed(MISSING)}")
+    if type(data) is _ndarray and data.ndim == 2:
+        dtype = data.dtype
+        if dtype.char in _PLAIN and dtype.isnative:
+            return layout.numpy(core.score_matrix(data, output, threads, missing), missing)
+    return score_container(data, Job(core, layout, threads, missing))
+
+
+def _no_output(output: object, layouts: Mapping[str, Layout]) -> Exception:
+    if not isinstance(output, str):
+        return TypeError(
+            f"output must be a str, one of {_listed(OUTPUTS)}, not {type(output).__name__}"
+        )
+    if output in OUTPUTS:
+        return ValueError(f"the model has no output {output!r}; it has {_listed(layouts)}")
+    return ValueError(f"output={output!r} is not known; choose one of {_listed(OUTPUTS)}")
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(repr(name) for name in names)

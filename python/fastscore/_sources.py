@@ -1,0 +1,146 @@
+"""Live source models behind one face, for `verify`: each runs on one thread."""
+
+import copy
+import os
+import sys
+import warnings
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastscore._model import Model
+
+
+class Source(Protocol):
+    """A source model that is asked for its outputs on a float64 matrix (rows, features)."""
+
+    name: str
+
+    def output(self, output: str, x: NDArray[np.float64]) -> Any:
+        """Return the output in the source's own shapes (a list for several targets), or None."""
+
+    def classes(self, target: int) -> NDArray[Any]:
+        """Class labels of a target."""
+
+    def class_scores(self, x: NDArray[np.float64], target: int) -> NDArray[np.float64]:
+        """Scores that the source compares to choose a class: (rows, classes)."""
+
+    def linear_bound(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """1e-12 of the sum of |coefficient x value|: (rows, outputs)."""
+
+
+def open_source(source: Any, model: Model) -> Source:
+    """Return the source behind its face; TypeError for what no importer reads."""
+    library = type(source).__module__.split(".")[0]
+    if isinstance(source, str | os.PathLike):
+        raise TypeError(
+            "source must be a live object; for a LightGBM file pass "
+            "lightgbm.Booster(model_file=path)"
+        )
+    if library == "sklearn":
+        return SklearnSource(source)
+    if library == "lightgbm":
+        return LightGBMSource(source, model)
+    raise TypeError(
+        f"source is a {type(source).__module__}.{type(source).__qualname__}; it must be the live "
+        "scikit-learn or LightGBM model that this model was imported from"
+    )
+
+
+class SklearnSource:
+    """A scikit-learn estimator, with n_jobs=1."""
+
+    def __init__(self, estimator: Any) -> None:
+        self._estimator = copy.copy(estimator)
+        if hasattr(self._estimator, "n_jobs"):
+            self._estimator.n_jobs = 1
+        version = getattr(sys.modules.get("sklearn"), "__version__", "")
+        self.name = f"{type(estimator).__name__} (scikit-learn {version})"
+
+    def output(self, output: str, x: NDArray[np.float64]) -> Any:
+        estimator = self._estimator
+        with warnings.catch_warnings():
+            # Our columns are in the source's order; only their names are gone.
+            warnings.filterwarnings("ignore", "X does not have valid feature names")
+            if output == "prediction":
+                return estimator.predict(x)
+            if output == "probability":
+                return estimator.predict_proba(x) if hasattr(estimator, "predict_proba") else None
+            if output == "leaf":
+                return estimator.apply(x) if hasattr(estimator, "apply") else None
+            if hasattr(estimator, "decision_function"):
+                return estimator.decision_function(x)
+            if hasattr(estimator, "classes_"):
+                shares = estimator.predict_proba(x)
+                return (
+                    [_margin(part) for part in shares]
+                    if isinstance(shares, list)
+                    else _margin(shares)
+                )
+            return estimator.predict(x)
+
+    def classes(self, target: int) -> NDArray[Any]:
+        found = self._estimator.classes_
+        return np.asarray(found[target] if isinstance(found, list) else found)
+
+    def class_scores(self, x: NDArray[np.float64], target: int) -> NDArray[np.float64]:
+        if hasattr(self._estimator, "decision_function"):
+            margin = np.asarray(self.output("margin", x))
+            return np.column_stack([np.zeros(len(margin)), margin]) if margin.ndim == 1 else margin
+        shares = self.output("probability", x)
+        return np.asarray(shares[target] if isinstance(shares, list) else shares)
+
+    def linear_bound(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        coefficients = self._estimator.coef_
+        if hasattr(coefficients, "toarray"):
+            coefficients = coefficients.toarray()
+        coefficients = np.atleast_2d(np.asarray(coefficients, dtype=np.float64))
+        intercept = np.abs(np.asarray(self._estimator.intercept_, dtype=np.float64)).ravel()
+        scale: NDArray[np.float64] = np.abs(x) @ np.abs(coefficients).T + intercept
+        return 1e-12 * scale
+
+
+def _margin(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    return shares[:, 1] if shares.shape[1] == 2 else shares
+
+
+class LightGBMSource:
+    """A LightGBM Booster or wrapper, with num_threads=1 and as many iterations as the model has."""
+
+    def __init__(self, source: Any, model: Model) -> None:
+        self._estimator = source if hasattr(source, "booster_") else None
+        self._booster = source if self._estimator is None else source.booster_
+        self._has_classes = model._classes[0] is not None
+        self._classes = model._classes[0]
+        trees = len(model._core.column_names("leaf")[0]) if "leaf" in model.outputs else 0
+        per_iteration = max(self._booster.num_model_per_iteration(), 1)
+        self._arguments = {"num_threads": 1, "num_iteration": trees // per_iteration or None}
+        version = getattr(sys.modules.get("lightgbm"), "__version__", "")
+        self.name = f"{type(source).__name__} (LightGBM {version})"
+
+    def output(self, output: str, x: NDArray[np.float64]) -> Any:
+        predict = self._booster.predict
+        if output == "leaf":
+            return np.asarray(predict(x, pred_leaf=True, **self._arguments)).reshape(len(x), -1)
+        if output == "margin":
+            return predict(x, raw_score=True, **self._arguments)
+        if output == "probability":
+            return self._probability(x)
+        if self._has_classes:
+            return self.classes(0).take(np.argmax(self._probability(x), axis=1))
+        return predict(x, **self._arguments)
+
+    def _probability(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        values = np.asarray(self._booster.predict(x, **self._arguments))
+        return np.vstack([1.0 - values, values]).T if values.ndim == 1 else values
+
+    def classes(self, target: int) -> NDArray[Any]:
+        assert self._classes is not None
+        return self._classes
+
+    def class_scores(self, x: NDArray[np.float64], target: int) -> NDArray[np.float64]:
+        return self._probability(x)
+
+    def linear_bound(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.zeros((len(x), 1))

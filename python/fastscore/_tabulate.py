@@ -1,0 +1,104 @@
+"""Any container -> the float64 matrix of a model's features, which every source library takes.
+
+Values are converted one by one as the extension module converts them; nulls become NaN, features
+that the model does not read become 0.
+"""
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastscore._containers import _ndarray, _pandas, _rows, _values, kind_of
+from fastscore._model import Model
+
+
+def replayable(data: Any) -> Any:
+    """Make data readable twice: streams are read into memory, lazy frames collected."""
+    kind = kind_of(data)
+    if kind == "polars-lazy":
+        return data.collect()
+    if kind == "arrow":
+        return _reader().table(data)
+    if kind == "list" and data and isinstance(data[0], Mapping):
+        return _rows.rows_to_columns(data)
+    return data
+
+
+def _reader() -> Any:
+    """`pyarrow`, to read an Arrow producer that may be read only once."""
+    try:
+        import pyarrow
+    except ImportError:
+        raise TypeError(
+            "verify needs pyarrow to read this data; pass a frame, a dict or an array"
+        ) from None
+    return pyarrow
+
+
+def as_matrix(data: Any, model: Model, rows: int) -> NDArray[np.float64]:
+    """Return the model's features in its order, (rows, features), C-contiguous."""
+    names, columns = _columns(data)
+    core = model._core
+    read = core.features_read
+    own = core.feature_names
+    if own is None or names is None:
+        places: list[int | None] = list(range(len(columns)))
+    else:
+        exact = {name: i for i, name in enumerate(names)}
+        loose = {_plain(name): i for i, name in enumerate(names)}
+        places = [exact.get(name, loose.get(_plain(name))) for name in own]
+    out = np.zeros((rows, len(read)), dtype=np.float64)
+    for feature, (place, used) in enumerate(zip(places, read, strict=True)):
+        if used and place is not None:
+            out[:, feature] = _floats(columns[place])
+    return out
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"\s", "_", name)
+
+
+def _columns(data: Any) -> tuple[Sequence[str] | None, list[Any]]:
+    kind = kind_of(data)
+    if kind == "list":
+        data, kind = _rows.matrix(data), "numpy"
+    if kind == "sparse":
+        data, kind = data.toarray(), "numpy"
+    if kind == "numpy":
+        if data.dtype.kind != "O" and isinstance(data, np.ma.MaskedArray):
+            data = _ndarray.filled(data)
+        elif isinstance(data, np.ma.MaskedArray):
+            data = np.ma.filled(data, None)
+        plain = np.asarray(data)
+        return None, [_values.from_array(plain[:, i]) for i in range(plain.shape[1])]
+    if kind == "pandas":
+        return _pandas.column_names(data), [_pandas.column(series) for _, series in data.items()]
+    if kind == "polars":
+        return data.columns, data.get_columns()
+    if kind == "dict":
+        return list(data), [_rows.column(name, values)[0] for name, values in data.items()]
+    return list(data.schema.names), list(data.columns)
+
+
+def _floats(column: Any) -> Any:
+    """Return a column's values as float64, NaN where null."""
+    if isinstance(column, np.ndarray):
+        return column.astype(np.float64)
+    if isinstance(column, tuple):
+        values = column[0].astype(np.float64)
+        values[column[1]] = np.nan
+        return values
+    polars = sys.modules.get("polars")
+    if polars is not None and isinstance(column, polars.Series):
+        return column.cast(polars.Float64).to_numpy()
+    pyarrow = _reader()
+    array: Any = column if hasattr(column, "type") else pyarrow.array(column)
+    if pyarrow.types.is_dictionary(array.type):
+        array = array.cast(array.type.value_type)
+    return np.asarray(
+        array.cast(pyarrow.float64(), safe=False).to_numpy(zero_copy_only=False), dtype=np.float64
+    )

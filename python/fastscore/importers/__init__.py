@@ -1,0 +1,1 @@
+"""Live objects of source libraries -> the portable model; one file a library."""

@@ -1,0 +1,112 @@
+"""Collects the structure and the tensors of a model, as docs/model-format.md has them."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastscore import _core
+from fastscore._options import Labels
+
+
+class Builder:
+    """Values are numbered as in the format: 0 is the features, then the steps' outputs."""
+
+    def __init__(self, n_features: int, names: Sequence[str] | None) -> None:
+        self.tensors: dict[str, NDArray[Any]] = {}
+        self.steps: list[dict[str, Any]] = []
+        self.targets: list[dict[str, Any]] = []
+        self.n_features = n_features
+        self.names = names
+
+    def tensor(self, name: str, values: Any, dtype: Any) -> str:
+        """Keep an array; returns its name."""
+        self.tensors[name] = np.ascontiguousarray(values, dtype=dtype)
+        return name
+
+    def strings(self, name: str, values: Sequence[str]) -> str:
+        """Keep a list of strings; returns its name."""
+        self.tensors.update(string_list(name, values))
+        return name
+
+    def add(self, step: dict[str, Any]) -> int:
+        """Append a step; returns the number of its output."""
+        self.steps.append(step)
+        return len(self.steps)
+
+    def link(self, value: int, name: str, **parameters: Any) -> int:
+        """Append a link step."""
+        return self.add({"op": "link", "input": value, "kind": {"name": name, **parameters}})
+
+    def columns(self, value: int, columns: Sequence[int]) -> int:
+        """Append a step that picks columns."""
+        return self.link(value, "columns", columns=list(columns))
+
+    def target(
+        self,
+        *,
+        margin: int,
+        rule: str,
+        value: int,
+        probability: int | None = None,
+        labels: Labels | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Append a predicted target."""
+        classes = None
+        if labels is not None:
+            key = f"classes.{len(self.targets)}"
+            if labels.kind == "string":
+                self.strings(key, labels.values)
+            else:
+                array = labels.tensor()
+                self.tensor(key, array, array.dtype)
+            classes = {"dtype": labels.dtype, "kind": labels.kind, "values": key}
+        self.targets.append(
+            {
+                "name": name,
+                "classes": classes,
+                "margin": margin,
+                "probability": probability,
+                "prediction": {"rule": rule, "value": value},
+            }
+        )
+
+    def build(
+        self,
+        *,
+        source: dict[str, Any],
+        missing: bool,
+        non_finite: bool,
+        width: str,
+        leaf: int | None = None,
+        match: str = "exact",
+    ) -> _core.Model:
+        """Return the validated model."""
+        names = None if self.names is None else self.strings("features.names", self.names)
+        structure = {
+            "features": {"count": self.n_features, "names": names, "match": match},
+            "input": {
+                "missing": "accept" if missing else "refuse",
+                "non_finite": "accept" if non_finite else "refuse",
+                "width": width,
+            },
+            "steps": self.steps,
+            "targets": self.targets,
+            "leaf": leaf,
+            "source": source,
+        }
+        return _core.Model.from_parts(json.dumps(structure), self.tensors)
+
+
+def string_list(name: str, values: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Return a string list as two tensors: UTF-8 bytes and offsets."""
+    encoded = [value.encode("utf-8") for value in values]
+    offsets = np.zeros(len(encoded) + 1, dtype=np.int64)
+    np.cumsum([len(text) for text in encoded], out=offsets[1:])
+    return {
+        f"{name}.bytes": np.frombuffer(b"".join(encoded), dtype=np.uint8),
+        f"{name}.offsets": offsets,
+    }

@@ -1,0 +1,57 @@
+//! What can go wrong, one variant a cause. The Python layer maps each to one exception.
+
+/// The result of everything that can fail here.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// One variant a cause; the text says what is wrong, where, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The model can't be represented exactly.
+    #[error("{0}")]
+    UnsupportedModel(String),
+    /// A model file or structure is damaged or contradictory.
+    #[error("{0}")]
+    ModelFormat(String),
+    /// The data's columns do not fit the model.
+    #[error("{0}")]
+    Schema(String),
+    /// Missing values where the source refuses them.
+    #[error(
+        "column {column} has {count} missing value(s), the first in row {row}; the source model refuses missing \
+         values: fill or drop them, or pass missing=\"propagate\" to get nulls for those rows"
+    )]
+    MissingValue {
+        /// The column, quoted by name or `number i`.
+        column: String,
+        /// First such row, from 0.
+        row: usize,
+        /// How many rows.
+        count: usize,
+    },
+    /// Infinities, or values beyond the source's float width, where the source refuses them.
+    #[error(
+        "column {column} has {count} value(s) that are infinite or too large for {width}, the first in row {row}; \
+         the source model refuses them: clean them, or pass missing=\"propagate\" to get nulls for those rows"
+    )]
+    NonFinite {
+        /// The column, quoted by name or `number i`.
+        column: String,
+        /// First such row, from 0.
+        row: usize,
+        /// How many rows.
+        count: usize,
+        /// The source's float width.
+        width: &'static str,
+    },
+    /// A value of an argument or environment variable that is not allowed.
+    #[error("{0}")]
+    InvalidArgument(String),
+    /// The caller asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// A [`Error::ModelFormat`] from anything that prints.
+pub(crate) fn format_error(message: impl Into<String>) -> Error {
+    Error::ModelFormat(message.into())
+}

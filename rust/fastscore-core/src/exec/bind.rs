@@ -1,0 +1,164 @@
+//! Which column feeds which feature.
+//!
+//! By name when both sides have names, else by position, and then the counts must match. Only features that the model
+//! reads must be there; one that it does not read is bound where present, so that its values are checked as the source
+//! checks them.
+
+use std::collections::HashMap;
+
+use super::table::Table;
+use crate::error::{Error, Result};
+use crate::model::{Features, Model, NameMatch};
+
+/// Per feature its column, or None where it is absent and not read.
+pub type Binding = Vec<Option<usize>>;
+
+/// Bind a table's columns to a model's features.
+pub fn bind(model: &Model, table: &Table) -> Result<Binding> {
+    let features = model.features();
+    let read = model.features_read();
+    let binding = match (&features.names, table.names()) {
+        (Some(names), Some(columns)) => by_name(features, names, columns, &read)?,
+        _ => by_position(features, table)?,
+    };
+    for (feature, &column) in binding.iter().enumerate() {
+        if let Some(column) = column
+            && let Some(found) = table.other_type(column)
+        {
+            let column = quote(table.names(), column);
+            let feature = quote(features.names.as_deref(), feature);
+            return Err(Error::Schema(format!(
+                "column {column} has the type {found}, but the model's feature {feature} is a number; convert it first \
+                 (Polars: .cast(pl.Float64), pandas: .astype(\"float64\"), Arrow: cast to float64), as was done for \
+                 training"
+            )));
+        }
+    }
+    Ok(binding)
+}
+
+/// A column for messages: its name in quotes, or `number i`.
+pub fn quote(names: Option<&[String]>, index: usize) -> String {
+    match names.and_then(|names| names.get(index)) {
+        Some(name) => format!("{name:?}"),
+        None => format!("number {index}"),
+    }
+}
+
+fn by_position(features: &Features, table: &Table) -> Result<Binding> {
+    if table.columns() != features.count {
+        let why = match (&features.names, table.names()) {
+            (None, Some(_)) => {
+                " (the model has no feature names, so columns are taken by position)"
+            }
+            (Some(_), None) => " (the data has no column names, so columns are taken by position)",
+            _ => "",
+        };
+        return Err(Error::Schema(format!(
+            "the data has {} columns, the model {} features{why}",
+            table.columns(),
+            features.count
+        )));
+    }
+    Ok((0..features.count).map(Some).collect())
+}
+
+fn by_name(
+    features: &Features,
+    names: &[String],
+    columns: &[String],
+    read: &[bool],
+) -> Result<Binding> {
+    let rewrite = |name: &str| match features.name_match {
+        NameMatch::Exact => name.to_string(),
+        NameMatch::Underscore => name
+            .chars()
+            .map(|c| if c.is_whitespace() { '_' } else { c })
+            .collect(),
+    };
+    let mut by_name: HashMap<String, Vec<usize>> = HashMap::with_capacity(columns.len());
+    for (index, column) in columns.iter().enumerate() {
+        by_name.entry(rewrite(column)).or_default().push(index);
+    }
+    let mut missing = Vec::new();
+    let mut binding = Vec::with_capacity(names.len());
+    for (feature, name) in names.iter().enumerate() {
+        binding.push(match by_name.get(&rewrite(name)).map(Vec::as_slice) {
+            Some(&[column]) => Some(column),
+            Some(twice) if read[feature] => {
+                let found: Vec<_> = twice
+                    .iter()
+                    .map(|&column| format!("{:?}", columns[column]))
+                    .collect();
+                return Err(Error::Schema(format!(
+                    "{} columns match the model's feature {name:?}: {}; rename or drop all but one",
+                    twice.len(),
+                    found.join(", ")
+                )));
+            }
+            Some(_) => None,
+            None => {
+                if read[feature] {
+                    missing.push(name.as_str());
+                }
+                None
+            }
+        });
+    }
+    if missing.is_empty() {
+        Ok(binding)
+    } else {
+        Err(Error::Schema(missing_columns(&missing, columns)))
+    }
+}
+
+fn missing_columns(missing: &[&str], columns: &[String]) -> String {
+    let listed: Vec<_> = missing
+        .iter()
+        .enumerate()
+        // A suggestion costs a pass over all columns: not for thousands of missing ones.
+        .map(
+            |(i, name)| match (i < 20).then(|| closest(name, columns)).flatten() {
+                Some(near) => format!("{name:?} (did you mean {near:?}?)"),
+                None => format!("{name:?}"),
+            },
+        )
+        .collect();
+    let shown = columns
+        .iter()
+        .take(20)
+        .map(|column| format!("{column:?}"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let more = if columns.len() > 20 {
+        format!(" and {} more", columns.len() - 20)
+    } else {
+        String::new()
+    };
+    format!(
+        "the data lacks {} column(s) that the model reads: {}; it has: {}{more}",
+        missing.len(),
+        listed.join(", "),
+        if columns.is_empty() {
+            "no columns"
+        } else {
+            &shown
+        }
+    )
+}
+
+/// The column whose name is nearest, if near enough to be a slip.
+fn closest<'a>(name: &str, columns: &'a [String]) -> Option<&'a str> {
+    let wanted = name.to_lowercase();
+    columns
+        .iter()
+        .map(|column| {
+            (
+                strsim::normalized_damerau_levenshtein(&wanted, &column.to_lowercase()),
+                column,
+            )
+        })
+        .filter(|(score, _)| *score >= 0.6)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, column)| column.as_str())
+}

@@ -1,0 +1,14 @@
+//! Columns in, scores out: binding, row blocks, threads, nulls.
+
+pub mod arrow;
+mod bind;
+mod block;
+mod pool;
+mod score;
+mod scores;
+pub mod table;
+
+pub use bind::{Binding, bind};
+pub use pool::thread_count;
+pub use score::{OnRefused, lacks, score};
+pub use scores::{Data, Group, Output, Scores, column_names};

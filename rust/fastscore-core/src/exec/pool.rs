@@ -1,0 +1,107 @@
+//! The process's worker threads.
+//!
+//! One Rayon pool of our own, made at first need and tagged with the process id: a forked child, whose threads did not
+//! come along, finds another process's tag, makes a pool for itself and leaks the old one. No lock is ever held: the
+//! pool is published by one compare-and-swap, so that a fork at any moment leaves the child nothing locked.
+
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use rayon::ThreadPool;
+
+use crate::error::{Error, Result};
+
+struct Tagged {
+    process: u32,
+    pool: ThreadPool,
+}
+
+static POOL: AtomicPtr<Tagged> = AtomicPtr::new(std::ptr::null_mut());
+
+/// How many workers a call takes: `threads`, else `FASTSCORE_THREADS`, else `OMP_NUM_THREADS` (its first number), else
+/// the cores that the process may use (affinity and cgroup). Zero and junk are errors.
+pub fn thread_count(threads: Option<i64>) -> Result<usize> {
+    let invalid = |what: String| {
+        Error::InvalidArgument(format!("{what}: the number of threads is at least 1"))
+    };
+    if let Some(threads) = threads {
+        return usize::try_from(threads)
+            .ok()
+            .filter(|&n| n > 0)
+            .ok_or_else(|| invalid(format!("threads={threads}")));
+    }
+    for name in ["FASTSCORE_THREADS", "OMP_NUM_THREADS"] {
+        let Some(value) = std::env::var_os(name) else {
+            continue;
+        };
+        let value = value.to_string_lossy();
+        if value.trim().is_empty() {
+            continue;
+        }
+        // OpenMP allows a list, one number a nesting level.
+        let first = if name == "OMP_NUM_THREADS" {
+            value.split(',').next().unwrap_or("")
+        } else {
+            &value
+        };
+        return first
+            .trim()
+            .parse()
+            .ok()
+            .filter(|&n| n > 0)
+            .ok_or_else(|| invalid(format!("{name}={value}")));
+    }
+    Ok(cores())
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Run `work` on up to `workers` threads at once, the calling one among them. `work(true)` is the call on
+/// the calling thread.
+pub(super) fn run(workers: usize, work: impl Fn(bool) + Sync) -> Result<()> {
+    if workers <= 1 {
+        work(true);
+        return Ok(());
+    }
+    let pool = current()?;
+    let helpers = (workers - 1).min(pool.current_num_threads());
+    pool.in_place_scope(|scope| {
+        for _ in 0..helpers {
+            scope.spawn(|_| work(false));
+        }
+        work(true);
+    });
+    Ok(())
+}
+
+fn current() -> Result<&'static ThreadPool> {
+    let process = std::process::id();
+    let published = POOL.load(Ordering::Acquire);
+    // SAFETY: the pointer is null or from `Box::into_raw` below, and what it points to is never freed or changed.
+    if let Some(tagged) = unsafe { published.as_ref() }
+        && tagged.process == process
+    {
+        return Ok(&tagged.pool);
+    }
+    // The caller of a scope works too, so one thread fewer than cores would do; one is kept where there is a core only.
+    let threads = cores().max(thread_count(None).unwrap_or(1)).min(1024);
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.saturating_sub(1).max(1))
+        .thread_name(|index| format!("fastscore-{index}"))
+        .build()
+        .map_err(|error| {
+            Error::InvalidArgument(format!("worker threads can't be started: {error}"))
+        })?;
+    let made = Box::into_raw(Box::new(Tagged { process, pool }));
+    match POOL.compare_exchange(published, made, Ordering::AcqRel, Ordering::Acquire) {
+        // SAFETY: `made` was just made and is published for good: nothing frees it.
+        Ok(_) => Ok(unsafe { &(*made).pool }),
+        Err(_) => {
+            // SAFETY: `made` came from `Box::into_raw` and was not published, so nobody else knows it.
+            drop(unsafe { Box::from_raw(made) });
+            // Another thread was faster: its pool is there now.
+            current()
+        }
+    }
+}

@@ -1,0 +1,498 @@
+//! Scoring: blocks of rows, taken by worker threads, each writing its own rows of the result.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use super::bind::bind;
+use super::block::{Block, Reader};
+use super::pool;
+use super::scores::{Data, Group, Output, Scores, needed_steps, output_value};
+use super::table::Table;
+use crate::error::{Error, Result};
+use crate::kernels::{Buffer, Columns};
+use crate::model::{Decision, Model};
+use crate::plan::{Plan, Scratch};
+use crate::reference;
+
+/// Scratch that a block should take: it shares the second cache level with the engine's tables.
+const BLOCK_BYTES: usize = 256 << 10;
+/// Scratch that a block may take where rows are very wide.
+const MAX_BLOCK_BYTES: usize = 64 << 20;
+/// Rows of a block are a multiple of this where possible: whole tiles for every engine.
+const ROW_STEP: usize = 64;
+const MAX_BLOCK_ROWS: usize = 4096;
+/// Work that a thread should have before another one is woken.
+const NS_PER_THREAD: usize = 100_000;
+/// Blocks that each thread should get, so that all end at about the same time.
+const BLOCKS_PER_THREAD: usize = 4;
+const INTERRUPT_EVERY: Duration = Duration::from_millis(50);
+
+/// What becomes of rows with values that the source refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnRefused {
+    /// The call fails.
+    Raise,
+    /// The row's scores are null.
+    Null,
+}
+
+/// Score a table. `interrupt` is asked now and then, on the calling thread, whether to stop.
+///
+/// The result does not depend on `threads`, on how the table is chunked, or on the other rows.
+pub fn score(
+    plan: &Plan,
+    table: &Table,
+    output: Output,
+    threads: usize,
+    on_refused: OnRefused,
+    interrupt: &(dyn Fn() -> bool + Sync),
+) -> Result<Scores> {
+    let model = plan.model();
+    let names = super::column_names(model, output).ok_or_else(|| lacks(model, output))?;
+    let binding = bind(model, table)?;
+    let call = Call::new(plan, output);
+    let reader = Reader::new(table, &binding, &call.features_read(), model.input());
+    let rows = table.rows();
+    let mut scores = empty_scores(model, output, names, rows, on_refused == OnRefused::Null);
+    if rows == 0 {
+        return Ok(scores);
+    }
+    let (threads, block_rows) = call.division(&reader, rows, threads);
+    let jobs = Mutex::new(split(&mut scores, block_rows).into_iter());
+    let stop = AtomicBool::new(false);
+    let refused = AtomicBool::new(false);
+    let interrupted = AtomicBool::new(false);
+    pool::run(threads, |caller| {
+        let mut worker = Worker::new(&call, &reader, block_rows);
+        let mut asked = Instant::now();
+        while !stop.load(Ordering::Relaxed) {
+            // A worker that panicked holds no lock while it computes, so a poisoned one still holds whole jobs.
+            let job = jobs
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                .next();
+            let Some(job) = job else { break };
+            if !worker.run(job, on_refused) {
+                refused.store(true, Ordering::Relaxed);
+                stop.store(true, Ordering::Relaxed);
+            }
+            if caller && asked.elapsed() >= INTERRUPT_EVERY {
+                asked = Instant::now();
+                if interrupt() {
+                    interrupted.store(true, Ordering::Relaxed);
+                    stop.store(true, Ordering::Relaxed);
+                }
+            }
+        }
+    })?;
+    if interrupted.into_inner() {
+        return Err(Error::Interrupted);
+    }
+    if refused.into_inner() {
+        return Err(reader.refusal());
+    }
+    drop(jobs);
+    Ok(scores)
+}
+
+/// The error for an output that a model does not have.
+pub fn lacks(model: &Model, output: Output) -> Error {
+    let has: Vec<_> = Output::ALL
+        .into_iter()
+        .filter(|&o| super::column_names(model, o).is_some())
+        .map(Output::name)
+        .collect();
+    Error::InvalidArgument(format!(
+        "{} has no output {:?}; it has {}",
+        model.source().class,
+        output.name(),
+        has.join(", ")
+    ))
+}
+
+fn empty_scores(
+    model: &Model,
+    output: Output,
+    names: Vec<Vec<String>>,
+    rows: usize,
+    nullable: bool,
+) -> Scores {
+    let groups = names.into_iter().enumerate().map(|(target, names)| {
+        let codes = output == Output::Prediction
+            && !matches!(model.targets()[target].prediction, Decision::Value(_));
+        let count = names.len() * rows;
+        let data = if codes || output == Output::Leaf {
+            Data::I32(vec![0; count])
+        } else {
+            Data::F64(vec![0.0; count])
+        };
+        Group {
+            names,
+            data,
+            codes_of: codes.then_some(target),
+        }
+    });
+    let groups = groups.collect();
+    Scores {
+        rows,
+        groups,
+        nulls: (nullable && model.input().refuses()).then(|| vec![0; rows]),
+    }
+}
+
+/// The rows of a block in the result, column by column.
+enum Slices<'a> {
+    F64(Vec<&'a mut [f64]>),
+    I32(Vec<&'a mut [i32]>),
+}
+
+struct Job<'a> {
+    start: usize,
+    rows: usize,
+    groups: Vec<Slices<'a>>,
+    nulls: Option<&'a mut [u8]>,
+}
+
+/// Cut the result into blocks: no two share an element, so workers need no lock to write.
+fn split(scores: &mut Scores, block_rows: usize) -> Vec<Job<'_>> {
+    let rows = scores.rows;
+    let mut jobs: Vec<Job> = (0..rows)
+        .step_by(block_rows)
+        .map(|start| Job {
+            start,
+            rows: block_rows.min(rows - start),
+            groups: Vec::new(),
+            nulls: None,
+        })
+        .collect();
+    for group in &mut scores.groups {
+        let width = group.names.len();
+        match &mut group.data {
+            Data::F64(data) => {
+                jobs.iter_mut()
+                    .for_each(|job| job.groups.push(Slices::F64(Vec::with_capacity(width))));
+                for (job, part) in data
+                    .chunks_mut(rows)
+                    .flat_map(|column| jobs_of(column, block_rows))
+                {
+                    if let Some(Slices::F64(slices)) = jobs[job].groups.last_mut() {
+                        slices.push(part);
+                    }
+                }
+            }
+            Data::I32(data) => {
+                jobs.iter_mut()
+                    .for_each(|job| job.groups.push(Slices::I32(Vec::with_capacity(width))));
+                for (job, part) in data
+                    .chunks_mut(rows)
+                    .flat_map(|column| jobs_of(column, block_rows))
+                {
+                    if let Some(Slices::I32(slices)) = jobs[job].groups.last_mut() {
+                        slices.push(part);
+                    }
+                }
+            }
+        }
+    }
+    if let Some(nulls) = &mut scores.nulls {
+        for (job, part) in jobs.iter_mut().zip(nulls.chunks_mut(block_rows)) {
+            job.nulls = Some(part);
+        }
+    }
+    jobs
+}
+
+/// A column's parts with the number of the block that each belongs to.
+fn jobs_of<T>(column: &mut [T], block_rows: usize) -> impl Iterator<Item = (usize, &mut [T])> {
+    column.chunks_mut(block_rows).enumerate()
+}
+
+/// What every block of a call has in common.
+struct Call<'p> {
+    plan: &'p Plan,
+    output: Output,
+    /// The steps to run, in order.
+    steps: Vec<usize>,
+    /// The step whose leaves are wanted.
+    leaf_step: Option<usize>,
+}
+
+impl<'p> Call<'p> {
+    fn new(plan: &'p Plan, output: Output) -> Self {
+        let model = plan.model();
+        let steps = needed_steps(model, output)
+            .iter()
+            .enumerate()
+            .filter(|(_, needed)| **needed)
+            .map(|(i, _)| i)
+            .collect();
+        let leaf_step = if output == Output::Leaf {
+            model.leaf_forest().map(|(step, _)| step)
+        } else {
+            None
+        };
+        Call {
+            plan,
+            output,
+            steps,
+            leaf_step,
+        }
+    }
+
+    fn features_read(&self) -> Vec<bool> {
+        let model = self.plan.model();
+        let mut read = vec![false; model.features().count];
+        for &step in self.steps.iter().chain(&self.leaf_step) {
+            model.steps()[step].mark_features(&mut read);
+        }
+        read
+    }
+
+    /// How many threads to use and how many rows a block has.
+    fn division(&self, reader: &Reader, rows: usize, threads: usize) -> (usize, usize) {
+        let widths: usize = self
+            .steps
+            .iter()
+            .map(|&step| self.plan.model().width(step + 1))
+            .sum();
+        let per_row = (8 * (reader.width() + widths) + self.plan.scratch_per_row()).max(1);
+        let mut block = (BLOCK_BYTES / per_row)
+            .clamp(ROW_STEP, MAX_BLOCK_ROWS)
+            .min((MAX_BLOCK_BYTES / per_row).max(1));
+        let cost = self.plan.cost_per_row() + 2 * reader.width();
+        let threads = threads.min((rows.saturating_mul(cost) / NS_PER_THREAD).max(1));
+        if threads > 1 {
+            block = block.min(
+                rows.div_ceil(threads * BLOCKS_PER_THREAD)
+                    .next_multiple_of(ROW_STEP),
+            );
+        }
+        if block > ROW_STEP {
+            block -= block % ROW_STEP;
+        }
+        (threads.min(rows.div_ceil(block)), block.min(rows))
+    }
+}
+
+/// One thread's memory.
+struct Worker<'r, 't> {
+    call: &'r Call<'r>,
+    block: Block<'r, 't>,
+    /// The output of each step: row r of column c is at `c * stride + r`; empty where not needed.
+    values: Vec<Vec<f64>>,
+    stride: usize,
+    scratch: Scratch,
+    bad: Vec<u8>,
+}
+
+impl<'r, 't> Worker<'r, 't> {
+    fn new(call: &'r Call<'r>, reader: &'r Reader<'t>, stride: usize) -> Self {
+        let model = call.plan.model();
+        let mut values = vec![Vec::new(); model.steps().len()];
+        for &step in &call.steps {
+            values[step] = vec![0.0; model.width(step + 1) * stride];
+        }
+        let bad = if model.input().refuses() {
+            vec![0; stride]
+        } else {
+            Vec::new()
+        };
+        Worker {
+            call,
+            block: Block::new(reader, stride),
+            values,
+            stride,
+            scratch: Scratch::default(),
+            bad,
+        }
+    }
+
+    /// Score one block; false when it has values that are refused and the call must fail.
+    fn run(&mut self, mut job: Job, on_refused: OnRefused) -> bool {
+        self.block.load(job.start, job.rows);
+        self.bad.fill(0);
+        if self.block.find_refused(&mut self.bad) && on_refused == OnRefused::Raise {
+            return false;
+        }
+        if self.call.plan.is_reference() {
+            self.interpret(&mut job);
+        } else {
+            self.compute(&mut job);
+        }
+        if let Some(nulls) = &mut job.nulls {
+            nulls.copy_from_slice(&self.bad[..job.rows]);
+            blank(&mut job);
+        }
+        true
+    }
+
+    fn compute(&mut self, job: &mut Job) {
+        let Worker {
+            call,
+            block,
+            values,
+            stride,
+            scratch,
+            ..
+        } = self;
+        let (plan, stride, rows) = (call.plan, *stride, job.rows);
+        for &step in &call.steps {
+            let input = plan.model().steps()[step].input;
+            let (before, after) = values.split_at_mut(step);
+            let out = &mut after[0];
+            match input {
+                0 => plan.run(step, block, scratch, out, stride, rows),
+                _ => plan.run(
+                    step,
+                    &Buffer {
+                        data: &before[input - 1],
+                        stride,
+                        rows,
+                    },
+                    scratch,
+                    out,
+                    stride,
+                    rows,
+                ),
+            }
+        }
+        if let (Some(step), [Slices::I32(out)]) = (call.leaf_step, job.groups.as_mut_slice()) {
+            match plan.model().steps()[step].input {
+                0 => plan.run_leaves(step, block, scratch, out, rows),
+                input => {
+                    plan.run_leaves(
+                        step,
+                        &Buffer {
+                            data: &values[input - 1],
+                            stride,
+                            rows,
+                        },
+                        scratch,
+                        out,
+                        rows,
+                    );
+                }
+            }
+            return;
+        }
+        for (target, out) in plan.model().targets().iter().zip(&mut job.groups) {
+            match output_value(target, call.output) {
+                0 => {}
+                value => {
+                    let value = Buffer {
+                        data: &values[value - 1],
+                        stride,
+                        rows,
+                    };
+                    decide(call.output, target.prediction, &value, out);
+                }
+            }
+        }
+    }
+
+    /// The same by the reference interpreter, a row at a time.
+    fn interpret(&mut self, job: &mut Job) {
+        let model = self.call.plan.model();
+        let read = self.call.features_read();
+        let mut features = vec![f64::NAN; read.len()];
+        for row in 0..job.rows {
+            for (feature, _) in read.iter().enumerate().filter(|(_, read)| **read) {
+                features[feature] = self.block.column(feature)[row];
+            }
+            let result = reference::interpret(model, &features);
+            if let (Some(_), [Slices::I32(out)]) = (self.call.leaf_step, job.groups.as_mut_slice())
+            {
+                out.iter_mut()
+                    .zip(&result.leaves)
+                    .for_each(|(column, &leaf)| column[row] = leaf);
+                continue;
+            }
+            for (target, out) in model.targets().iter().zip(&mut job.groups) {
+                let value = &result.values[output_value(target, self.call.output)];
+                let value = Buffer {
+                    data: value,
+                    stride: 1,
+                    rows: 1,
+                };
+                let mut one = match out {
+                    Slices::F64(columns) => {
+                        Slices::F64(columns.iter_mut().map(|c| &mut c[row..=row]).collect())
+                    }
+                    Slices::I32(columns) => {
+                        Slices::I32(columns.iter_mut().map(|c| &mut c[row..=row]).collect())
+                    }
+                };
+                decide(self.call.output, target.prediction, &value, &mut one);
+            }
+        }
+    }
+}
+
+/// Write a value's columns, or the class codes that follow from them.
+fn decide(output: Output, decision: Decision, value: &Buffer, out: &mut Slices) {
+    match out {
+        Slices::F64(columns) => {
+            for (c, column) in columns.iter_mut().enumerate() {
+                column.copy_from_slice(value.column(c));
+            }
+        }
+        Slices::I32(columns) => {
+            let [codes] = columns.as_mut_slice() else {
+                return;
+            };
+            match decision {
+                Decision::Positive(_) if output == Output::Prediction => {
+                    for (code, &x) in codes.iter_mut().zip(value.column(0)) {
+                        *code = i32::from(x > 0.0);
+                    }
+                }
+                _ => arg_max(value, codes),
+            }
+        }
+    }
+}
+
+/// The first largest column of each row; NaN counts as larger than any number, as in NumPy.
+fn arg_max(value: &Buffer, codes: &mut [i32]) {
+    let mut best = value.column(0).to_vec();
+    codes.fill(0);
+    for c in 1..value.data.len() / value.stride {
+        for ((code, best), &x) in codes.iter_mut().zip(&mut best).zip(value.column(c)) {
+            if x > *best || (x.is_nan() && !best.is_nan()) {
+                *best = x;
+                *code = c as i32;
+            }
+        }
+    }
+}
+
+/// Put NaN and 0 where rows are null, so that a null row holds nothing that was computed from refused values.
+fn blank(job: &mut Job) {
+    let Some(nulls) = &job.nulls else { return };
+    if nulls.iter().all(|&null| null == 0) {
+        return;
+    }
+    for group in &mut job.groups {
+        match group {
+            Slices::F64(columns) => {
+                for column in columns {
+                    column
+                        .iter_mut()
+                        .zip(nulls.iter())
+                        .filter(|(_, null)| **null != 0)
+                        .for_each(|(x, _)| *x = f64::NAN);
+                }
+            }
+            Slices::I32(columns) => {
+                for column in columns {
+                    column
+                        .iter_mut()
+                        .zip(nulls.iter())
+                        .filter(|(_, null)| **null != 0)
+                        .for_each(|(x, _)| *x = 0);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! Columns to score, borrowed from whoever owns them (Arrow arrays, NumPy buffers), never copied.
+
+use arrow_buffer::{BooleanBuffer, NullBuffer};
+use half::f16;
+
+/// Elements `base[i * stride]` for `i < len`.
+#[derive(Debug, Clone, Copy)]
+pub struct Strided<'a, T> {
+    base: &'a [T],
+    stride: usize,
+    len: usize,
+}
+
+impl<'a, T: Copy> Strided<'a, T> {
+    /// Neighbouring elements.
+    pub fn contiguous(base: &'a [T]) -> Self {
+        Strided {
+            base,
+            stride: 1,
+            len: base.len(),
+        }
+    }
+
+    /// Every `stride`-th element (a stride of 0 repeats the first); None where `base` is too short.
+    pub fn new(base: &'a [T], stride: usize, len: usize) -> Option<Self> {
+        let reach = match len {
+            0 => 0,
+            _ => (len - 1).checked_mul(stride)?.checked_add(1)?,
+        };
+        (reach <= base.len()).then_some(Strided { base, stride, len })
+    }
+
+    /// How many elements.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether elements are not neighbours.
+    pub fn is_strided(&self) -> bool {
+        self.stride != 1
+    }
+
+    /// Elements `start .. start + count`, which must be in range, as a slice when they are neighbours.
+    pub fn slice(&self, start: usize, count: usize) -> Option<&'a [T]> {
+        (self.stride == 1).then(|| &self.base[start..start + count])
+    }
+
+    /// `out[i] = convert(element start + i)`; the range must be within `len`.
+    #[inline]
+    pub fn convert(&self, start: usize, out: &mut [f64], convert: impl Fn(T) -> f64) {
+        match self.stride {
+            1 => {
+                let source = &self.base[start..start + out.len()];
+                for (to, &from) in out.iter_mut().zip(source) {
+                    *to = convert(from);
+                }
+            }
+            0 => {
+                if let Some(&first) = self.base.first() {
+                    out.fill(convert(first));
+                }
+            }
+            stride => {
+                let source = self.base[start * stride..].iter().step_by(stride);
+                for (to, &from) in out.iter_mut().zip(source) {
+                    *to = convert(from);
+                }
+            }
+        }
+    }
+}
+
+/// The values of a chunk.
+#[derive(Debug, Clone)]
+pub enum Values<'a> {
+    /// float64
+    F64(Strided<'a, f64>),
+    /// float32
+    F32(Strided<'a, f32>),
+    /// float16
+    F16(Strided<'a, f16>),
+    /// int8
+    I8(Strided<'a, i8>),
+    /// int16
+    I16(Strided<'a, i16>),
+    /// int32
+    I32(Strided<'a, i32>),
+    /// int64
+    I64(Strided<'a, i64>),
+    /// uint8, and booleans of one byte
+    U8(Strided<'a, u8>),
+    /// uint16
+    U16(Strided<'a, u16>),
+    /// uint32
+    U32(Strided<'a, u32>),
+    /// uint64
+    U64(Strided<'a, u64>),
+    /// Booleans of one bit.
+    Bits(&'a BooleanBuffer),
+    /// Nothing but nulls, so many.
+    Null(usize),
+}
+
+/// Which rows of a chunk are null.
+#[derive(Debug, Clone, Default)]
+pub enum Nulls<'a> {
+    /// None is.
+    #[default]
+    None,
+    /// Arrow's bitmap, a set bit is valid.
+    Bitmap(&'a NullBuffer),
+    /// A byte a row, not zero where null (pandas, `numpy.ma`).
+    Mask(Strided<'a, u8>),
+}
+
+/// A run of a column's rows.
+#[derive(Debug, Clone)]
+pub struct Chunk<'a> {
+    /// The values; what stands at null rows is never looked at.
+    pub values: Values<'a>,
+    /// Which are null.
+    pub nulls: Nulls<'a>,
+}
+
+impl Chunk<'_> {
+    /// How many rows.
+    pub fn len(&self) -> usize {
+        match &self.values {
+            Values::F64(v) => v.len(),
+            Values::F32(v) => v.len(),
+            Values::F16(v) => v.len(),
+            Values::I8(v) => v.len(),
+            Values::I16(v) => v.len(),
+            Values::I32(v) => v.len(),
+            Values::I64(v) => v.len(),
+            Values::U8(v) => v.len(),
+            Values::U16(v) => v.len(),
+            Values::U32(v) => v.len(),
+            Values::U64(v) => v.len(),
+            Values::Bits(v) => v.len(),
+            Values::Null(n) => *n,
+        }
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Rows `start .. start + out.len()` as float64, NaN where null.
+    fn read(&self, start: usize, out: &mut [f64]) {
+        match &self.values {
+            Values::F64(v) => v.convert(start, out, |x| x),
+            Values::F32(v) => v.convert(start, out, f64::from),
+            Values::F16(v) => v.convert(start, out, f64::from),
+            Values::I8(v) => v.convert(start, out, f64::from),
+            Values::I16(v) => v.convert(start, out, f64::from),
+            Values::I32(v) => v.convert(start, out, f64::from),
+            Values::I64(v) => v.convert(start, out, |x| x as f64),
+            Values::U8(v) => v.convert(start, out, f64::from),
+            Values::U16(v) => v.convert(start, out, f64::from),
+            Values::U32(v) => v.convert(start, out, f64::from),
+            Values::U64(v) => v.convert(start, out, |x| x as f64),
+            Values::Bits(v) => {
+                for (to, row) in out.iter_mut().zip(start..) {
+                    *to = f64::from(u8::from(v.value(row)));
+                }
+            }
+            Values::Null(_) => out.fill(f64::NAN),
+        }
+        match &self.nulls {
+            Nulls::None => {}
+            Nulls::Bitmap(valid) => {
+                for (to, row) in out.iter_mut().zip(start..) {
+                    if valid.is_null(row) {
+                        *to = f64::NAN;
+                    }
+                }
+            }
+            Nulls::Mask(mask) => {
+                let mut flags = [0.0; 64];
+                for (part, at) in out.chunks_mut(64).zip((start..).step_by(64)) {
+                    let flags = &mut flags[..part.len()];
+                    mask.convert(at, flags, f64::from);
+                    for (to, &flag) in part.iter_mut().zip(flags.iter()) {
+                        if flag != 0.0 {
+                            *to = f64::NAN;
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A column: chunks one after another, or the name of a type that can't be scored.
+#[derive(Debug, Clone)]
+pub enum Column<'a> {
+    /// Numbers.
+    Numbers(Numbers<'a>),
+    /// A type without numbers, by the name that its library gives it. An error only when the model uses the column.
+    Other(String),
+}
+
+/// The chunks of a column of numbers.
+#[derive(Debug, Clone, Default)]
+pub struct Numbers<'a> {
+    chunks: Vec<Chunk<'a>>,
+    /// `ends[i]` is the row after chunk i's last.
+    ends: Vec<usize>,
+}
+
+impl<'a> Numbers<'a> {
+    /// From chunks in row order.
+    pub fn new(chunks: impl IntoIterator<Item = Chunk<'a>>) -> Self {
+        let mut numbers = Numbers::default();
+        let mut end = 0;
+        for chunk in chunks {
+            end += chunk.len();
+            numbers.chunks.push(chunk);
+            numbers.ends.push(end);
+        }
+        numbers
+    }
+
+    /// How many rows.
+    pub fn len(&self) -> usize {
+        self.ends.last().copied().unwrap_or(0)
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether reading jumps over memory between elements.
+    pub fn is_strided(&self) -> bool {
+        matches!(self.chunks.as_slice(), [Chunk { values: Values::F64(v), .. }] if v.is_strided())
+            || matches!(self.chunks.as_slice(), [Chunk { values: Values::F32(v), .. }] if v.is_strided())
+    }
+
+    /// The rows `start .. start + count` themselves, where they lie in memory as float64 without nulls.
+    pub fn direct(&self, start: usize, count: usize) -> Option<&'a [f64]> {
+        let index = self.ends.partition_point(|&end| end <= start);
+        let chunk = self.chunks.get(index)?;
+        let first = if index == 0 { 0 } else { self.ends[index - 1] };
+        match (&chunk.values, &chunk.nulls) {
+            (Values::F64(v), Nulls::None) if start + count <= self.ends[index] => {
+                v.slice(start - first, count)
+            }
+            _ => None,
+        }
+    }
+
+    /// Rows `start .. start + out.len()` as float64, NaN where null; the range must be within `len`.
+    pub fn read(&self, mut start: usize, mut out: &mut [f64]) {
+        let mut index = self.ends.partition_point(|&end| end <= start);
+        while !out.is_empty() {
+            let first = if index == 0 { 0 } else { self.ends[index - 1] };
+            let here = out.len().min(self.ends[index] - start);
+            let (part, rest) = out.split_at_mut(here);
+            self.chunks[index].read(start - first, part);
+            out = rest;
+            start += here;
+            index += 1;
+        }
+    }
+}
+
+/// A sparse matrix by rows: absent entries are 0, entries named twice add up, as in SciPy.
+#[derive(Debug, Clone)]
+pub struct Csr<'a> {
+    /// Where each row's entries start, and the end.
+    pub indptr: Vec<usize>,
+    /// Column of each entry.
+    pub indices: Vec<u32>,
+    /// Value of each entry.
+    pub data: Numbers<'a>,
+    /// Number of columns.
+    pub columns: usize,
+}
+
+/// What a table holds.
+#[derive(Debug, Clone)]
+pub enum Body<'a> {
+    /// Columns of the same length.
+    Columns(Vec<Column<'a>>),
+    /// A sparse matrix.
+    Csr(Csr<'a>),
+}
+
+/// Columns of the same length, with or without names.
+#[derive(Debug, Clone)]
+pub struct Table<'a> {
+    names: Option<&'a [String]>,
+    body: Body<'a>,
+    rows: usize,
+}
+
+impl<'a> Table<'a> {
+    /// A table of `rows` rows. The error says which column has another length, or which sparse entry is out of range.
+    pub fn new(names: Option<&'a [String]>, body: Body<'a>, rows: usize) -> crate::Result<Self> {
+        let schema = |message: String| Err(crate::Error::Schema(message));
+        let columns = match &body {
+            Body::Columns(columns) => {
+                for (index, column) in columns.iter().enumerate() {
+                    if let Column::Numbers(numbers) = column
+                        && numbers.len() != rows
+                    {
+                        return schema(format!(
+                            "column number {index} has {} rows, the table {rows}",
+                            numbers.len()
+                        ));
+                    }
+                }
+                columns.len()
+            }
+            Body::Csr(csr) => {
+                let entries = csr.indices.len();
+                let rising = csr.indptr.windows(2).all(|pair| pair[0] <= pair[1]);
+                let framed = csr.indptr.first() == Some(&0) && csr.indptr.last() == Some(&entries);
+                if csr.indptr.len() != rows + 1 || !rising || !framed || csr.data.len() != entries {
+                    return schema(
+                        "the sparse matrix is inconsistent: indptr must rise from 0 to the entries"
+                            .into(),
+                    );
+                }
+                if let Some(entry) = csr
+                    .indices
+                    .iter()
+                    .position(|&column| column as usize >= csr.columns)
+                {
+                    return schema(format!(
+                        "the sparse matrix is inconsistent: entry {entry} is in column {} of {}",
+                        csr.indices[entry], csr.columns
+                    ));
+                }
+                csr.columns
+            }
+        };
+        if let Some(names) = names
+            && names.len() != columns
+        {
+            return schema(format!(
+                "{} column names for {columns} columns",
+                names.len()
+            ));
+        }
+        Ok(Table { names, body, rows })
+    }
+
+    /// How many rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// How many columns.
+    pub fn columns(&self) -> usize {
+        match &self.body {
+            Body::Columns(columns) => columns.len(),
+            Body::Csr(csr) => csr.columns,
+        }
+    }
+
+    /// The columns' names.
+    pub fn names(&self) -> Option<&'a [String]> {
+        self.names
+    }
+
+    /// What it holds.
+    pub fn body(&self) -> &Body<'a> {
+        &self.body
+    }
+
+    /// The type of a column that can't be scored.
+    pub fn other_type(&self, column: usize) -> Option<&str> {
+        match &self.body {
+            Body::Columns(columns) => match columns.get(column)? {
+                Column::Other(name) => Some(name),
+                Column::Numbers(_) => None,
+            },
+            Body::Csr(_) => None,
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Engines for forests. Each gives the bits of [`crate::reference`].
+
+pub(crate) mod planes;
+pub(crate) mod walk;

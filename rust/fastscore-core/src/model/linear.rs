@@ -1,0 +1,15 @@
+//! A matrix product with intercept.
+
+/// `y[o] = intercept[o] + sum_j coefficients[o * inputs + j] * x[j]`, summed from the intercept in input order with
+/// fused multiply-add.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Linear {
+    /// Columns read.
+    pub inputs: usize,
+    /// Columns given.
+    pub outputs: usize,
+    /// Row-major `[outputs, inputs]`.
+    pub coefficients: Vec<f64>,
+    /// `[outputs]`.
+    pub intercept: Vec<f64>,
+}

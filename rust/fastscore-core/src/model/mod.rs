@@ -1,0 +1,225 @@
+//! The portable model: what every importer produces, what the file holds, what a plan is compiled from.
+//!
+//! A model is a list of steps over *values*. A value is a matrix of n rows; value 0 is the features, value `i + 1` is
+//! what step `i` gives. [`Model::new`] is the one door: it checks every index, shape and tree, so that nothing behind
+//! it has to. `docs/model-format.md` has the same structure as JSON and tensors.
+
+mod forest;
+mod format;
+mod labels;
+mod linear;
+mod link;
+mod spec;
+mod tensors;
+mod validate;
+
+pub use forest::{Child, Comparison, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest};
+pub use labels::{LabelValues, Labels};
+pub use linear::Linear;
+pub use link::Link;
+pub use spec::{InputWidth, NameMatch, OnBadValue, Source};
+pub use tensors::{Tensor, TensorData, Tensors};
+
+use std::collections::HashSet;
+
+use crate::error::format_error;
+use crate::exec::{Output, column_names};
+
+/// Index of a value: 0 is the features, `i + 1` the output of step `i`.
+pub type ValueId = usize;
+
+/// More features than this are refused: a count that no bytes of the file back must not decide how much memory is taken.
+pub const MAX_FEATURES: usize = 1 << 24;
+
+/// What the model knows of its features.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Features {
+    /// How many.
+    pub count: usize,
+    /// Their names, or None when the source has none.
+    pub names: Option<Vec<String>>,
+    /// How a column's name is compared with a feature's.
+    pub name_match: NameMatch,
+}
+
+/// What the source does with values that some models refuse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InputPolicy {
+    /// NaN and null.
+    pub missing: OnBadValue,
+    /// Infinities, and at width float32 what overflows it.
+    pub non_finite: OnBadValue,
+    /// The width at which the source reads its input.
+    pub width: InputWidth,
+}
+
+impl InputPolicy {
+    /// Whether some value would be refused.
+    pub fn refuses(&self) -> bool {
+        self.missing == OnBadValue::Refuse || self.non_finite == OnBadValue::Refuse
+    }
+}
+
+/// One step of a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Step {
+    /// The value that it reads.
+    pub input: ValueId,
+    /// What it computes.
+    pub op: Op,
+}
+
+/// What a step computes.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Op {
+    /// A sum of trees.
+    Forest(Forest),
+    /// A matrix product with intercept.
+    Linear(Linear),
+    /// A row-wise function of its input.
+    Link(Link),
+}
+
+/// How a target's prediction follows from a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// The value's columns themselves.
+    Value(ValueId),
+    /// The class of the largest column, the first on ties.
+    ArgMax(ValueId),
+    /// Class 1 where the one column is above 0, else class 0.
+    Positive(ValueId),
+}
+
+impl Decision {
+    /// The value that the decision reads.
+    pub fn value(&self) -> ValueId {
+        match *self {
+            Decision::Value(v) | Decision::ArgMax(v) | Decision::Positive(v) => v,
+        }
+    }
+}
+
+/// One predicted target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// Its name, used in column names when there are several.
+    pub name: Option<String>,
+    /// Class labels; None for regression.
+    pub classes: Option<Labels>,
+    /// The raw score.
+    pub margin: ValueId,
+    /// One column a class.
+    pub probability: Option<ValueId>,
+    /// The prediction.
+    pub prediction: Decision,
+}
+
+/// The contents of a model before they are checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelParts {
+    /// The features.
+    pub features: Features,
+    /// What is refused.
+    pub input: InputPolicy,
+    /// The steps, in order.
+    pub steps: Vec<Step>,
+    /// The targets.
+    pub targets: Vec<Target>,
+    /// The forest step whose leaf indexes the source reports.
+    pub leaf: Option<usize>,
+    /// Where the model comes from.
+    pub source: Source,
+}
+
+/// A checked, immutable model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Model {
+    parts: ModelParts,
+    widths: Vec<usize>,
+}
+
+impl Model {
+    /// Check `parts`; every error names the step, tree or target.
+    pub fn new(parts: ModelParts) -> crate::Result<Model> {
+        let widths = validate::check(&parts)?;
+        let model = Model { parts, widths };
+        for output in Output::ALL {
+            let mut seen = HashSet::new();
+            let names = column_names(&model, output).unwrap_or_default();
+            if let Some(twice) = names
+                .into_iter()
+                .flatten()
+                .find(|name| !seen.insert(name.clone()))
+            {
+                return Err(format_error(format!(
+                    "two columns of the output {:?} would be named {twice:?}: rename the classes or targets that collide",
+                    output.name()
+                )));
+            }
+        }
+        Ok(model)
+    }
+
+    /// The features.
+    pub fn features(&self) -> &Features {
+        &self.parts.features
+    }
+    /// What is refused.
+    pub fn input(&self) -> InputPolicy {
+        self.parts.input
+    }
+    /// The steps.
+    pub fn steps(&self) -> &[Step] {
+        &self.parts.steps
+    }
+    /// The targets.
+    pub fn targets(&self) -> &[Target] {
+        &self.parts.targets
+    }
+    /// The forest whose leaf indexes are reported, with its step.
+    pub fn leaf_forest(&self) -> Option<(usize, &Forest)> {
+        let step = self.parts.leaf?;
+        match &self.parts.steps.get(step)?.op {
+            Op::Forest(forest) => Some((step, forest)),
+            _ => None,
+        }
+    }
+    /// Where the model comes from.
+    pub fn source(&self) -> &Source {
+        &self.parts.source
+    }
+    /// Columns of a value.
+    pub fn width(&self, value: ValueId) -> usize {
+        self.widths[value]
+    }
+
+    /// Per feature, whether any step reads it.
+    pub fn features_read(&self) -> Vec<bool> {
+        let mut read = vec![false; self.parts.features.count];
+        self.parts
+            .steps
+            .iter()
+            .for_each(|step| step.mark_features(&mut read));
+        read
+    }
+}
+
+impl Step {
+    /// Set the flag of every feature that this step reads.
+    pub fn mark_features(&self, read: &mut [bool]) {
+        if self.input != 0 {
+            return;
+        }
+        match &self.op {
+            Op::Forest(forest) => forest
+                .feature
+                .iter()
+                .for_each(|&feature| read[feature as usize] = true),
+            Op::Link(Link::Columns { columns }) => {
+                columns.iter().for_each(|&column| read[column] = true)
+            }
+            Op::Linear(_) | Op::Link(_) => read.fill(true),
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The slow, obvious interpreter of a model: one row at a time, as the structure's description reads. The oracle that
+//! every engine equals bit for bit.
+
+use crate::kernels::link::signed_square;
+use crate::model::{
+    Child, Comparison, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest, InputWidth, Linear, Link,
+    Model, Op,
+};
+use crate::simd::{self, Level};
+
+/// What a model computes for one row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    /// Every value: 0 is the features, `i + 1` the output of step `i`.
+    pub values: Vec<Vec<f64>>,
+    /// The leaf number of each tree of the forest whose leaves the source reports.
+    pub leaves: Vec<i32>,
+}
+
+/// Interpret one row of features.
+pub fn interpret(model: &Model, features: &[f64]) -> Row {
+    let width = model.input().width;
+    let mut values = vec![features.to_vec()];
+    for step in model.steps() {
+        let input = &values[step.input];
+        values.push(match &step.op {
+            Op::Forest(forest) => sum(forest, width, input),
+            Op::Linear(model) => linear(model, input),
+            Op::Link(kind) => link(kind, input),
+        });
+    }
+    let leaves = match model.leaf_forest() {
+        None => Vec::new(),
+        Some((step, forest)) => {
+            let input = &values[model.steps()[step].input];
+            (0..forest.trees())
+                .map(|tree| forest.leaf_id[leaf(forest, width, tree, input)])
+                .collect()
+        }
+    };
+    Row { values, leaves }
+}
+
+fn sum(forest: &Forest, width: InputWidth, input: &[f64]) -> Vec<f64> {
+    let mut sums = forest.base.clone();
+    for tree in 0..forest.trees() {
+        let leaf = leaf(forest, width, tree, input);
+        for column in 0..forest.leaf_width {
+            sums[forest.first_output(tree) + column] +=
+                forest.leaf_value[leaf * forest.leaf_width + column];
+        }
+    }
+    sums
+}
+
+/// The leaf that a row reaches, counted over the whole forest.
+fn leaf(forest: &Forest, width: InputWidth, tree: usize, input: &[f64]) -> usize {
+    let (splits, leaves) = (forest.splits(tree), forest.leaves(tree));
+    let mut at = if splits.is_empty() {
+        Child::Leaf(0)
+    } else {
+        Child::Split(0)
+    };
+    loop {
+        let split = match at {
+            Child::Leaf(leaf) => return leaves.start + leaf,
+            Child::Split(split) => splits.start + split,
+        };
+        let goes_left = goes_left(forest, width, split, input[forest.feature[split] as usize]);
+        at = Child::decode(if goes_left {
+            forest.left[split]
+        } else {
+            forest.right[split]
+        });
+    }
+}
+
+fn goes_left(forest: &Forest, width: InputWidth, split: usize, x: f64) -> bool {
+    let x = match forest.zero_band {
+        Some(band) if x.abs() <= band => 0.0,
+        _ => x,
+    };
+    let flag = |bit: u8| forest.flags[split] & bit != 0;
+    if x.is_nan() || (x == 0.0 && flag(FLAG_ZERO_MISSING)) {
+        return flag(FLAG_MISSING_LEFT);
+    }
+    let x = match width {
+        InputWidth::Float64 => x,
+        InputWidth::Float32 => f64::from(x as f32),
+    };
+    match forest.comparison {
+        Comparison::Le => x <= forest.threshold[split],
+        Comparison::Lt => x < forest.threshold[split],
+    }
+}
+
+fn linear(model: &Linear, input: &[f64]) -> Vec<f64> {
+    let rows = model.coefficients.chunks(model.inputs);
+    let output = |(row, &intercept): (&[f64], &f64)| {
+        row.iter()
+            .zip(input)
+            .fold(intercept, |y, (w, x)| x.mul_add(*w, y))
+    };
+    rows.zip(&model.intercept).map(output).collect()
+}
+
+fn link(kind: &Link, input: &[f64]) -> Vec<f64> {
+    let exp = |x: f64| {
+        let mut one = [x];
+        simd::exp(Level::Portable, &mut one);
+        one[0]
+    };
+    match kind {
+        Link::Sigmoid { scale } => input
+            .iter()
+            .map(|x| 1.0 / (1.0 + exp(-scale * x)))
+            .collect(),
+        Link::Exp {} => input.iter().map(|&x| exp(x)).collect(),
+        Link::Softmax {} => {
+            let max = input
+                .iter()
+                .skip(1)
+                .fold(input[0], |max, &x| if x > max { x } else { max });
+            let powers: Vec<f64> = input.iter().map(|x| exp(x - max)).collect();
+            let total = powers.iter().fold(0.0, |total, x| total + x);
+            powers.iter().map(|x| x / total).collect()
+        }
+        Link::SignedSquare {} => input.iter().map(|&x| signed_square(x)).collect(),
+        Link::Divide { by } => input.iter().map(|x| x / by).collect(),
+        Link::Complement {} => vec![1.0 - input[0], input[0]],
+        Link::Normalize {} => {
+            let total = input.iter().fold(0.0, |total, x| total + x);
+            let uniform = 1.0 / input.len() as f64;
+            input
+                .iter()
+                .map(|x| if total == 0.0 { uniform } else { x / total })
+                .collect()
+        }
+        Link::Columns { columns } => columns.iter().map(|&column| input[column]).collect(),
+    }
+}

@@ -1,0 +1,50 @@
+//! `exp`, `sigmoid` and `softmax` over slices of `f64`, with the same bits on
+//! every machine.
+//!
+//! # Idea
+//!
+//! The exponential of a C library differs from one library, version and
+//! processor to the next. So nothing here calls one: every function is a fixed
+//! list of IEEE 754 operations (add, subtract, multiply, divide, fused
+//! multiply-add, compare), each correctly rounded and therefore the same
+//! everywhere, written once over the [`Vector`](vector::Vector) trait:
+//!
+//! ```text
+//! exp(level, xs):
+//!     match level:                  one match a call
+//!         avx512:   run::<8 lanes>  the same source, compiled three times,
+//!         avx2:     run::<4 lanes>  each under its own target features
+//!         portable: run::<[f64; 4]>
+//! run:
+//!     for each full group of lanes: load, compute, store
+//!     for the rest: copy into a padded group, the same computation, copy back
+//! ```
+//!
+//! Lanes never meet, so a value's result depends on neither its place in the
+//! slice, nor the slice's length, nor the level.
+//!
+//! # What it rests on
+//!
+//! * The default floating-point environment: round to nearest, and subnormals
+//!   kept. A library that sets flush-to-zero in this thread (as code linked
+//!   with `-ffast-math` once did) changes subnormal results.
+//! * `f64::mul_add` rounding once, as it is documented to. Where the target has
+//!   no such instruction it is a call of the system's `fma`: right, but slow;
+//!   [`Level::Portable`] on x86-64 is there for comparison more than for use.
+//! * A NaN result is always [`f64::NAN`]: IEEE 754 leaves a NaN's sign and
+//!   payload open, and processors do differ.
+
+mod exp;
+mod level;
+mod math;
+mod portable;
+mod vector;
+#[cfg(target_arch = "x86_64")]
+mod x86;
+
+#[cfg(test)]
+mod tests;
+
+pub use exp::exp;
+pub use level::Level;
+pub use math::{sigmoid, softmax};

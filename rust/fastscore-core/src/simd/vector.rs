@@ -1,0 +1,110 @@
+//! What a kernel may do with a vector of `f64` lanes, whatever its width.
+//!
+//! ```text
+//! kernel<V: Vector>(x: V) -> V      written once, for every level
+//! Work::run<V: Vector>(self)        a whole call, to be compiled once a level
+//! ```
+//!
+//! The manner is that of the `Vector` trait in the `memchr` crate: everything
+//! is `#[inline(always)]` and generic, so that it is compiled anew inside the
+//! one function of each level that enables the processor's features.
+//!
+//! **Safety by possession**: a vector comes into being only from
+//! [`Vector::load`], which is unsafe because the processor must have the
+//! instructions, or from another vector. Whoever holds one has therefore
+//! settled that question, and every other operation is safe.
+
+/// The most lanes that any [`Vector`] has.
+pub(super) const MAX_LANES: usize = 8;
+
+/// Lanes of `f64`. Every operation works on each lane alone and gives the same
+/// bits in every implementation, except for which NaN a NaN result is.
+pub(super) trait Vector: Copy {
+    /// How many lanes there are, at most [`MAX_LANES`].
+    const LANES: usize;
+
+    /// The vector of the values in `from`, which are [`Vector::LANES`] many.
+    ///
+    /// # Safety
+    ///
+    /// This processor has the features that the implementing type names, and
+    /// the call is inlined into a function that enables them.
+    unsafe fn load(from: &[f64]) -> Self;
+
+    /// Writes the lanes into `to`, which has room for [`Vector::LANES`].
+    fn store(self, to: &mut [f64]);
+
+    /// A vector with `value` in each lane. `self` is only the proof that such
+    /// vectors can be had here.
+    fn splat(self, value: f64) -> Self;
+
+    /// `self + other`.
+    fn add(self, other: Self) -> Self;
+
+    /// `self - other`.
+    fn sub(self, other: Self) -> Self;
+
+    /// `self * other`.
+    fn mul(self, other: Self) -> Self;
+
+    /// `self / other`.
+    fn div(self, other: Self) -> Self;
+
+    /// `self * factor + addend`, rounded once.
+    fn mul_add(self, factor: Self, addend: Self) -> Self;
+
+    /// `addend - self * factor`, rounded once.
+    fn neg_mul_add(self, factor: Self, addend: Self) -> Self;
+
+    /// `if self > other { self } else { other }`: `other` where either is NaN.
+    fn max(self, other: Self) -> Self;
+
+    /// `if self < other { self } else { other }`: `other` where either is NaN.
+    fn min(self, other: Self) -> Self;
+
+    /// `self` where it is a number, [`f64::NAN`] where it is any NaN.
+    fn canonical(self) -> Self;
+
+    /// The lanes' bits, moved 52 places up: the low bits of the significand
+    /// become sign and exponent.
+    fn low_bits_to_exponent(self) -> Self;
+}
+
+/// A call's whole work, over vectors yet to be chosen.
+pub(super) trait Work {
+    /// Does it. Implementations are `#[inline(always)]`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Vector::load`] of `V`.
+    unsafe fn run<V: Vector>(self);
+}
+
+/// The vector of up to [`Vector::LANES`] values, further lanes being zero.
+///
+/// # Safety
+///
+/// As for [`Vector::load`].
+#[inline(always)]
+pub(super) unsafe fn load_some<V: Vector>(from: &[f64]) -> V {
+    if from.len() == V::LANES {
+        // SAFETY: the caller vouches for the processor.
+        return unsafe { V::load(from) };
+    }
+    let mut group = [0.0; MAX_LANES];
+    group[..from.len()].copy_from_slice(from);
+    // SAFETY: as above.
+    unsafe { V::load(&group[..V::LANES]) }
+}
+
+/// Writes as many of the lanes as `to` has room for, at most
+/// [`Vector::LANES`].
+#[inline(always)]
+pub(super) fn store_some<V: Vector>(lanes: V, to: &mut [f64]) {
+    if to.len() == V::LANES {
+        return lanes.store(to);
+    }
+    let mut group = [0.0; MAX_LANES];
+    lanes.store(&mut group[..V::LANES]);
+    to.copy_from_slice(&group[..to.len()]);
+}

@@ -1,0 +1,28 @@
+//! One table from causes to exceptions. The classes live in `fastscore._errors`.
+
+use fastscore_core::Error;
+use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
+use pyo3::prelude::*;
+
+/// The exception for an error.
+pub fn to_python(error: Error) -> PyErr {
+    let class = match &error {
+        Error::UnsupportedModel(_) => "UnsupportedModelError",
+        Error::ModelFormat(_) => "ModelFormatError",
+        Error::Schema(_) => "SchemaError",
+        Error::MissingValue { .. } => "MissingValueError",
+        Error::NonFinite { .. } => "NonFiniteValueError",
+        Error::InvalidArgument(message) => return PyValueError::new_err(message.clone()),
+        Error::Interrupted => return PyKeyboardInterrupt::new_err(()),
+    };
+    Python::attach(|py| {
+        let made = py
+            .import("fastscore._errors")
+            .and_then(|module| module.getattr(class))
+            .and_then(|class| class.call1((error.to_string(),)));
+        match made {
+            Ok(exception) => PyErr::from_value(exception),
+            Err(failed) => failed,
+        }
+    })
+}

@@ -1,0 +1,44 @@
+//! The extension module of `fastscore`: Arrow capsules and NumPy arrays in and out, the model, the error table.
+
+mod arrow_ffi;
+mod errors;
+mod labels;
+mod model;
+mod numpy_ffi;
+mod scores;
+mod table;
+
+use pyo3::prelude::*;
+
+use errors::to_python;
+
+/// How many workers a call takes.
+#[pyfunction]
+#[pyo3(signature = (threads, /))]
+fn thread_count(threads: Option<i64>) -> PyResult<usize> {
+    fastscore_core::exec::thread_count(threads).map_err(to_python)
+}
+
+/// The instruction set in use.
+#[pyfunction]
+fn simd_level() -> PyResult<String> {
+    let value =
+        std::env::var_os("FASTSCORE_SIMD").map(|value| value.to_string_lossy().into_owned());
+    let level = fastscore_core::simd::Level::from_env_value(value.as_deref());
+    level
+        .map(|level| level.to_string())
+        .map_err(|message| to_python(fastscore_core::Error::InvalidArgument(message)))
+}
+
+/// The module.
+#[pymodule]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<model::Model>()?;
+    module.add_class::<table::Table>()?;
+    module.add_class::<scores::Scores>()?;
+    module.add_class::<scores::ScoreColumn>()?;
+    module.add_function(wrap_pyfunction!(thread_count, module)?)?;
+    module.add_function(wrap_pyfunction!(simd_level, module)?)?;
+    Ok(())
+}

@@ -1,0 +1,287 @@
+//! The model and its scoring.
+
+use std::sync::{Arc, Mutex, OnceLock};
+
+use fastscore_core::exec::{self, OnRefused, Output};
+use fastscore_core::import::lightgbm;
+use fastscore_core::model::{self, LabelValues, Labels, Source, Tensor, TensorData, Tensors};
+use fastscore_core::plan::Plan;
+use fastscore_core::{Error, Result};
+use numpy::{Element, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyList, PyString};
+use serde::Deserialize;
+
+use crate::errors::to_python;
+use crate::labels;
+use crate::scores::Scores;
+use crate::table::Table;
+
+/// A validated portable model with its plan. Immutable, shared by threads.
+#[pyclass(frozen, module = "fastscore._core")]
+pub struct Model {
+    model: Arc<model::Model>,
+    plan: OnceLock<Plan>,
+}
+
+impl From<model::Model> for Model {
+    fn from(model: model::Model) -> Self {
+        Model {
+            model: Arc::new(model),
+            plan: OnceLock::new(),
+        }
+    }
+}
+
+impl Model {
+    /// The plan, compiled at first need.
+    fn plan(&self) -> Result<&Plan> {
+        if let Some(plan) = self.plan.get() {
+            return Ok(plan);
+        }
+        let plan = Plan::compile(self.model.clone())?;
+        Ok(self.plan.get_or_init(|| plan))
+    }
+
+    fn run(
+        &self,
+        py: Python<'_>,
+        table: &Table,
+        output: &str,
+        threads: Option<i64>,
+        missing: &str,
+    ) -> PyResult<Scores> {
+        let output = Output::parse(output).map_err(to_python)?;
+        let threads = exec::thread_count(threads).map_err(to_python)?;
+        let on_refused = match missing {
+            "source" => OnRefused::Raise,
+            "propagate" => OnRefused::Null,
+            other => {
+                return Err(PyValueError::new_err(format!(
+                    "missing={other:?} is not one of source, propagate"
+                )));
+            }
+        };
+        let signal: Mutex<Option<PyErr>> = Mutex::new(None);
+        let interrupt = || match Python::attach(|py| py.check_signals()) {
+            Ok(()) => false,
+            Err(error) => {
+                *signal
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error);
+                true
+            }
+        };
+        let scored = py.detach(|| {
+            let plan = self.plan()?;
+            table.view(|table| exec::score(plan, table, output, threads, on_refused, &interrupt))
+        });
+        match (
+            scored,
+            signal
+                .into_inner()
+                .unwrap_or_else(std::sync::PoisonError::into_inner),
+        ) {
+            (Err(Error::Interrupted), Some(signal)) => Err(signal),
+            (scored, _) => Ok(Scores::new(scored.map_err(to_python)?, self.model.clone())),
+        }
+    }
+}
+
+#[pymethods]
+impl Model {
+    #[staticmethod]
+    #[pyo3(signature = (spec, tensors, /))]
+    fn from_parts(py: Python<'_>, spec: &str, tensors: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let mut taken = Tensors::default();
+        for (name, array) in tensors {
+            let name = name.cast::<PyString>()?.to_string();
+            let tensor = tensor(&name, array.cast::<PyUntypedArray>()?)?;
+            taken.insert(name, tensor).map_err(to_python)?;
+        }
+        Ok(py
+            .detach(|| model::Model::from_parts(spec, taken))
+            .map_err(to_python)?
+            .into())
+    }
+
+    #[staticmethod]
+    #[pyo3(signature = (data, /))]
+    fn from_bytes(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
+        Ok(py
+            .detach(|| model::Model::from_bytes(data))
+            .map_err(to_python)?
+            .into())
+    }
+
+    #[staticmethod]
+    #[pyo3(signature = (text, options, /))]
+    fn from_lightgbm(py: Python<'_>, text: &str, options: &str) -> PyResult<Self> {
+        let options = LightgbmOptions::parse(options)?;
+        Ok(py
+            .detach(|| lightgbm::import(text, options))
+            .map_err(to_python)?
+            .into())
+    }
+
+    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = py.detach(|| self.model.to_bytes()).map_err(to_python)?;
+        Ok(PyBytes::new(py, &bytes))
+    }
+
+    #[getter]
+    fn spec(&self) -> PyResult<String> {
+        self.model.structure().map_err(to_python)
+    }
+
+    #[getter]
+    fn n_features(&self) -> usize {
+        self.model.features().count
+    }
+
+    #[getter]
+    fn feature_names(&self) -> Option<Vec<String>> {
+        self.model.features().names.clone()
+    }
+
+    #[getter]
+    fn features_read(&self) -> Vec<bool> {
+        self.model.features_read()
+    }
+
+    #[pyo3(signature = (target, /))]
+    fn classes<'py>(&self, py: Python<'py>, target: usize) -> PyResult<Option<Bound<'py, PyList>>> {
+        let classes = self
+            .model
+            .targets()
+            .get(target)
+            .and_then(|target| target.classes.as_ref());
+        classes
+            .map(|classes| labels::to_python(py, classes))
+            .transpose()
+    }
+
+    #[pyo3(signature = (output, /))]
+    fn column_names(&self, output: &str) -> PyResult<Vec<Vec<String>>> {
+        let output = Output::parse(output).map_err(to_python)?;
+        exec::column_names(&self.model, output)
+            .ok_or_else(|| to_python(exec::lacks(&self.model, output)))
+    }
+
+    fn explain(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(py.detach(|| self.plan()).map_err(to_python)?.explain())
+    }
+
+    #[pyo3(signature = (table, output, threads, missing, /))]
+    fn score(
+        &self,
+        py: Python<'_>,
+        table: &Table,
+        output: &str,
+        threads: Option<i64>,
+        missing: &str,
+    ) -> PyResult<Scores> {
+        self.run(py, table, output, threads, missing)
+    }
+
+    #[pyo3(signature = (x, output, threads, missing, /))]
+    fn score_matrix(
+        &self,
+        py: Python<'_>,
+        x: &Bound<'_, PyUntypedArray>,
+        output: &str,
+        threads: Option<i64>,
+        missing: &str,
+    ) -> PyResult<Scores> {
+        self.run(py, &Table::of_matrix(x, None)?, output, threads, missing)
+    }
+}
+
+fn tensor(name: &str, array: &Bound<'_, PyUntypedArray>) -> PyResult<Tensor> {
+    fn elements<T: Element + Copy>(array: &Bound<'_, PyUntypedArray>) -> Option<Vec<T>> {
+        let array = array.cast::<PyArrayDyn<T>>().ok()?.readonly();
+        let elements = match array.as_slice() {
+            Ok(slice) if array.is_c_contiguous() => slice.to_vec(),
+            _ => array.as_array().iter().copied().collect(),
+        };
+        Some(elements)
+    }
+    let data = elements(array)
+        .map(TensorData::F64)
+        .or_else(|| elements(array).map(TensorData::I64))
+        .or_else(|| elements(array).map(TensorData::I32))
+        .or_else(|| elements(array).map(TensorData::U8))
+        .or_else(|| elements(array).map(TensorData::U64));
+    let data = data.ok_or_else(|| {
+        PyTypeError::new_err(format!(
+            "tensor {name:?}: float64, int64, int32, uint8 or uint64 is due"
+        ))
+    })?;
+    Ok(Tensor {
+        shape: array.shape().to_vec(),
+        data,
+    })
+}
+
+/// The options of `from_lightgbm`, as `fastscore.importers.lightgbm` writes them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LightgbmOptions {
+    class_name: String,
+    version: Option<String>,
+    iterations: Option<usize>,
+    classes: Option<ClassesOption>,
+    objective_is_custom: bool,
+    #[serde(default)]
+    notes: Vec<String>,
+    #[serde(default)]
+    parameters: std::collections::BTreeMap<String, serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ClassesOption {
+    dtype: String,
+    #[serde(flatten)]
+    values: ClassValues,
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "kind", content = "values", rename_all = "snake_case")]
+enum ClassValues {
+    Int(Vec<i64>),
+    Uint(Vec<u64>),
+    Float(Vec<f64>),
+    Bool(Vec<bool>),
+    String(Vec<String>),
+}
+
+impl LightgbmOptions {
+    fn parse(json: &str) -> PyResult<lightgbm::Options> {
+        let options: LightgbmOptions = serde_json::from_str(json)
+            .map_err(|e| PyValueError::new_err(format!("options: {e}")))?;
+        let classes = options.classes.map(|classes| Labels {
+            dtype: classes.dtype,
+            values: match classes.values {
+                ClassValues::Int(v) => LabelValues::Int(v),
+                ClassValues::Uint(v) => LabelValues::UInt(v),
+                ClassValues::Float(v) => LabelValues::Float(v),
+                ClassValues::Bool(v) => LabelValues::Bool(v),
+                ClassValues::String(v) => LabelValues::Str(v),
+            },
+        });
+        Ok(lightgbm::Options {
+            iterations: options.iterations,
+            classes,
+            objective_is_custom: options.objective_is_custom,
+            source: Source {
+                version: options.version.unwrap_or_default(),
+                class: options.class_name,
+                notes: options.notes,
+                parameters: options.parameters,
+                ..Source::default()
+            },
+        })
+    }
+}

@@ -1,0 +1,232 @@
+//! Results: NumPy arrays over our memory, Arrow arrays by capsule.
+
+use std::sync::Arc;
+
+use arrow_array::{
+    ArrayRef, Float64Array, Int32Array, RecordBatch, RecordBatchOptions, StructArray,
+};
+use arrow_buffer::{Buffer, NullBuffer, ScalarBuffer};
+use arrow_schema::{DataType, Field, Fields, Schema};
+use fastscore_core::exec::{self, Data};
+use fastscore_core::model;
+use numpy::ndarray::ArrayView2;
+use numpy::{Element, PyArray1, PyArray2};
+use pyo3::exceptions::{PyIndexError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyCapsule, PyList, PyTuple};
+
+use crate::{arrow_ffi, labels};
+
+/// One output of a model: a group of columns a target.
+#[pyclass(frozen, module = "fastscore._core")]
+pub struct Scores {
+    rows: usize,
+    groups: Vec<Group>,
+    nulls: Option<Vec<u8>>,
+    model: Arc<model::Model>,
+}
+
+struct Group {
+    names: Vec<String>,
+    buffer: Buffer,
+    integers: bool,
+    codes_of: Option<usize>,
+}
+
+impl Scores {
+    /// Take over what the core computed.
+    pub fn new(scores: exec::Scores, model: Arc<model::Model>) -> Self {
+        let groups = scores.groups.into_iter().map(|group| {
+            let (buffer, integers) = match group.data {
+                Data::F64(data) => (Buffer::from_vec(data), false),
+                Data::I32(data) => (Buffer::from_vec(data), true),
+            };
+            Group {
+                names: group.names,
+                buffer,
+                integers,
+                codes_of: group.codes_of,
+            }
+        });
+        Scores {
+            rows: scores.rows,
+            groups: groups.collect(),
+            nulls: scores.nulls,
+            model,
+        }
+    }
+
+    fn labels(&self, group: &Group) -> Option<&model::Labels> {
+        self.model.targets().get(group.codes_of?)?.classes.as_ref()
+    }
+
+    fn field(&self, group: &Group, name: &str) -> Field {
+        let data_type = match self.labels(group) {
+            Some(labels) => labels::data_type(labels),
+            None if group.integers => DataType::Int32,
+            None => DataType::Float64,
+        };
+        Field::new(name, data_type, true)
+    }
+
+    /// Column `column` of a group as an Arrow array: numbers share our memory.
+    fn array(&self, group: &Group, column: usize) -> ArrayRef {
+        let (start, rows) = (column * self.rows, self.rows);
+        let nulls = || {
+            self.nulls
+                .as_ref()
+                .map(|nulls| nulls.iter().map(|&null| null == 0).collect::<NullBuffer>())
+        };
+        match self.labels(group) {
+            Some(labels) => {
+                let codes = ScalarBuffer::<i32>::new(group.buffer.clone(), start, rows);
+                labels::to_arrow(labels, &codes, self.nulls.as_deref())
+            }
+            None if group.integers => Arc::new(Int32Array::new(
+                ScalarBuffer::new(group.buffer.clone(), start, rows),
+                nulls(),
+            )),
+            None => Arc::new(Float64Array::new(
+                ScalarBuffer::new(group.buffer.clone(), start, rows),
+                nulls(),
+            )),
+        }
+    }
+
+    fn batch(&self) -> PyResult<RecordBatch> {
+        let mut fields = Vec::new();
+        let mut arrays = Vec::new();
+        for group in &self.groups {
+            for (column, name) in group.names.iter().enumerate() {
+                fields.push(self.field(group, name));
+                arrays.push(self.array(group, column));
+            }
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
+        RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
+            .map_err(|e| PyValueError::new_err(e.to_string()))
+    }
+}
+
+/// An array of shape (columns, rows) over a group's memory, kept alive by `owner`.
+fn borrow<'py, T: Element>(owner: &Bound<'py, Scores>, group: &Group) -> PyResult<Bound<'py, PyAny>>
+where
+    T: arrow_buffer::ArrowNativeType,
+{
+    let shape = (group.names.len(), owner.get().rows);
+    let view = ArrayView2::from_shape(shape, group.buffer.typed_data::<T>())
+        .map_err(|e| PyValueError::new_err(e.to_string()))?;
+    // SAFETY: the memory belongs to the `Scores` object, which is frozen, never moves or frees its buffers, and is the
+    // array's base object, so it outlives the array.
+    Ok(unsafe { PyArray2::borrow_from_array(&view, owner.clone().into_any()) }.into_any())
+}
+
+#[pymethods]
+impl Scores {
+    #[getter]
+    fn num_rows(&self) -> usize {
+        self.rows
+    }
+
+    #[getter]
+    fn names(&self) -> Vec<Vec<String>> {
+        self.groups
+            .iter()
+            .map(|group| group.names.clone())
+            .collect()
+    }
+
+    fn arrays<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
+        let arrays = slf.get().groups.iter().map(|group| {
+            if group.integers {
+                borrow::<i32>(slf, group)
+            } else {
+                borrow::<f64>(slf, group)
+            }
+        });
+        PyList::new(slf.py(), arrays.collect::<PyResult<Vec<_>>>()?)
+    }
+
+    fn codes(&self) -> bool {
+        self.groups.iter().any(|group| group.codes_of.is_some())
+    }
+
+    fn null_mask<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<bool>>> {
+        let nulls = self
+            .nulls
+            .as_ref()
+            .filter(|nulls| nulls.iter().any(|&null| null != 0))?;
+        Some(PyArray1::from_iter(py, nulls.iter().map(|&null| null != 0)))
+    }
+
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_array__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let _ = requested_schema;
+        let array = StructArray::from(self.batch()?);
+        let fields: Fields = array.fields().clone();
+        arrow_ffi::export_array(
+            py,
+            &Field::new("", DataType::Struct(fields), false),
+            &(Arc::new(array) as ArrayRef),
+        )
+    }
+
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        let _ = requested_schema;
+        let batch = self.batch()?;
+        arrow_ffi::export_stream(py, batch.schema(), batch)
+    }
+
+    #[pyo3(signature = (index, /))]
+    fn column(&self, index: usize) -> PyResult<ScoreColumn> {
+        let mut before = 0;
+        for group in &self.groups {
+            if let Some(name) = group.names.get(index - before) {
+                return Ok(ScoreColumn {
+                    field: self.field(group, name),
+                    array: self.array(group, index - before),
+                });
+            }
+            before += group.names.len();
+        }
+        Err(PyIndexError::new_err(format!("column {index} of {before}")))
+    }
+}
+
+/// One Arrow array.
+#[pyclass(frozen, module = "fastscore._core")]
+pub struct ScoreColumn {
+    field: Field,
+    array: ArrayRef,
+}
+
+#[pymethods]
+impl ScoreColumn {
+    #[getter]
+    fn name(&self) -> &str {
+        self.field.name()
+    }
+
+    fn __len__(&self) -> usize {
+        self.array.len()
+    }
+
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_array__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyTuple>> {
+        let _ = requested_schema;
+        arrow_ffi::export_array(py, &self.field, &self.array)
+    }
+}
