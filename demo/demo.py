@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 FOLDER = Path(__file__).resolve().parent.parent / ".demo"
 ROWS = 2_000_000
-ROWS_OF_SOURCE = 400_000
+ROWS_OF_SOURCE = 200_000
 CHUNK = 100_000
 TREES, LEAVES = 500, 63
 # What the lender knew only after it had graded the loan, and what names nothing but the row.

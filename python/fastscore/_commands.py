@@ -8,22 +8,14 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Any
 
 import click
 
 import fastscore
 from fastscore import _core, _jobs
 from fastscore._jobs import JobError
-
-_PICKLED: Final = (
-    b"\x80",  # pickle from protocol 2 on, joblib
-    b"\x1f\x8b",  # gzip
-    b"\x78",  # zlib
-    b"BZh",
-    b"\xfd7zXZ",
-    b"\x04\x22\x4d\x18",  # lz4
-)
+from fastscore._sniff import is_pickle
 
 
 class _List(click.ParamType[list[Any]]):
@@ -101,12 +93,13 @@ def commands() -> None:
 
 
 @commands.command(
+    short_help="Score files: Parquet, Arrow IPC or CSV.",
     epilog=_examples(
         "fastscore score customers.parquet --model churn.fscore --output scores.parquet",
         "fastscore score 2024/ --model churn.fscore --output scores.parquet --keep customer_id",
         "fastscore score a.csv b.csv.gz --model churn.fscore --output scores.csv",
         "cat rows.arrows | fastscore score - --model churn.fscore --output - > scores.arrows",
-    )
+    ),
 )
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option(
@@ -138,7 +131,7 @@ def commands() -> None:
     type=click.Choice(["source", "propagate"]),
     default="source",
     show_default=True,
-    help="Missing values: as the source library has it, or rows with any get no score.",
+    help="Missing values: as the source library has it, or rows that it refuses get no score.",
 )
 @click.option(
     "--batch-rows",
@@ -161,7 +154,7 @@ def commands() -> None:
 @click.option("--no-overwrite", is_flag=True, help="Fail if the output exists.")
 @_JSON
 @_VERBOSE
-def score(  # noqa: PLR0917
+def score(
     inputs: tuple[str, ...],
     model: str,
     output: str,
@@ -273,6 +266,7 @@ def _progress() -> Iterator[tuple[Callable[[int | None], None], Callable[[int], 
 
 @commands.command(
     "import",
+    short_help="Turn a source library's model file into .fscore.",
     epilog=_examples(
         "fastscore import model.txt --output churn.fscore",
         "fastscore import model.txt --output churn.fscore --classes no,yes --iterations 200",
@@ -287,7 +281,7 @@ def _progress() -> Iterator[tuple[Callable[[int | None], None], Callable[[int], 
 @click.option("--iterations", type=click.IntRange(min=1), help="Use the first N iterations only.")
 @_JSON
 @_VERBOSE
-def import_(  # noqa: PLR0917
+def import_(
     file: str,
     output: str,
     trust_pickle: bool,
@@ -324,8 +318,7 @@ def _source_model(file: str, trust_pickle: bool, options: dict[str, Any]) -> fas
 
 def _is_pickle(file: str) -> bool:
     with open(file, "rb") as opened:
-        head = opened.read(8)
-    return file.lower().endswith((".pkl", ".pickle", ".joblib")) or head.startswith(_PICKLED)
+        return is_pickle(file, opened.read(1 << 16))
 
 
 def _unpickle(file: str) -> Any:
@@ -346,7 +339,8 @@ def _unpickle(file: str) -> Any:
 
 
 @commands.command(
-    epilog=_examples("fastscore inspect churn.fscore", "fastscore inspect model.txt --json")
+    short_help="Show what a model is.",
+    epilog=_examples("fastscore inspect churn.fscore", "fastscore inspect model.txt --json"),
 )
 @click.argument("model")
 @_JSON
@@ -452,10 +446,11 @@ def _steps(spec: dict[str, Any], data: bytes) -> list[dict[str, Any]]:
 
 
 @commands.command(
+    short_help="Compare with the source library.",
     epilog=_examples(
         "fastscore verify churn.fscore --against model.txt customers.parquet",
         "fastscore verify churn.fscore --against pipeline.joblib customers.csv --trust-pickle",
-    )
+    ),
 )
 @click.argument("model")
 @click.argument("data")
@@ -472,7 +467,7 @@ def _steps(spec: dict[str, Any], data: bytes) -> list[dict[str, Any]]:
 )
 @_JSON
 @_VERBOSE
-def verify(  # noqa: PLR0917
+def verify(
     model: str,
     data: str,
     against: str,

@@ -21,7 +21,7 @@ class Model:
 
     @staticmethod
     def from_lightgbm(text: str, options: str, /) -> Model:
-        """Translate LightGBM model text; `options` is JSON: iterations, classes (tagged by kind), class_name, version."""
+        """Translate LightGBM model text; `options`: see fastscore/importers/lightgbm.py."""
 
     def to_bytes(self) -> bytes:
         """Write the `.fscore` format: the same bytes for the same model."""
@@ -39,13 +39,13 @@ class Model:
         """Per feature: whether any step reads it."""
 
     def classes(self, target: int, /) -> list[Any] | None:
-        """The class labels of a target as Python values, or None."""
+        """Return the class labels of a target as Python values, or None."""
 
     def column_names(self, output: str, /) -> list[list[str]]:
-        """Names of the output's columns, a list a target. ValueError when the model lacks that output."""
+        """Names of the output's columns, a list a target. ValueError when it lacks that output."""
 
     def explain(self) -> str:
-        """The plan as text: steps, engines and why."""
+        """Return the plan as text: steps, engines and why."""
 
     def score(self, table: Table, output: str, threads: int | None, missing: str, /) -> Scores: ...
     def score_matrix(
@@ -67,9 +67,11 @@ class Table:
 
     @staticmethod
     def from_columns(names: Sequence[str] | None, columns: Sequence[Any], n_rows: int, /) -> Table:
-        """A column is a 1-D numeric or bool ndarray, a pair (ndarray, bool ndarray: True where null), an object
-        with `__arrow_c_array__` or `__arrow_c_stream__`, or a str: the name of a type that can't be scored
-        (SchemaError only if the model uses that column).
+        """Build from columns of several kinds.
+
+        A column is a 1-D numeric or bool ndarray, a pair (ndarray, bool ndarray: True where null),
+        an object with `__arrow_c_array__` or `__arrow_c_stream__`, or a str: the name of a type
+        that can't be scored (SchemaError only if the model uses that column).
         """
 
     @staticmethod
@@ -95,18 +97,19 @@ class Scores:
     @property
     def names(self) -> list[list[str]]: ...
     def arrays(self) -> list[NDArray[Any]]:
-        """Per target an array of shape (columns, rows): float64, or int32 for leaves and for class codes (an index
-        into `Model.classes(target)`).
+        """Per target an array of shape (columns, rows).
+
+        float64, or int32 for leaves and for class codes (an index into `Model.classes(target)`).
         """
 
     def codes(self) -> bool:
         """Whether the arrays hold class codes."""
 
     def null_mask(self) -> NDArray[Any] | None:
-        """Bool (rows,), True where missing="propagate" made the row null; None when there is none."""
+        """Bool (rows,): True where missing="propagate" made the row null; None if there is none."""
 
     def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]:
-        """A struct array of all columns; class labels as values of their own type. Zero-copy for numbers."""
+        """Return a struct array of all columns, labels as values. Zero-copy for numbers."""
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
     def column(self, index: int, /) -> ScoreColumn:
@@ -125,7 +128,10 @@ class ScoreColumn:
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
 def thread_count(threads: int | None, /) -> int:
-    """How many workers a call takes: `threads`, else FASTSCORE_THREADS, else OMP_NUM_THREADS, else the cores. ValueError for junk."""
+    """How many workers a call takes; ValueError for junk.
+
+    `threads`, else FASTSCORE_THREADS, else OMP_NUM_THREADS, else the cores.
+    """
 
 def simd_level() -> str:
-    """The instruction set in use: portable, avx2 or avx512 (FASTSCORE_SIMD forces one)."""
+    """Return the instruction set in use: portable, avx2 or avx512 (FASTSCORE_SIMD forces one)."""

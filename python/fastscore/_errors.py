@@ -6,7 +6,7 @@ class FastscoreError(Exception):
 
 
 class UnsupportedModelError(FastscoreError, NotImplementedError):
-    """The model can't be imported exactly; the message names the estimator, the parameter and what would work."""
+    """The model can't be imported exactly; the message names the cause and what would work."""
 
 
 class ModelFormatError(FastscoreError, ValueError):
@@ -14,7 +14,7 @@ class ModelFormatError(FastscoreError, ValueError):
 
 
 class SchemaError(FastscoreError, ValueError):
-    """The data's columns do not fit the model: missing, duplicate, of a type that can't be scored."""
+    """The data's columns do not fit the model: missing, ambiguous, of a type not scored."""
 
 
 class MissingValueError(FastscoreError, ValueError):
@@ -22,7 +22,7 @@ class MissingValueError(FastscoreError, ValueError):
 
 
 class NonFiniteValueError(FastscoreError, ValueError):
-    """The data has infinities, or values beyond the source's float width, where the source refuses them."""
+    """The data has infinities, or values beyond the float width, where the source refuses them."""
 
 
 class UnknownCategoryError(FastscoreError, ValueError):

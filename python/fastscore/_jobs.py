@@ -34,7 +34,12 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from fastscore import _core
-from fastscore._errors import FastscoreError, SchemaError
+from fastscore._errors import (
+    FastscoreError,
+    MissingValueError,
+    NonFiniteValueError,
+    SchemaError,
+)
 
 Format = Literal["parquet", "arrow", "csv"]
 T = TypeVar("T")
@@ -126,10 +131,10 @@ class _ArrowFile:
             self._mapped = file.size() > _LARGE_RECORD_BATCH * max(reader.num_record_batches, 1)
 
     def batches(self, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
-        wanted = set(columns)
-        fields = [i for i, name in enumerate(self.schema.names) if name in wanted]
-        options = pa.ipc.IpcReadOptions(included_fields=fields)
         if not self._mapped:
+            wanted = set(columns)
+            fields = [i for i, name in enumerate(self.schema.names) if name in wanted]
+            options = pa.ipc.IpcReadOptions(included_fields=fields)
             with pa.OSFile(self.name) as file:
                 reader = pa.ipc.open_file(file, options=options)
                 for i in range(reader.num_record_batches):
@@ -139,7 +144,7 @@ class _ArrowFile:
         # slices are used up.
         with open(self.name, "rb") as raw:
             pages = mmap.mmap(raw.fileno(), 0, access=mmap.ACCESS_READ)
-        reader = pa.ipc.open_file(pa.py_buffer(pages), options=options)
+        reader = pa.ipc.open_file(pa.py_buffer(pages))
         for i in range(reader.num_record_batches):
             for batch in _slices(reader.get_batch(i), rows):
                 yield batch
@@ -225,9 +230,11 @@ class _Csv:
         if found is None:
             return f"{self.name} can't be read as CSV: {message}"
         column, row, value = found.groups()
-        where = f"row {int(row) - 1}, " if row else ""
+        # Arrow counts the header as row 1; we count rows of data from 0, everywhere.
+        where = f"row {int(row) - 2} (line {row}), " if row else ""
+        name = self.schema.names[int(column)]
         return (
-            f"{self.name}, {where}column {columns[int(column)]!r}: {value!r} is not a number: "
+            f"{self.name}, {where}column {name!r}: {value!r} is not a number: "
             "correct it, or leave it empty if it is missing"
         )
 
@@ -338,6 +345,15 @@ class _Part:
     source: Source
     features: list[str]
     kept: list[str]
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Some rows of an input, from row `start` on."""
+
+    part: _Part
+    start: int
+    table: pa.Table
 
 
 class Columns:
@@ -459,24 +475,39 @@ class _Job:
         read = max((len(part.features) for part in self._parts), default=0)
         return 8 * read + sum(_width(field.type) for field in self.schema)
 
-    def read(self, rows: int) -> Iterator[tuple[_Part, pa.Table]]:
+    def read(self, rows: int) -> Iterator[_Rows]:
         """Read the rows of all inputs in order, about `rows` at a time."""
         for part in self._parts:
             columns = list(dict.fromkeys(part.kept + part.features))
+            start = 0
             try:
                 for batches in _grouped(part.source.batches(columns, rows), rows):
-                    yield part, pa.Table.from_batches([batch.select(columns) for batch in batches])
+                    table = pa.Table.from_batches([batch.select(columns) for batch in batches])
+                    yield _Rows(part, start, table)
+                    start += table.num_rows
             except (pa.ArrowException, OSError, EOFError) as error:
                 raise JobError(f"{part.source.name} can't be read: {error}") from error
 
-    def score(self, read: tuple[_Part, pa.Table]) -> pa.RecordBatch:
+    def score(self, rows: _Rows) -> pa.RecordBatch:
         """Make one batch of the output."""
-        part, table = read
-        features = _core.Table.from_arrow(table.select(part.features))
-        arrays = [_one_array(table.column(field.name).cast(field.type)) for field in self._kept]
-        for output in self._outputs:
-            arrays += self._scores(features, output).columns
+        features = _core.Table.from_arrow(rows.table.select(rows.part.features))
+        arrays = [
+            _one_array(rows.table.column(field.name).cast(field.type)) for field in self._kept
+        ]
+        try:
+            for output in self._outputs:
+                arrays += self._scores(features, output).columns
+        except (MissingValueError, NonFiniteValueError) as error:
+            raise type(error)(_located(str(error), rows)) from error
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+
+def _located(message: str, rows: _Rows) -> str:
+    """Turn a row of a batch into one of the file, and an argument into an option."""
+    last = rows.start + rows.table.num_rows - 1
+    message = re.sub(r"\brow (\d+)", lambda found: f"row {rows.start + int(found[1])}", message)
+    message = message.replace('missing="propagate"', "--missing propagate")
+    return f"{rows.part.source.name}, rows {rows.start} to {last}: {message}"
 
 
 def _field(source: Source, name: str) -> pa.Field:
@@ -536,7 +567,6 @@ def _grouped(batches: Iterable[pa.RecordBatch], rows: int) -> Iterator[list[pa.R
 
 class _Writer(Protocol):
     def write(self, batch: pa.RecordBatch) -> None: ...
-    def close(self) -> None: ...
 
 
 class _ParquetWriter:
@@ -565,17 +595,37 @@ class _ParquetWriter:
         self._flush()
         self._writer.close()
 
+    def abandon(self) -> None:
+        # Else it writes a footer when it is collected, after the file is closed.
+        self._writer.is_open = False
 
+
+@contextlib.contextmanager
 def _writer(
     sink: Any, schema: pa.Schema, format_: Format, compression: str, *, stream: bool
-) -> _Writer:
+) -> Iterator[_Writer]:
+    """Give a writer whose file is whole when the block is done, and cut short when it fails."""
     if format_ == "parquet":
-        return _ParquetWriter(sink, schema, compression)
-    if format_ == "csv":
-        return cast("_Writer", pa_csv.CSVWriter(sink, schema))
-    options = pa.ipc.IpcWriteOptions(compression=None if compression == "none" else compression)
-    new = pa.ipc.new_stream if stream else pa.ipc.new_file
-    return cast("_Writer", new(sink, schema, options=options))
+        writer = _ParquetWriter(sink, schema, compression)
+        try:
+            yield writer
+            writer.close()
+        except BaseException:
+            writer.abandon()
+            raise
+    elif format_ == "csv":
+        packed = pa.CompressedOutputStream(sink, "gzip") if compression == "gzip" else sink
+        writer_csv = pa_csv.CSVWriter(packed, schema)
+        yield writer_csv
+        writer_csv.close()
+        if packed is not sink:
+            packed.close()
+    else:
+        options = pa.ipc.IpcWriteOptions(compression=None if compression == "none" else compression)
+        new = pa.ipc.new_stream if stream else pa.ipc.new_file
+        writer_ipc = new(sink, schema, options=options)
+        yield writer_ipc
+        writer_ipc.close()
 
 
 @contextlib.contextmanager
@@ -683,8 +733,8 @@ def read_head(core: _core.Model, name: str, rows: int) -> pa.Table:
     sources = [open_source(found, columns.features) for found in find_inputs([name])]
     job = _Job(core, sources, columns, outputs=("margin",), threads=None, missing="propagate")
     tables: list[pa.Table] = []
-    for part, table in job.read(min(rows, _BATCH_ROWS)):
-        tables.append(table.select(part.features))
+    for read in job.read(min(rows, _BATCH_ROWS)):
+        tables.append(read.table.select(read.part.features))
         if sum(t.num_rows for t in tables) >= rows:
             break
     if not tables:
@@ -728,15 +778,13 @@ def score_files(
     compression = compression or COMPRESSIONS[format_][0]
     started(job.rows)
     done = 0
-    with writing(output), _sink(output) as sink:
-        zipped = format_ == "csv" and compression == "gzip"
-        packed = pa.CompressedOutputStream(sink, "gzip") if zipped else sink
-        writer = _writer(packed, job.schema, format_, compression, stream=output == STDIO)
+    with (
+        writing(output),
+        _sink(output) as sink,
+        _writer(sink, job.schema, format_, compression, stream=output == STDIO) as writer,
+    ):
         for batch in _ahead(map(job.score, _ahead(job.read(rows), 2)), 1):
             writer.write(batch)
             done += batch.num_rows
             progress(batch.num_rows)
-        writer.close()
-        if zipped:
-            packed.close()
     return JobReport(output, done, time.perf_counter() - begin, job.schema.names)

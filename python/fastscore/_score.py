@@ -14,7 +14,7 @@ _PLAIN = frozenset("?bBhHiIlLqQefd")
 _ndarray = np.ndarray
 
 
-def score(  # noqa: PLR0917 (positional: it is the short way of one row)
+def score(
     core: _core.Model,
     layouts: Mapping[str, Layout],
     data: Any,

@@ -29,16 +29,13 @@ _HEAD = 1 << 16
 def refuse_known(name: str, data: bytes) -> None:
     """Raise for every format that is recognised; return where none is."""
     lowered = name.lower()
-    if lowered.endswith(_PICKLE_NAMES) or _is_pickle(data):
+    if is_pickle(name, data):
         _pickle(name)
     if lowered.endswith(".skops"):
         _skops(name)
     if data[:4] == b"PK\x03\x04":
         _zip(name, data)
-    packed = _unpacked_head(data)
-    if packed is not None:
-        if _is_pickle(packed):
-            _pickle(name)
+    if _unpacked_head(data) is not None:
         raise ModelFormatError(f"{name} is compressed; decompress it first")
     if data[:4] == b"CBM1":
         _not_yet(name, "a CatBoost model (.cbm)")
@@ -87,7 +84,13 @@ def _skops(name: str) -> NoReturn:
     )
 
 
-def _is_pickle(head: bytes) -> bool:
+def is_pickle(name: str, data: bytes) -> bool:
+    """Whether it is a pickle, by its name or its content, also when it is compressed."""
+    heads = (data[:2], _unpacked_head(data) or b"")
+    return name.lower().endswith(_PICKLE_NAMES) or any(map(_begins_pickle, heads))
+
+
+def _begins_pickle(head: bytes) -> bool:
     """Protocols 2 and later: the PROTO opcode."""
     return len(head) >= 2 and head[0] == 0x80 and 2 <= head[1] <= 5
 

@@ -246,7 +246,7 @@ def _ulps(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.int64]:
     return np.where(np.isnan(a) | np.isnan(b), cap, distance)
 
 
-def _close_rows(  # noqa: PLR0917
+def _close_rows(
     theirs: Source,
     matrix: NDArray[np.float64],
     target: int,

@@ -12,8 +12,8 @@ from fastscore._containers._job import Job
 from fastscore._containers._values import Column
 from fastscore._errors import SchemaError
 
-_SMALL = 1 << 16
-"""Frames of one dtype and at most this many cells are read as one matrix, copied if need be."""
+_SMALL = 1 << 12
+"""Frames of at most this many cells are read as one matrix where that is one of numbers."""
 
 
 def score(frame: Any, job: Job) -> Any:
@@ -83,7 +83,9 @@ def column_names(frame: Any) -> list[str] | None:
             "flatten them first, for example with frame.columns = ['_'.join(map(str, label)) for "
             "label in frame.columns]"
         )
-    values = labels.tolist()
+    values: list[Any] = labels.tolist()
+    if all(type(label) is str for label in values):
+        return values
     if values and all(
         isinstance(label, int | np.integer) and not isinstance(label, bool) for label in values
     ):
@@ -103,7 +105,7 @@ def column(series: Any) -> Column:
     if isinstance(dtype, pandas.SparseDtype):
         return _values.from_array(np.asarray(array))
     if isinstance(dtype, getattr(pandas, "ArrowDtype", ())):
-        return array.__arrow_array__()
+        return _values.from_chunked(array.__arrow_array__())
     if isinstance(dtype, pandas.BooleanDtype) or _is_masked_number(dtype):
         return _masked(array, dtype)
     return str(dtype)

@@ -1,5 +1,6 @@
 """Polars frames by Arrow capsules; a LazyFrame stays lazy."""
 
+import importlib
 import re
 import sys
 from collections.abc import Sequence
@@ -17,18 +18,36 @@ def score(frame: Any, job: Job) -> Any:
 def table(frame: Any) -> _core.Table:
     """Return the frame's columns."""
     polars = sys.modules["polars"]
-    if not frame.width or polars.Object in frame.dtypes:
-        columns = [_column(polars, series) for series in frame.iter_columns()]
+    if not frame.width or any(kind in _awkward(polars) for kind in frame.dtypes):
+        columns = [column(series) for series in frame.iter_columns()]
         return _core.Table.from_columns(frame.columns, columns, frame.height)
-    return _core.Table.from_arrow(frame)
+    return _core.Table.from_arrow(exported(frame))
 
 
-def _column(polars: Any, series: Any) -> Any:
-    # Columns of Python objects have no Arrow form.
-    return "Object" if series.dtype == polars.Object else series
+def column(series: Any) -> Any:
+    """One Series; columns of Python objects have no Arrow form."""
+    polars = sys.modules["polars"]
+    if series.dtype == polars.Object:
+        return "Object"
+    # Polars exports columns of nulls and 128-bit integers in ways of its own.
+    return exported(series.cast(polars.Float64) if series.dtype in _awkward(polars) else series)
+
+
+def _awkward(polars: Any) -> tuple[Any, ...]:
+    """Return the types that are not read by their Arrow form."""
+    names = ("Object", "Null", "Int128", "UInt128")
+    return tuple(getattr(polars, name) for name in names if hasattr(polars, name))
+
+
+def exported(data: Any) -> Any:
+    """Return `data` with Arrow capsules; the first versions of Polars go by pyarrow."""
+    return data if hasattr(data, "__arrow_c_stream__") else data.to_arrow()
 
 
 def _wrap(polars: Any, result: Result) -> Any:
+    if not hasattr(polars.DataFrame, "__arrow_c_stream__"):
+        frame = polars.from_arrow(importlib.import_module("pyarrow").table(result.scores))
+        return frame.to_series() if result.layout.single else frame
     if result.layout.single:
         column = result.scores.column(0)
         return polars.Series(column.name, column)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastscore import _core
-from fastscore._containers import _ndarray, _pandas, _values
+from fastscore._containers import _ndarray, _pandas, _polars, _values
 from fastscore._containers._job import Job, Result
 from fastscore._containers._values import Column
 from fastscore._errors import SchemaError
@@ -47,7 +47,7 @@ def column(name: str, values: Any) -> tuple[Column, int]:
             raise _not_a_column(name, f"a {values.ndim}-D array")
         return _values.from_array(values), len(values)
     if isinstance(values, list | tuple | range):
-        return _values.from_list(values), len(values)
+        return _values.from_list(list(values)), len(values)
     pandas: Any = sys.modules.get("pandas")
     if pandas is not None:
         if isinstance(values, pandas.Index):
@@ -58,9 +58,11 @@ def column(name: str, values: Any) -> tuple[Column, int]:
             return _pandas.column(values), len(values)
     polars: Any = sys.modules.get("polars")
     if polars is not None and isinstance(values, polars.Series):
-        return ("Object" if values.dtype == polars.Object else values), len(values)
+        return _polars.column(values), len(values)
     if hasattr(values, "__arrow_c_array__") or hasattr(values, "__arrow_c_stream__"):
         return values, len(values)
+    if hasattr(values, "combine_chunks"):
+        return _values.from_chunked(values), len(values)
     if isinstance(values, Sequence) and not isinstance(
         values, str | bytes | bytearray | memoryview
     ):

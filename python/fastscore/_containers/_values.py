@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 Column: TypeAlias = "NDArray[Any] | tuple[NDArray[Any], NDArray[Any]] | str | Any"
 
-_PLAIN = frozenset("?bBhHiIlLqQefd")
+PLAIN = frozenset("?bBhHiIlLqQefd")
+"""Type codes of the dtypes that are read as they are."""
+
 _NUMBERS = (int, float, np.bool_, np.integer, np.float16, np.float32, Decimal, Fraction)
 _NOT_NUMBERS = (np.timedelta64,)
 
@@ -31,7 +33,7 @@ def from_array(array: NDArray[Any]) -> Column:
             return column[0], column[1] | mask
         return column, mask
     dtype = array.dtype
-    if dtype.char in _PLAIN:
+    if dtype.char in PLAIN:
         return np.asarray(array if dtype.isnative else array.astype(dtype.newbyteorder("=")))
     if dtype.kind == "O":
         return from_objects(array)
@@ -39,11 +41,15 @@ def from_array(array: NDArray[Any]) -> Column:
 
 
 def from_objects(array: NDArray[Any]) -> Column:
-    """Convert a 1-D array of Python objects, each on its own.
+    """Convert a 1-D array of Python objects, each on its own."""
+    return from_list(array.tolist())
+
+
+def from_list(values: list[Any]) -> Column:
+    """Convert a list of Python values, each on its own.
 
     None, NaN and pandas.NA are null, numbers and booleans are float64.
     """
-    values = array.tolist()
     nulls = _null_types()
     kinds = set(map(type, values))
     numbers = set()
@@ -68,11 +74,9 @@ def from_objects(array: NDArray[Any]) -> Column:
     return floats if mask is None else (floats, mask)
 
 
-def from_list(values: Any) -> Column:
-    """Convert a list or tuple of Python values."""
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return from_objects(array)
+def from_chunked(array: Any) -> Column:
+    """Take a pyarrow ChunkedArray; before pyarrow 16 it has no capsules, and is joined."""
+    return array if hasattr(array, "__arrow_c_stream__") else array.combine_chunks()
 
 
 def _null_types() -> set[type]:
@@ -89,8 +93,3 @@ def _kind_name(kind: type) -> str:
         if kind.__module__ in ("builtins", "numpy")
         else f"{kind.__module__}.{kind.__name__}"
     )
-
-
-def is_column_of_numbers(column: Column) -> bool:
-    """Whether `column` came out as values."""
-    return not isinstance(column, str)

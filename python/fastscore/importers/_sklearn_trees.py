@@ -117,13 +117,14 @@ def _forest(
         reference = np.where(is_leaf, -np.cumsum(is_leaf), np.cumsum(~is_leaf) - 1).astype(np.int32)
         split = np.flatnonzero(~is_leaf)
         leaf = np.flatnonzero(is_leaf)
-        chosen = nodes[split]
+        # `take` is several times as fast as indexing for these wide records.
+        chosen = nodes.take(split)
         parts["feature"].append(chosen["feature"].astype(np.int32))
         parts["threshold"].append(chosen["threshold"].astype(np.float64))
         parts["left"].append(reference[chosen["left_child"]])
         parts["right"].append(reference[chosen["right_child"]])
         parts["flags"].append((chosen["missing_go_to_left"] != 0).astype(np.uint8))
-        parts["leaf_value"].append(_leaf_values(estimator, values[leaf], widths))
+        parts["leaf_value"].append(_leaf_values(estimator, values.take(leaf, axis=0), widths))
         parts["leaf_id"].append(leaf.astype(np.int32))
         splits.append(splits[-1] + len(split))
         leaves.append(leaves[-1] + len(leaf))

@@ -151,6 +151,7 @@ def from_text(
     source_parameters: dict[str, Any] | None = None,
 ) -> _core.Model:
     """Translate model text; `classes` are `Labels`, or labels as the user gave them."""
+    _refuse_categories(text)
     said = list(notes or [])
     if classes is not None and not isinstance(classes, Labels):
         classes = _given_classes(text, classes)
@@ -174,6 +175,19 @@ def from_text(
             }
         ),
     )
+
+
+def _refuse_categories(text: str) -> None:
+    """Columns of pandas categories: LightGBM reads their codes, ordered ones even as numbers."""
+    start = text.rfind("\npandas_categorical:")
+    if start < 0:
+        return
+    line = text[start + len("\npandas_categorical:") :].strip().split("\n")[0]
+    if line not in ("null", "[]"):
+        raise UnsupportedModelError(
+            "the LightGBM model was trained on a pandas frame with category columns "
+            "(pandas_categorical), which are not supported yet; encode them as numbers first"
+        )
 
 
 def _given_classes(text: str, classes: Any) -> Labels:

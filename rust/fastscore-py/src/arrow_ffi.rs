@@ -29,25 +29,16 @@ pub fn import(data: &Bound<'_, PyAny>) -> PyResult<(FieldRef, Vec<ArrayRef>)> {
         let (schema, array): (Bound<'_, PyCapsule>, Bound<'_, PyCapsule>) = pair.extract()?;
         import_array(&schema, &array)
     } else {
-        Err(PyTypeError::new_err(
-            "an object with __arrow_c_stream__ or __arrow_c_array__ is due",
-        ))
+        Err(PyTypeError::new_err("an object with __arrow_c_stream__ or __arrow_c_array__ is due"))
     }
 }
 
 fn unsupported(error: impl std::fmt::Display) -> PyErr {
-    to_python(Error::Schema(format!(
-        "the Arrow data has a type that can't be read: {error}; drop or cast that column"
-    )))
+    to_python(Error::Schema(format!("the Arrow data has a type that can't be read: {error}; drop or cast that column")))
 }
 
-fn import_array(
-    schema: &Bound<'_, PyCapsule>,
-    array: &Bound<'_, PyCapsule>,
-) -> PyResult<(FieldRef, Vec<ArrayRef>)> {
-    let schema = schema
-        .pointer_checked(Some(SCHEMA))?
-        .cast::<FFI_ArrowSchema>();
+fn import_array(schema: &Bound<'_, PyCapsule>, array: &Bound<'_, PyCapsule>) -> PyResult<(FieldRef, Vec<ArrayRef>)> {
+    let schema = schema.pointer_checked(Some(SCHEMA))?.cast::<FFI_ArrowSchema>();
     // SAFETY: a capsule named "arrow_schema" holds a valid ArrowSchema, which it keeps while we look at it.
     let schema = unsafe { schema.as_ref() };
     let field = Field::try_from(schema).map_err(unsupported)?;
@@ -61,15 +52,11 @@ fn import_array(
 }
 
 fn import_stream(capsule: &Bound<'_, PyCapsule>) -> PyResult<(FieldRef, Vec<ArrayRef>)> {
-    let stream = capsule
-        .pointer_checked(Some(STREAM))?
-        .cast::<FFI_ArrowArrayStream>();
+    let stream = capsule.pointer_checked(Some(STREAM))?.cast::<FFI_ArrowArrayStream>();
     // SAFETY: a capsule named "arrow_array_stream" holds a valid ArrowArrayStream; `from_raw` moves it out.
     let mut stream = unsafe { FFI_ArrowArrayStream::from_raw(stream.as_ptr()) };
     let (Some(get_schema), Some(get_next)) = (stream.get_schema(), stream.get_next()) else {
-        return Err(PyValueError::new_err(
-            "the Arrow stream was read before: a stream can be read once",
-        ));
+        return Err(PyValueError::new_err("the Arrow stream was read before: a stream can be read once"));
     };
     let mut schema = FFI_ArrowSchema::empty();
     // SAFETY: the stream is valid and not released, `schema` is writable.
@@ -104,17 +91,10 @@ fn check(stream: &mut FFI_ArrowArrayStream, code: i32) -> PyResult<()> {
         // until the next call on the stream.
         unsafe {
             let text = get_last_error(stream);
-            if text.is_null() {
-                String::new()
-            } else {
-                CStr::from_ptr(text).to_string_lossy().into_owned()
-            }
+            if text.is_null() { String::new() } else { CStr::from_ptr(text).to_string_lossy().into_owned() }
         }
     });
-    Err(PyValueError::new_err(format!(
-        "the Arrow stream failed with code {code}: {}",
-        text.unwrap_or_default()
-    )))
+    Err(PyValueError::new_err(format!("the Arrow stream failed with code {code}: {}", text.unwrap_or_default())))
 }
 
 /// The columns of struct arrays: names, and each column's arrays. A row whose struct is null is null in every column.
@@ -146,21 +126,12 @@ fn with_nulls(array: &ArrayRef, nulls: &NullBuffer) -> PyResult<ArrayRef> {
         return Ok(array.clone());
     }
     let nulls = NullBuffer::union(array.nulls(), Some(nulls));
-    let data = array
-        .to_data()
-        .into_builder()
-        .nulls(nulls)
-        .build()
-        .map_err(unsupported)?;
+    let data = array.to_data().into_builder().nulls(nulls).build().map_err(unsupported)?;
     Ok(make_array(data))
 }
 
 /// `(schema capsule, array capsule)` of an array.
-pub fn export_array<'py>(
-    py: Python<'py>,
-    field: &Field,
-    array: &ArrayRef,
-) -> PyResult<Bound<'py, PyTuple>> {
+pub fn export_array<'py>(py: Python<'py>, field: &Field, array: &ArrayRef) -> PyResult<Bound<'py, PyTuple>> {
     let failed = |e: arrow_schema::ArrowError| PyValueError::new_err(e.to_string());
     let schema = FFI_ArrowSchema::try_from(field).map_err(failed)?;
     let (array, _) = to_ffi(&array.to_data()).map_err(failed)?;
@@ -170,11 +141,7 @@ pub fn export_array<'py>(
 }
 
 /// The stream capsule of one batch.
-pub fn export_stream(
-    py: Python<'_>,
-    schema: Arc<Schema>,
-    batch: RecordBatch,
-) -> PyResult<Bound<'_, PyCapsule>> {
+pub fn export_stream(py: Python<'_>, schema: Arc<Schema>, batch: RecordBatch) -> PyResult<Bound<'_, PyCapsule>> {
     let reader = RecordBatchIterator::new([Ok(batch)], schema);
     let stream = FFI_ArrowArrayStream::new(Box::new(reader));
     PyCapsule::new_with_value(py, stream, STREAM)

@@ -23,8 +23,7 @@ pub fn to_python<'py>(py: Python<'py>, labels: &Labels) -> PyResult<Bound<'py, P
 pub fn to_arrow(labels: &Labels, codes: &[i32], nulls: Option<&[u8]>) -> ArrayRef {
     macro_rules! primitive {
         ($values:expr, $type:ty) => {
-            Arc::new(look_up($values, codes, nulls, |&x| x as _).collect::<PrimitiveArray<$type>>())
-                as ArrayRef
+            Arc::new(look_up($values, codes, nulls, |&x| x as _).collect::<PrimitiveArray<$type>>()) as ArrayRef
         };
     }
     match &labels.values {
@@ -44,12 +43,8 @@ pub fn to_arrow(labels: &Labels, codes: &[i32], nulls: Option<&[u8]>) -> ArrayRe
             "float32" => primitive!(v, types::Float32Type),
             _ => primitive!(v, types::Float64Type),
         },
-        LabelValues::Bool(v) => {
-            Arc::new(look_up(v, codes, nulls, |&x| x).collect::<BooleanArray>())
-        }
-        LabelValues::Str(v) => {
-            Arc::new(look_up(v, codes, nulls, String::as_str).collect::<StringArray>())
-        }
+        LabelValues::Bool(v) => Arc::new(look_up(v, codes, nulls, |&x| x).collect::<BooleanArray>()),
+        LabelValues::Str(v) => Arc::new(look_up(v, codes, nulls, String::as_str).collect::<StringArray>()),
     }
 }
 
@@ -67,10 +62,6 @@ fn look_up<'a, T, U>(
 ) -> impl Iterator<Item = Option<U>> + 'a {
     codes.iter().enumerate().map(move |(row, &code)| {
         let null = nulls.is_some_and(|nulls| nulls[row] != 0);
-        if null {
-            None
-        } else {
-            labels.get(usize::try_from(code).ok()?).map(&get)
-        }
+        if null { None } else { labels.get(usize::try_from(code).ok()?).map(&get) }
     })
 }

@@ -22,12 +22,9 @@ fn thread_count(threads: Option<i64>) -> PyResult<usize> {
 /// The instruction set in use.
 #[pyfunction]
 fn simd_level() -> PyResult<String> {
-    let value =
-        std::env::var_os("FASTSCORE_SIMD").map(|value| value.to_string_lossy().into_owned());
+    let value = std::env::var_os("FASTSCORE_SIMD").map(|value| value.to_string_lossy().into_owned());
     let level = fastscore_core::simd::Level::from_env_value(value.as_deref());
-    level
-        .map(|level| level.to_string())
-        .map_err(|message| to_python(fastscore_core::Error::InvalidArgument(message)))
+    level.map(|level| level.to_string()).map_err(|message| to_python(fastscore_core::Error::InvalidArgument(message)))
 }
 
 /// The module.

@@ -27,10 +27,7 @@ pub struct Model {
 
 impl From<model::Model> for Model {
     fn from(model: model::Model) -> Self {
-        Model {
-            model: Arc::new(model),
-            plan: OnceLock::new(),
-        }
+        Model { model: Arc::new(model), plan: OnceLock::new() }
     }
 }
 
@@ -58,18 +55,14 @@ impl Model {
             "source" => OnRefused::Raise,
             "propagate" => OnRefused::Null,
             other => {
-                return Err(PyValueError::new_err(format!(
-                    "missing={other:?} is not one of source, propagate"
-                )));
+                return Err(PyValueError::new_err(format!("missing={other:?} is not one of source, propagate")));
             }
         };
         let signal: Mutex<Option<PyErr>> = Mutex::new(None);
         let interrupt = || match Python::attach(|py| py.check_signals()) {
             Ok(()) => false,
             Err(error) => {
-                *signal
-                    .lock()
-                    .unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error);
+                *signal.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error);
                 true
             }
         };
@@ -77,12 +70,7 @@ impl Model {
             let plan = self.plan()?;
             table.view(|table| exec::score(plan, table, output, threads, on_refused, &interrupt))
         });
-        match (
-            scored,
-            signal
-                .into_inner()
-                .unwrap_or_else(std::sync::PoisonError::into_inner),
-        ) {
+        match (scored, signal.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)) {
             (Err(Error::Interrupted), Some(signal)) => Err(signal),
             (scored, _) => Ok(Scores::new(scored.map_err(to_python)?, self.model.clone())),
         }
@@ -100,29 +88,20 @@ impl Model {
             let tensor = tensor(&name, array.cast::<PyUntypedArray>()?)?;
             taken.insert(name, tensor).map_err(to_python)?;
         }
-        Ok(py
-            .detach(|| model::Model::from_parts(spec, taken))
-            .map_err(to_python)?
-            .into())
+        Ok(py.detach(|| model::Model::from_parts(spec, taken)).map_err(to_python)?.into())
     }
 
     #[staticmethod]
     #[pyo3(signature = (data, /))]
     fn from_bytes(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
-        Ok(py
-            .detach(|| model::Model::from_bytes(data))
-            .map_err(to_python)?
-            .into())
+        Ok(py.detach(|| model::Model::from_bytes(data)).map_err(to_python)?.into())
     }
 
     #[staticmethod]
     #[pyo3(signature = (text, options, /))]
     fn from_lightgbm(py: Python<'_>, text: &str, options: &str) -> PyResult<Self> {
         let options = LightgbmOptions::parse(options)?;
-        Ok(py
-            .detach(|| lightgbm::import(text, options))
-            .map_err(to_python)?
-            .into())
+        Ok(py.detach(|| lightgbm::import(text, options)).map_err(to_python)?.into())
     }
 
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
@@ -152,21 +131,14 @@ impl Model {
 
     #[pyo3(signature = (target, /))]
     fn classes<'py>(&self, py: Python<'py>, target: usize) -> PyResult<Option<Bound<'py, PyList>>> {
-        let classes = self
-            .model
-            .targets()
-            .get(target)
-            .and_then(|target| target.classes.as_ref());
-        classes
-            .map(|classes| labels::to_python(py, classes))
-            .transpose()
+        let classes = self.model.targets().get(target).and_then(|target| target.classes.as_ref());
+        classes.map(|classes| labels::to_python(py, classes)).transpose()
     }
 
     #[pyo3(signature = (output, /))]
     fn column_names(&self, output: &str) -> PyResult<Vec<Vec<String>>> {
         let output = Output::parse(output).map_err(to_python)?;
-        exec::column_names(&self.model, output)
-            .ok_or_else(|| to_python(exec::lacks(&self.model, output)))
+        exec::column_names(&self.model, output).ok_or_else(|| to_python(exec::lacks(&self.model, output)))
     }
 
     fn explain(&self, py: Python<'_>) -> PyResult<String> {
@@ -214,14 +186,9 @@ fn tensor(name: &str, array: &Bound<'_, PyUntypedArray>) -> PyResult<Tensor> {
         .or_else(|| elements(array).map(TensorData::U8))
         .or_else(|| elements(array).map(TensorData::U64));
     let data = data.ok_or_else(|| {
-        PyTypeError::new_err(format!(
-            "tensor {name:?}: float64, int64, int32, uint8 or uint64 is due"
-        ))
+        PyTypeError::new_err(format!("tensor {name:?}: float64, int64, int32, uint8 or uint64 is due"))
     })?;
-    Ok(Tensor {
-        shape: array.shape().to_vec(),
-        data,
-    })
+    Ok(Tensor { shape: array.shape().to_vec(), data })
 }
 
 /// The options of `from_lightgbm`, as `fastscore.importers.lightgbm` writes them.
@@ -259,8 +226,8 @@ enum ClassValues {
 
 impl LightgbmOptions {
     fn parse(json: &str) -> PyResult<lightgbm::Options> {
-        let options: LightgbmOptions = serde_json::from_str(json)
-            .map_err(|e| PyValueError::new_err(format!("options: {e}")))?;
+        let options: LightgbmOptions =
+            serde_json::from_str(json).map_err(|e| PyValueError::new_err(format!("options: {e}")))?;
         let classes = options.classes.map(|classes| Labels {
             dtype: classes.dtype,
             values: match classes.values {

@@ -55,25 +55,14 @@ impl NumpyArray {
         let item = dtype.itemsize();
         // SAFETY: `array` is a live NumPy array, so the pointer to its object is valid.
         let data = unsafe { (*array.as_array_ptr()).fields.data } as *const u8;
-        let align = if dtype.kind() == b'b' {
-            1
-        } else {
-            item.clamp(1, 8)
-        };
-        if dtype.is_native_byteorder() == Some(false)
-            || item == 0
-            || !(data as usize).is_multiple_of(align)
-        {
+        let align = if dtype.kind() == b'b' { 1 } else { item.clamp(1, 8) };
+        if dtype.is_native_byteorder() == Some(false) || item == 0 || !(data as usize).is_multiple_of(align) {
             return None;
         }
         let mut strides = Vec::with_capacity(2);
         for (&length, &stride) in array.shape().iter().zip(array.strides()) {
             // The stride of a dimension of one element says nothing.
-            let stride = if length <= 1 {
-                0
-            } else {
-                usize::try_from(stride).ok()?
-            };
+            let stride = if length <= 1 { 0 } else { usize::try_from(stride).ok()? };
             if !stride.is_multiple_of(item) {
                 return None;
             }
@@ -109,12 +98,7 @@ impl NumpyArray {
         if self.shape.contains(&0) {
             return &[];
         }
-        let reach: usize = self
-            .shape
-            .iter()
-            .zip(&self.strides)
-            .map(|(&length, &stride)| (length - 1) * stride)
-            .sum();
+        let reach: usize = self.shape.iter().zip(&self.strides).map(|(&length, &stride)| (length - 1) * stride).sum();
         // SAFETY: `data` is aligned for T (checked in `in_place`, where `item` is the size of T: see `values`), and
         // NumPy guarantees that every element between the first and the last index lies in the array's memory, which
         // `_owner` keeps alive. `reach` is the offset of the last one.
@@ -143,8 +127,7 @@ impl NumpyArray {
         macro_rules! strided {
             ($variant:ident, $type:ty) => {{
                 let elements = self.elements::<$type>();
-                Strided::new(elements.get(first..).unwrap_or(&[]), stride, rows)
-                    .map(Values::$variant)
+                Strided::new(elements.get(first..).unwrap_or(&[]), stride, rows).map(Values::$variant)
             }};
         }
         match (self.kind, self.item) {
@@ -166,17 +149,9 @@ impl NumpyArray {
 
 /// The elements of a one-dimensional integer array, none negative.
 pub fn indexes(array: &NumpyArray, name: &str) -> PyResult<Vec<usize>> {
-    let integers = array
-        .integers()
-        .ok_or_else(|| PyTypeError::new_err(format!("{name} must be int32 or int64")))?;
+    let integers = array.integers().ok_or_else(|| PyTypeError::new_err(format!("{name} must be int32 or int64")))?;
     let index = |x: i64| usize::try_from(x).ok();
-    integers
-        .into_iter()
-        .map(index)
-        .collect::<Option<Vec<_>>>()
-        .ok_or_else(|| {
-            to_python(Error::Schema(format!(
-                "the sparse matrix is inconsistent: {name} has a negative entry"
-            )))
-        })
+    integers.into_iter().map(index).collect::<Option<Vec<_>>>().ok_or_else(|| {
+        to_python(Error::Schema(format!("the sparse matrix is inconsistent: {name} has a negative entry")))
+    })
 }

@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{
-    ArrayRef, Float64Array, Int32Array, RecordBatch, RecordBatchOptions, StructArray,
-};
+use arrow_array::{ArrayRef, Float64Array, Int32Array, RecordBatch, RecordBatchOptions, StructArray};
 use arrow_buffer::{Buffer, NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Fields, Schema};
 use fastscore_core::exec::{self, Data};
@@ -41,19 +39,9 @@ impl Scores {
                 Data::F64(data) => (Buffer::from_vec(data), false),
                 Data::I32(data) => (Buffer::from_vec(data), true),
             };
-            Group {
-                names: group.names,
-                buffer,
-                integers,
-                codes_of: group.codes_of,
-            }
+            Group { names: group.names, buffer, integers, codes_of: group.codes_of }
         });
-        Scores {
-            rows: scores.rows,
-            groups: groups.collect(),
-            nulls: scores.nulls,
-            model,
-        }
+        Scores { rows: scores.rows, groups: groups.collect(), nulls: scores.nulls, model }
     }
 
     fn labels(&self, group: &Group) -> Option<&model::Labels> {
@@ -72,24 +60,16 @@ impl Scores {
     /// Column `column` of a group as an Arrow array: numbers share our memory.
     fn array(&self, group: &Group, column: usize) -> ArrayRef {
         let (start, rows) = (column * self.rows, self.rows);
-        let nulls = || {
-            self.nulls
-                .as_ref()
-                .map(|nulls| nulls.iter().map(|&null| null == 0).collect::<NullBuffer>())
-        };
+        let nulls = || self.nulls.as_ref().map(|nulls| nulls.iter().map(|&null| null == 0).collect::<NullBuffer>());
         match self.labels(group) {
             Some(labels) => {
                 let codes = ScalarBuffer::<i32>::new(group.buffer.clone(), start, rows);
                 labels::to_arrow(labels, &codes, self.nulls.as_deref())
             }
-            None if group.integers => Arc::new(Int32Array::new(
-                ScalarBuffer::new(group.buffer.clone(), start, rows),
-                nulls(),
-            )),
-            None => Arc::new(Float64Array::new(
-                ScalarBuffer::new(group.buffer.clone(), start, rows),
-                nulls(),
-            )),
+            None if group.integers => {
+                Arc::new(Int32Array::new(ScalarBuffer::new(group.buffer.clone(), start, rows), nulls()))
+            }
+            None => Arc::new(Float64Array::new(ScalarBuffer::new(group.buffer.clone(), start, rows), nulls())),
         }
     }
 
@@ -130,20 +110,15 @@ impl Scores {
 
     #[getter]
     fn names(&self) -> Vec<Vec<String>> {
-        self.groups
-            .iter()
-            .map(|group| group.names.clone())
-            .collect()
+        self.groups.iter().map(|group| group.names.clone()).collect()
     }
 
     fn arrays<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
-        let arrays = slf.get().groups.iter().map(|group| {
-            if group.integers {
-                borrow::<i32>(slf, group)
-            } else {
-                borrow::<f64>(slf, group)
-            }
-        });
+        let arrays = slf
+            .get()
+            .groups
+            .iter()
+            .map(|group| if group.integers { borrow::<i32>(slf, group) } else { borrow::<f64>(slf, group) });
         PyList::new(slf.py(), arrays.collect::<PyResult<Vec<_>>>()?)
     }
 
@@ -152,10 +127,7 @@ impl Scores {
     }
 
     fn null_mask<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyArray1<bool>>> {
-        let nulls = self
-            .nulls
-            .as_ref()
-            .filter(|nulls| nulls.iter().any(|&null| null != 0))?;
+        let nulls = self.nulls.as_ref().filter(|nulls| nulls.iter().any(|&null| null != 0))?;
         Some(PyArray1::from_iter(py, nulls.iter().map(|&null| null != 0)))
     }
 
@@ -168,11 +140,7 @@ impl Scores {
         let _ = requested_schema;
         let array = StructArray::from(self.batch()?);
         let fields: Fields = array.fields().clone();
-        arrow_ffi::export_array(
-            py,
-            &Field::new("", DataType::Struct(fields), false),
-            &(Arc::new(array) as ArrayRef),
-        )
+        arrow_ffi::export_array(py, &Field::new("", DataType::Struct(fields), false), &(Arc::new(array) as ArrayRef))
     }
 
     #[pyo3(signature = (requested_schema=None))]
@@ -191,10 +159,7 @@ impl Scores {
         let mut before = 0;
         for group in &self.groups {
             if let Some(name) = group.names.get(index - before) {
-                return Ok(ScoreColumn {
-                    field: self.field(group, name),
-                    array: self.array(group, index - before),
-                });
+                return Ok(ScoreColumn { field: self.field(group, name), array: self.array(group, index - before) });
             }
             before += group.names.len();
         }

@@ -23,21 +23,13 @@ pub struct Table {
 enum Source {
     Columns(Vec<Held>),
     Matrix(NumpyArray),
-    Csr {
-        indptr: Vec<usize>,
-        indices: Vec<u32>,
-        data: NumpyArray,
-        columns: usize,
-    },
+    Csr { indptr: Vec<usize>, indices: Vec<u32>, data: NumpyArray, columns: usize },
 }
 
 /// A column with what keeps its memory alive.
 enum Held {
     Arrow(Vec<ArrayRef>),
-    Numpy {
-        values: NumpyArray,
-        nulls: Option<NumpyArray>,
-    },
+    Numpy { values: NumpyArray, nulls: Option<NumpyArray> },
     Other(String),
 }
 
@@ -62,36 +54,19 @@ impl Held {
 
 impl Table {
     /// Run `with` on the table as the core sees it.
-    pub fn view<R>(
-        &self,
-        with: impl FnOnce(&table::Table) -> fastscore_core::Result<R>,
-    ) -> fastscore_core::Result<R> {
+    pub fn view<R>(&self, with: impl FnOnce(&table::Table) -> fastscore_core::Result<R>) -> fastscore_core::Result<R> {
         let body = match &self.source {
             Source::Columns(held) => Body::Columns(held.iter().map(Held::column).collect()),
-            Source::Matrix(matrix) => Body::Columns(
-                (0..matrix.columns())
-                    .map(|j| matrix_column(matrix, j))
-                    .collect(),
-            ),
-            Source::Csr {
-                indptr,
-                indices,
-                data,
-                columns,
-            } => match data.values(0) {
+            Source::Matrix(matrix) => Body::Columns((0..matrix.columns()).map(|j| matrix_column(matrix, j)).collect()),
+            Source::Csr { indptr, indices, data, columns } => match data.values(0) {
                 Some(values) => Body::Csr(Csr {
                     indptr: indptr.clone(),
                     indices: indices.clone(),
-                    data: Numbers::new([Chunk {
-                        values,
-                        nulls: Nulls::None,
-                    }]),
+                    data: Numbers::new([Chunk { values, nulls: Nulls::None }]),
                     columns: *columns,
                 }),
                 None => {
-                    return Err(fastscore_core::Error::Schema(
-                        "the sparse matrix holds no numbers".into(),
-                    ));
+                    return Err(fastscore_core::Error::Schema("the sparse matrix holds no numbers".into()));
                 }
             },
         };
@@ -102,20 +77,13 @@ impl Table {
     pub fn of_matrix(x: &Bound<'_, PyUntypedArray>, names: Option<Vec<String>>) -> PyResult<Self> {
         let matrix = NumpyArray::new(x, 2)?;
         let rows = matrix.rows();
-        Ok(Table {
-            names,
-            source: Source::Matrix(matrix),
-            rows,
-        })
+        Ok(Table { names, source: Source::Matrix(matrix), rows })
     }
 }
 
 fn matrix_column(matrix: &NumpyArray, column: usize) -> Column<'_> {
     match matrix.values(column) {
-        Some(values) => Column::Numbers(Numbers::new([Chunk {
-            values,
-            nulls: Nulls::None,
-        }])),
+        Some(values) => Column::Numbers(Numbers::new([Chunk { values, nulls: Nulls::None }])),
         None => Column::Other("a NumPy dtype that is no number".into()),
     }
 }
@@ -129,22 +97,12 @@ impl Table {
         let (names, columns) = arrow_ffi::columns(&field, &arrays)?;
         let rows = arrays.iter().map(|array| array.len()).sum();
         let types = match field.data_type() {
-            arrow_schema::DataType::Struct(fields) => fields
-                .iter()
-                .map(|field| field.data_type().clone())
-                .collect(),
+            arrow_schema::DataType::Struct(fields) => fields.iter().map(|field| field.data_type().clone()).collect(),
             _ => Vec::new(),
         };
-        let columns = columns
-            .into_iter()
-            .zip(types)
-            .map(|(arrays, data_type)| held_arrow(arrays, &data_type))
-            .collect();
-        Ok(Table {
-            names: Some(names),
-            source: Source::Columns(columns),
-            rows,
-        })
+        let columns =
+            columns.into_iter().zip(types).map(|(arrays, data_type)| held_arrow(arrays, &data_type)).collect();
+        Ok(Table { names: Some(names), source: Source::Columns(columns), rows })
     }
 
     #[staticmethod]
@@ -155,17 +113,9 @@ impl Table {
 
     #[staticmethod]
     #[pyo3(signature = (names, columns, n_rows, /))]
-    fn from_columns(
-        names: Option<Vec<String>>,
-        columns: Vec<Bound<'_, PyAny>>,
-        n_rows: usize,
-    ) -> PyResult<Self> {
+    fn from_columns(names: Option<Vec<String>>, columns: Vec<Bound<'_, PyAny>>, n_rows: usize) -> PyResult<Self> {
         let columns = columns.iter().map(held).collect::<PyResult<Vec<_>>>()?;
-        Ok(Table {
-            names,
-            source: Source::Columns(columns),
-            rows: n_rows,
-        })
+        Ok(Table { names, source: Source::Columns(columns), rows: n_rows })
     }
 
     #[staticmethod]
@@ -209,11 +159,7 @@ impl Table {
 }
 
 fn held_arrow(arrays: Vec<ArrayRef>, data_type: &arrow_schema::DataType) -> Held {
-    let arrays = if arrays.is_empty() {
-        vec![arrow_array::new_empty_array(data_type)]
-    } else {
-        arrays
-    };
+    let arrays = if arrays.is_empty() { vec![arrow_array::new_empty_array(data_type)] } else { arrays };
     Held::Arrow(arrays.into_iter().map(arrow::normalize).collect())
 }
 
@@ -223,40 +169,26 @@ fn held(column: &Bound<'_, PyAny>) -> PyResult<Held> {
         return Ok(Held::Other(name.to_string()));
     }
     if let Ok(array) = column.cast::<PyUntypedArray>() {
-        return Ok(Held::Numpy {
-            values: NumpyArray::new(array, 1)?,
-            nulls: None,
-        });
+        return Ok(Held::Numpy { values: NumpyArray::new(array, 1)?, nulls: None });
     }
     if let Ok(pair) = column.cast::<PyTuple>() {
-        let (values, mask): (Bound<'_, PyUntypedArray>, Bound<'_, PyUntypedArray>) =
-            pair.extract()?;
+        let (values, mask): (Bound<'_, PyUntypedArray>, Bound<'_, PyUntypedArray>) = pair.extract()?;
         let (values, mask) = (NumpyArray::new(&values, 1)?, NumpyArray::new(&mask, 1)?);
         if !mask.is_bool() || mask.rows() != values.rows() {
-            return Err(PyTypeError::new_err(
-                "a mask is a bool array as long as the values",
-            ));
+            return Err(PyTypeError::new_err("a mask is a bool array as long as the values"));
         }
-        return Ok(Held::Numpy {
-            values,
-            nulls: Some(mask),
-        });
+        return Ok(Held::Numpy { values, nulls: Some(mask) });
     }
     if let Ok(chunks) = column.cast::<PyList>() {
         let mut arrays = Vec::new();
         for chunk in chunks {
             arrays.extend(arrow_ffi::import(&chunk)?.1);
         }
-        return Ok(Held::Arrow(
-            arrays.into_iter().map(arrow::normalize).collect(),
-        ));
+        return Ok(Held::Arrow(arrays.into_iter().map(arrow::normalize).collect()));
     }
     let (field, arrays) = arrow_ffi::import(column).map_err(|error| {
         if error.is_instance_of::<PyTypeError>(column.py()) {
-            to_python(fastscore_core::Error::Schema(format!(
-                "a column is of the type {}",
-                column.get_type()
-            )))
+            to_python(fastscore_core::Error::Schema(format!("a column is of the type {}", column.get_type())))
         } else {
             error
         }

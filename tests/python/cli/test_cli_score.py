@@ -7,10 +7,12 @@ import io
 import json
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import fastscore
 import lightgbm
 import numpy as np
 import pandas as pd
@@ -18,13 +20,11 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.dataset as pa_dataset
-import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
-from conftest import Cli, process
+from cli_support import Cli, process
+from pyarrow import feather
 from sklearn.linear_model import LogisticRegression
-
-import fastscore
 
 
 def read(path: Path) -> pa.Table:
@@ -119,7 +119,9 @@ def test_every_input_gives_the_source_librarys_margins(
     source = write(pa.Table.from_pandas(credit, preserve_index=False), tmp_path)
     out = tmp_path / "out.parquet"
 
-    report = cli("score", source, "--model", model, "--output", out, "--outputs", "margin", "--json")
+    report = cli(
+        "score", source, "--model", model, "--output", out, "--outputs", "margin", "--json"
+    )
 
     assert report.json()["rows"] == len(credit)
     np.testing.assert_array_equal(read(out)["margin"].to_numpy(), margins)
@@ -243,11 +245,23 @@ def test_class_labels_are_written_as_such(
     assert table["prediction"].to_pylist() == logistic.predict(known[columns]).tolist()
 
 
-def test_one_row_is_missing_under_propagate(
-    cli: Cli, credit: pd.DataFrame, columns: list[str], parquet: Path, model: Path, tmp_path: Path
+def test_rows_with_missing_values_get_no_score_under_propagate(
+    cli: Cli,
+    credit: pd.DataFrame,
+    columns: list[str],
+    logistic: LogisticRegression,
+    parquet: Path,
+    tmp_path: Path,
 ) -> None:
-    out = tmp_path / "out.parquet"
-    ended = cli("score", parquet, "--model", model, "--output", out, "--missing", "propagate")
+    """Logistic regression refuses missing values."""
+    model, out = tmp_path / "m.fscore", tmp_path / "out.parquet"
+    fastscore.import_model(logistic).save(model)
+    arguments = ["score", parquet, "--model", model, "--output", out]
+    error = cli(*arguments, "--batch-rows", 20).error()
+    assert 'in.parquet, rows 20 to 39: column "Income"' in error.replace(parquet.name, "in.parquet")
+    assert "row 29;" in error
+    assert "--missing propagate" in error
+    ended = cli(*arguments, "--missing", "propagate")
     assert ended.code == 0, ended.err
     missing = credit[columns].isna().any(axis=1)
     assert 0 < missing.sum() < len(credit)
@@ -314,7 +328,9 @@ def test_a_model_without_names_takes_columns_by_position(
     cli: Cli, credit: pd.DataFrame, columns: list[str], tmp_path: Path
 ) -> None:
     known = credit.dropna(subset=columns)
-    nameless = LogisticRegression(max_iter=5000).fit(known[columns].to_numpy(), known["Status"])
+    nameless = LogisticRegression(solver="newton-cholesky").fit(
+        known[columns].to_numpy(), known["Status"]
+    )
     fastscore.import_model(nameless).save(tmp_path / "m.fscore")
     known[["id", *columns]].to_parquet(tmp_path / "in.parquet", index=False)
     arguments = ["score", tmp_path / "in.parquet", "--model", tmp_path / "m.fscore", "--output"]
@@ -443,7 +459,12 @@ def test_no_rows_give_the_whole_schema(
 
 @pytest.mark.parametrize("batch_rows", [1, 7, 4454, 10**9])
 def test_batches_do_not_change_results(
-    cli: Cli, credit: pd.DataFrame, model: Path, margins: np.ndarray, tmp_path: Path, batch_rows: int
+    cli: Cli,
+    credit: pd.DataFrame,
+    model: Path,
+    margins: np.ndarray,
+    tmp_path: Path,
+    batch_rows: int,
 ) -> None:
     rows = 100 if batch_rows == 1 else len(credit)
     source, out = tmp_path / "in.parquet", tmp_path / "out.parquet"
@@ -518,9 +539,7 @@ def test_csv_booleans_count_as_numbers(cli: Cli, tmp_path: Path) -> None:
 # --- stdin, stdout, the terminal ---
 
 
-def test_arrow_stream_through_pipes(
-    credit: pd.DataFrame, model: Path, margins: np.ndarray
-) -> None:
+def test_arrow_stream_through_pipes(credit: pd.DataFrame, model: Path, margins: np.ndarray) -> None:
     table = pa.Table.from_pandas(credit, preserve_index=False)
     given = io.BytesIO()
     with pa.ipc.new_stream(given, table.schema) as writer:
@@ -557,13 +576,13 @@ def test_csv_through_pipes(parquet: Path, model: Path, margins: np.ndarray) -> N
 
 
 def test_a_reader_that_goes_away_is_no_crash(parquet: Path, model: Path) -> None:
-    child = process("score", parquet, "--model", model, "--output", "-", "--outputs", "leaf")
-    assert child.stdout is not None
-    child.stdout.read(10)
-    child.stdout.close()
-    err = child.stderr.read() if child.stderr else b""
-    assert child.wait() == 1
-    assert b"Traceback" not in err
+    with process("score", parquet, "--model", model, "--output", "-", "--outputs", "leaf") as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.read(10)
+        child.stdout.close()
+        assert child.stderr.read() == b""
+        assert child.wait() == 1
 
 
 def test_the_report(cli: Cli, parquet: Path, model: Path, tmp_path: Path) -> None:
@@ -585,7 +604,6 @@ def test_the_report(cli: Cli, parquet: Path, model: Path, tmp_path: Path) -> Non
     assert found["rows_per_second"] == pytest.approx(4454 / found["seconds"])
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
 def test_the_progress_bar_is_for_terminals(parquet: Path, model: Path, tmp_path: Path) -> None:
     main_end, child_end = os.openpty()
     out = tmp_path / "out.parquet"
@@ -594,10 +612,10 @@ def test_the_progress_bar_is_for_terminals(parquet: Path, model: Path, tmp_path:
         assert err.count(b"\n") == 1
         assert b"\r" not in err
 
-    import subprocess
-
     command = [sys.executable, "-m", "fastscore", "score", parquet, "--model", model]
-    with subprocess.Popen([*command, "--output", out, "--json"], stderr=child_end, stdout=-1) as child:
+    with subprocess.Popen(
+        [*command, "--output", out, "--json"], stderr=child_end, stdout=-1
+    ) as child:
         os.close(child_end)
         shown = b""
         while True:
@@ -612,7 +630,6 @@ def test_the_progress_bar_is_for_terminals(parquet: Path, model: Path, tmp_path:
         assert child.stdout is not None
         assert json.loads(child.stdout.read())["rows"] == 4454
     assert b"4454/4454" in shown
-    assert b"100%" in shown
 
 
 def test_spaces_and_other_scripts_in_paths(

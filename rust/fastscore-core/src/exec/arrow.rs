@@ -11,30 +11,18 @@ use super::table::{Chunk, Column, Nulls, Numbers, Strided, Values};
 /// Other arrays come back as they are.
 pub fn normalize(array: ArrayRef) -> ArrayRef {
     match array.data_type() {
-        DataType::Decimal32(_, scale) => decimals(&array, *scale, |i| {
-            array
-                .as_primitive::<types::Decimal32Type>()
-                .value(i)
-                .to_string()
-        }),
-        DataType::Decimal64(_, scale) => decimals(&array, *scale, |i| {
-            array
-                .as_primitive::<types::Decimal64Type>()
-                .value(i)
-                .to_string()
-        }),
-        DataType::Decimal128(_, scale) => decimals(&array, *scale, |i| {
-            array
-                .as_primitive::<types::Decimal128Type>()
-                .value(i)
-                .to_string()
-        }),
-        DataType::Decimal256(_, scale) => decimals(&array, *scale, |i| {
-            array
-                .as_primitive::<types::Decimal256Type>()
-                .value(i)
-                .to_string()
-        }),
+        DataType::Decimal32(_, scale) => {
+            decimals(&array, *scale, |i| array.as_primitive::<types::Decimal32Type>().value(i).to_string())
+        }
+        DataType::Decimal64(_, scale) => {
+            decimals(&array, *scale, |i| array.as_primitive::<types::Decimal64Type>().value(i).to_string())
+        }
+        DataType::Decimal128(_, scale) => {
+            decimals(&array, *scale, |i| array.as_primitive::<types::Decimal128Type>().value(i).to_string())
+        }
+        DataType::Decimal256(_, scale) => {
+            decimals(&array, *scale, |i| array.as_primitive::<types::Decimal256Type>().value(i).to_string())
+        }
         DataType::Dictionary(_, values) if is_number(values) => decode(&array),
         _ => array,
     }
@@ -47,13 +35,7 @@ fn is_number(data_type: &DataType) -> bool {
 /// The nearest float64 of each decimal: its digits with an exponent, read by the correctly rounding parser.
 fn decimals(array: &ArrayRef, scale: i8, digits: impl Fn(usize) -> String) -> ArrayRef {
     let exponent = -i32::from(scale);
-    let number = |i: usize| {
-        array.is_valid(i).then(|| {
-            format!("{}e{exponent}", digits(i))
-                .parse()
-                .unwrap_or(f64::NAN)
-        })
-    };
+    let number = |i: usize| array.is_valid(i).then(|| format!("{}e{exponent}", digits(i)).parse().unwrap_or(f64::NAN));
     Arc::new((0..array.len()).map(number).collect::<Float64Array>())
 }
 
@@ -99,9 +81,7 @@ pub fn column(arrays: &[ArrayRef]) -> Column<'_> {
 fn chunk(array: &dyn Array) -> Option<Chunk<'_>> {
     macro_rules! primitive {
         ($variant:ident, $type:ty) => {
-            Values::$variant(Strided::contiguous(
-                array.as_primitive::<$type>().values().as_ref(),
-            ))
+            Values::$variant(Strided::contiguous(array.as_primitive::<$type>().values().as_ref()))
         };
     }
     let values = match array.data_type() {

@@ -48,9 +48,7 @@ pub fn quote(names: Option<&[String]>, index: usize) -> String {
 fn by_position(features: &Features, table: &Table) -> Result<Binding> {
     if table.columns() != features.count {
         let why = match (&features.names, table.names()) {
-            (None, Some(_)) => {
-                " (the model has no feature names, so columns are taken by position)"
-            }
+            (None, Some(_)) => " (the model has no feature names, so columns are taken by position)",
             (Some(_), None) => " (the data has no column names, so columns are taken by position)",
             _ => "",
         };
@@ -63,18 +61,10 @@ fn by_position(features: &Features, table: &Table) -> Result<Binding> {
     Ok((0..features.count).map(Some).collect())
 }
 
-fn by_name(
-    features: &Features,
-    names: &[String],
-    columns: &[String],
-    read: &[bool],
-) -> Result<Binding> {
+fn by_name(features: &Features, names: &[String], columns: &[String], read: &[bool]) -> Result<Binding> {
     let rewrite = |name: &str| match features.name_match {
         NameMatch::Exact => name.to_string(),
-        NameMatch::Underscore => name
-            .chars()
-            .map(|c| if c.is_whitespace() { '_' } else { c })
-            .collect(),
+        NameMatch::Underscore => name.chars().map(|c| if c.is_whitespace() { '_' } else { c }).collect(),
     };
     let mut by_name: HashMap<String, Vec<usize>> = HashMap::with_capacity(columns.len());
     for (index, column) in columns.iter().enumerate() {
@@ -86,10 +76,7 @@ fn by_name(
         binding.push(match by_name.get(&rewrite(name)).map(Vec::as_slice) {
             Some(&[column]) => Some(column),
             Some(twice) if read[feature] => {
-                let found: Vec<_> = twice
-                    .iter()
-                    .map(|&column| format!("{:?}", columns[column]))
-                    .collect();
+                let found: Vec<_> = twice.iter().map(|&column| format!("{:?}", columns[column])).collect();
                 return Err(Error::Schema(format!(
                     "{} columns match the model's feature {name:?}: {}; rename or drop all but one",
                     twice.len(),
@@ -105,11 +92,7 @@ fn by_name(
             }
         });
     }
-    if missing.is_empty() {
-        Ok(binding)
-    } else {
-        Err(Error::Schema(missing_columns(&missing, columns)))
-    }
+    if missing.is_empty() { Ok(binding) } else { Err(Error::Schema(missing_columns(&missing, columns))) }
 }
 
 fn missing_columns(missing: &[&str], columns: &[String]) -> String {
@@ -117,33 +100,18 @@ fn missing_columns(missing: &[&str], columns: &[String]) -> String {
         .iter()
         .enumerate()
         // A suggestion costs a pass over all columns: not for thousands of missing ones.
-        .map(
-            |(i, name)| match (i < 20).then(|| closest(name, columns)).flatten() {
-                Some(near) => format!("{name:?} (did you mean {near:?}?)"),
-                None => format!("{name:?}"),
-            },
-        )
+        .map(|(i, name)| match (i < 20).then(|| closest(name, columns)).flatten() {
+            Some(near) => format!("{name:?} (did you mean {near:?}?)"),
+            None => format!("{name:?}"),
+        })
         .collect();
-    let shown = columns
-        .iter()
-        .take(20)
-        .map(|column| format!("{column:?}"))
-        .collect::<Vec<_>>()
-        .join(", ");
-    let more = if columns.len() > 20 {
-        format!(" and {} more", columns.len() - 20)
-    } else {
-        String::new()
-    };
+    let shown = columns.iter().take(20).map(|column| format!("{column:?}")).collect::<Vec<_>>().join(", ");
+    let more = if columns.len() > 20 { format!(" and {} more", columns.len() - 20) } else { String::new() };
     format!(
         "the data lacks {} column(s) that the model reads: {}; it has: {}{more}",
         missing.len(),
         listed.join(", "),
-        if columns.is_empty() {
-            "no columns"
-        } else {
-            &shown
-        }
+        if columns.is_empty() { "no columns" } else { &shown }
     )
 }
 
@@ -152,12 +120,7 @@ fn closest<'a>(name: &str, columns: &'a [String]) -> Option<&'a str> {
     let wanted = name.to_lowercase();
     columns
         .iter()
-        .map(|column| {
-            (
-                strsim::normalized_damerau_levenshtein(&wanted, &column.to_lowercase()),
-                column,
-            )
-        })
+        .map(|column| (strsim::normalized_damerau_levenshtein(&wanted, &column.to_lowercase()), column))
         .filter(|(score, _)| *score >= 0.6)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, column)| column.as_str())

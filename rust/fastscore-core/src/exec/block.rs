@@ -45,12 +45,7 @@ pub(super) struct Block<'r, 't> {
 impl<'t> Reader<'t> {
     /// `read` flags the features that the output needs. A feature that is not read is still loaded where its values
     /// could be refused.
-    pub(super) fn new(
-        table: &'t Table<'t>,
-        binding: &Binding,
-        read: &[bool],
-        policy: InputPolicy,
-    ) -> Self {
+    pub(super) fn new(table: &'t Table<'t>, binding: &Binding, read: &[bool], policy: InputPolicy) -> Self {
         let mut slot = vec![u32::MAX; binding.len()];
         let mut loaded = Vec::new();
         for (feature, &column) in binding.iter().enumerate() {
@@ -68,13 +63,7 @@ impl<'t> Reader<'t> {
                 sparse_slot[column] = at as u32;
             }
         }
-        Reader {
-            table,
-            loaded,
-            slot,
-            sparse_slot,
-            policy,
-        }
+        Reader { table, loaded, slot, sparse_slot, policy }
     }
 
     /// Features loaded for each row.
@@ -121,19 +110,12 @@ impl<'t> Reader<'t> {
                             InputWidth::Float64 => "float64",
                             InputWidth::Float32 => "float32",
                         };
-                        Error::NonFinite {
-                            column,
-                            row,
-                            count,
-                            width,
-                        }
+                        Error::NonFinite { column, row, count, width }
                     }
                 };
             }
         }
-        Error::Schema(
-            "the data changed while it was scored: a refused value was there and is gone".into(),
-        )
+        Error::Schema("the data changed while it was scored: a refused value was there and is gone".into())
     }
 }
 
@@ -158,14 +140,7 @@ fn refused(policy: InputPolicy, x: f64) -> Option<Refused> {
 impl<'r, 't> Block<'r, 't> {
     /// A block of at most `stride` rows.
     pub(super) fn new(reader: &'r Reader<'t>, stride: usize) -> Self {
-        Block {
-            reader,
-            places: Vec::new(),
-            own: Vec::new(),
-            stride,
-            rows: 0,
-            entries: Vec::new(),
-        }
+        Block { reader, places: Vec::new(), own: Vec::new(), stride, rows: 0, entries: Vec::new() }
     }
 
     /// Load rows `start .. start + rows`.
@@ -210,10 +185,7 @@ impl<'r, 't> Block<'r, 't> {
                 if let Some(numbers) = self.reader.numbers(column)
                     && numbers.is_strided()
                 {
-                    numbers.read(
-                        start + first,
-                        &mut self.own[at * self.stride + first..][..count],
-                    );
+                    numbers.read(start + first, &mut self.own[at * self.stride + first..][..count]);
                 }
             }
         }
@@ -229,8 +201,7 @@ impl<'r, 't> Block<'r, 't> {
             for entry in csr.indptr[start + row]..csr.indptr[start + row + 1] {
                 let slot = self.reader.sparse_slot[csr.indices[entry] as usize];
                 if slot != u32::MAX {
-                    self.own[slot as usize * self.stride + row] +=
-                        self.entries[entry - entries.start];
+                    self.own[slot as usize * self.stride + row] += self.entries[entry - entries.start];
                 }
             }
         }
@@ -253,10 +224,7 @@ impl<'r, 't> Block<'r, 't> {
         for slot in 0..self.reader.width() {
             let rows = self.slot_rows(slot);
             // Nearly always nothing is found: one pass that vectorises, then a slow one where it did.
-            if rows
-                .iter()
-                .fold(false, |found, &x| found | suspicious(policy.width, x))
-            {
+            if rows.iter().fold(false, |found, &x| found | suspicious(policy.width, x)) {
                 for (bad, &x) in bad.iter_mut().zip(rows) {
                     if refused(policy, x).is_some() {
                         *bad = 1;

@@ -20,14 +20,9 @@ static POOL: AtomicPtr<Tagged> = AtomicPtr::new(std::ptr::null_mut());
 /// How many workers a call takes: `threads`, else `FASTSCORE_THREADS`, else `OMP_NUM_THREADS` (its first number), else
 /// the cores that the process may use (affinity and cgroup). Zero and junk are errors.
 pub fn thread_count(threads: Option<i64>) -> Result<usize> {
-    let invalid = |what: String| {
-        Error::InvalidArgument(format!("{what}: the number of threads is at least 1"))
-    };
+    let invalid = |what: String| Error::InvalidArgument(format!("{what}: the number of threads is at least 1"));
     if let Some(threads) = threads {
-        return usize::try_from(threads)
-            .ok()
-            .filter(|&n| n > 0)
-            .ok_or_else(|| invalid(format!("threads={threads}")));
+        return usize::try_from(threads).ok().filter(|&n| n > 0).ok_or_else(|| invalid(format!("threads={threads}")));
     }
     for name in ["FASTSCORE_THREADS", "OMP_NUM_THREADS"] {
         let Some(value) = std::env::var_os(name) else {
@@ -38,17 +33,8 @@ pub fn thread_count(threads: Option<i64>) -> Result<usize> {
             continue;
         }
         // OpenMP allows a list, one number a nesting level.
-        let first = if name == "OMP_NUM_THREADS" {
-            value.split(',').next().unwrap_or("")
-        } else {
-            &value
-        };
-        return first
-            .trim()
-            .parse()
-            .ok()
-            .filter(|&n| n > 0)
-            .ok_or_else(|| invalid(format!("{name}={value}")));
+        let first = if name == "OMP_NUM_THREADS" { value.split(',').next().unwrap_or("") } else { &value };
+        return first.trim().parse().ok().filter(|&n| n > 0).ok_or_else(|| invalid(format!("{name}={value}")));
     }
     Ok(cores())
 }
@@ -90,9 +76,7 @@ fn current() -> Result<&'static ThreadPool> {
         .num_threads(threads.saturating_sub(1).max(1))
         .thread_name(|index| format!("fastscore-{index}"))
         .build()
-        .map_err(|error| {
-            Error::InvalidArgument(format!("worker threads can't be started: {error}"))
-        })?;
+        .map_err(|error| Error::InvalidArgument(format!("worker threads can't be started: {error}")))?;
     let made = Box::into_raw(Box::new(Tagged { process, pool }));
     match POOL.compare_exchange(published, made, Ordering::AcqRel, Ordering::Acquire) {
         // SAFETY: `made` was just made and is published for good: nothing frees it.

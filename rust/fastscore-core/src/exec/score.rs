@@ -19,8 +19,8 @@ use crate::reference;
 const BLOCK_BYTES: usize = 256 << 10;
 /// Scratch that a block may take where rows are very wide.
 const MAX_BLOCK_BYTES: usize = 64 << 20;
-/// Rows of a block are a multiple of this where possible: whole tiles for every engine.
-const ROW_STEP: usize = 64;
+/// Rows of a block are a multiple of this where possible: whole tiles for the walk, whole words for the bit-sliced engine.
+const ROW_STEP: usize = 256;
 const MAX_BLOCK_ROWS: usize = 4096;
 /// Work that a thread should have before another one is woken.
 const NS_PER_THREAD: usize = 100_000;
@@ -68,10 +68,7 @@ pub fn score(
         let mut asked = Instant::now();
         while !stop.load(Ordering::Relaxed) {
             // A worker that panicked holds no lock while it computes, so a poisoned one still holds whole jobs.
-            let job = jobs
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .next();
+            let job = jobs.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
             let Some(job) = job else { break };
             if !worker.run(job, on_refused) {
                 refused.store(true, Ordering::Relaxed);
@@ -98,11 +95,8 @@ pub fn score(
 
 /// The error for an output that a model does not have.
 pub fn lacks(model: &Model, output: Output) -> Error {
-    let has: Vec<_> = Output::ALL
-        .into_iter()
-        .filter(|&o| super::column_names(model, o).is_some())
-        .map(Output::name)
-        .collect();
+    let has: Vec<_> =
+        Output::ALL.into_iter().filter(|&o| super::column_names(model, o).is_some()).map(Output::name).collect();
     Error::InvalidArgument(format!(
         "{} has no output {:?}; it has {}",
         model.source().class,
@@ -111,34 +105,16 @@ pub fn lacks(model: &Model, output: Output) -> Error {
     ))
 }
 
-fn empty_scores(
-    model: &Model,
-    output: Output,
-    names: Vec<Vec<String>>,
-    rows: usize,
-    nullable: bool,
-) -> Scores {
+fn empty_scores(model: &Model, output: Output, names: Vec<Vec<String>>, rows: usize, nullable: bool) -> Scores {
     let groups = names.into_iter().enumerate().map(|(target, names)| {
-        let codes = output == Output::Prediction
-            && !matches!(model.targets()[target].prediction, Decision::Value(_));
+        let codes = output == Output::Prediction && !matches!(model.targets()[target].prediction, Decision::Value(_));
         let count = names.len() * rows;
-        let data = if codes || output == Output::Leaf {
-            Data::I32(vec![0; count])
-        } else {
-            Data::F64(vec![0.0; count])
-        };
-        Group {
-            names,
-            data,
-            codes_of: codes.then_some(target),
-        }
+        let data =
+            if codes || output == Output::Leaf { Data::I32(vec![0; count]) } else { Data::F64(vec![0.0; count]) };
+        Group { names, data, codes_of: codes.then_some(target) }
     });
     let groups = groups.collect();
-    Scores {
-        rows,
-        groups,
-        nulls: (nullable && model.input().refuses()).then(|| vec![0; rows]),
-    }
+    Scores { rows, groups, nulls: (nullable && model.input().refuses()).then(|| vec![0; rows]) }
 }
 
 /// The rows of a block in the result, column by column.
@@ -159,35 +135,22 @@ fn split(scores: &mut Scores, block_rows: usize) -> Vec<Job<'_>> {
     let rows = scores.rows;
     let mut jobs: Vec<Job> = (0..rows)
         .step_by(block_rows)
-        .map(|start| Job {
-            start,
-            rows: block_rows.min(rows - start),
-            groups: Vec::new(),
-            nulls: None,
-        })
+        .map(|start| Job { start, rows: block_rows.min(rows - start), groups: Vec::new(), nulls: None })
         .collect();
     for group in &mut scores.groups {
         let width = group.names.len();
         match &mut group.data {
             Data::F64(data) => {
-                jobs.iter_mut()
-                    .for_each(|job| job.groups.push(Slices::F64(Vec::with_capacity(width))));
-                for (job, part) in data
-                    .chunks_mut(rows)
-                    .flat_map(|column| jobs_of(column, block_rows))
-                {
+                jobs.iter_mut().for_each(|job| job.groups.push(Slices::F64(Vec::with_capacity(width))));
+                for (job, part) in data.chunks_mut(rows).flat_map(|column| jobs_of(column, block_rows)) {
                     if let Some(Slices::F64(slices)) = jobs[job].groups.last_mut() {
                         slices.push(part);
                     }
                 }
             }
             Data::I32(data) => {
-                jobs.iter_mut()
-                    .for_each(|job| job.groups.push(Slices::I32(Vec::with_capacity(width))));
-                for (job, part) in data
-                    .chunks_mut(rows)
-                    .flat_map(|column| jobs_of(column, block_rows))
-                {
+                jobs.iter_mut().for_each(|job| job.groups.push(Slices::I32(Vec::with_capacity(width))));
+                for (job, part) in data.chunks_mut(rows).flat_map(|column| jobs_of(column, block_rows)) {
                     if let Some(Slices::I32(slices)) = jobs[job].groups.last_mut() {
                         slices.push(part);
                     }
@@ -221,23 +184,10 @@ struct Call<'p> {
 impl<'p> Call<'p> {
     fn new(plan: &'p Plan, output: Output) -> Self {
         let model = plan.model();
-        let steps = needed_steps(model, output)
-            .iter()
-            .enumerate()
-            .filter(|(_, needed)| **needed)
-            .map(|(i, _)| i)
-            .collect();
-        let leaf_step = if output == Output::Leaf {
-            model.leaf_forest().map(|(step, _)| step)
-        } else {
-            None
-        };
-        Call {
-            plan,
-            output,
-            steps,
-            leaf_step,
-        }
+        let steps =
+            needed_steps(model, output).iter().enumerate().filter(|(_, needed)| **needed).map(|(i, _)| i).collect();
+        let leaf_step = if output == Output::Leaf { model.leaf_forest().map(|(step, _)| step) } else { None };
+        Call { plan, output, steps, leaf_step }
     }
 
     fn features_read(&self) -> Vec<bool> {
@@ -251,22 +201,13 @@ impl<'p> Call<'p> {
 
     /// How many threads to use and how many rows a block has.
     fn division(&self, reader: &Reader, rows: usize, threads: usize) -> (usize, usize) {
-        let widths: usize = self
-            .steps
-            .iter()
-            .map(|&step| self.plan.model().width(step + 1))
-            .sum();
+        let widths: usize = self.steps.iter().map(|&step| self.plan.model().width(step + 1)).sum();
         let per_row = (8 * (reader.width() + widths) + self.plan.scratch_per_row()).max(1);
-        let mut block = (BLOCK_BYTES / per_row)
-            .clamp(ROW_STEP, MAX_BLOCK_ROWS)
-            .min((MAX_BLOCK_BYTES / per_row).max(1));
+        let mut block = (BLOCK_BYTES / per_row).clamp(ROW_STEP, MAX_BLOCK_ROWS).min((MAX_BLOCK_BYTES / per_row).max(1));
         let cost = self.plan.cost_per_row() + 2 * reader.width();
         let threads = threads.min((rows.saturating_mul(cost) / NS_PER_THREAD).max(1));
         if threads > 1 {
-            block = block.min(
-                rows.div_ceil(threads * BLOCKS_PER_THREAD)
-                    .next_multiple_of(ROW_STEP),
-            );
+            block = block.min(rows.div_ceil(threads * BLOCKS_PER_THREAD).next_multiple_of(ROW_STEP));
         }
         if block > ROW_STEP {
             block -= block % ROW_STEP;
@@ -293,19 +234,8 @@ impl<'r, 't> Worker<'r, 't> {
         for &step in &call.steps {
             values[step] = vec![0.0; model.width(step + 1) * stride];
         }
-        let bad = if model.input().refuses() {
-            vec![0; stride]
-        } else {
-            Vec::new()
-        };
-        Worker {
-            call,
-            block: Block::new(reader, stride),
-            values,
-            stride,
-            scratch: Scratch::default(),
-            bad,
-        }
+        let bad = if model.input().refuses() { vec![0; stride] } else { Vec::new() };
+        Worker { call, block: Block::new(reader, stride), values, stride, scratch: Scratch::default(), bad }
     }
 
     /// Score one block; false when it has values that are refused and the call must fail.
@@ -328,14 +258,7 @@ impl<'r, 't> Worker<'r, 't> {
     }
 
     fn compute(&mut self, job: &mut Job) {
-        let Worker {
-            call,
-            block,
-            values,
-            stride,
-            scratch,
-            ..
-        } = self;
+        let Worker { call, block, values, stride, scratch, .. } = self;
         let (plan, stride, rows) = (call.plan, *stride, job.rows);
         for &step in &call.steps {
             let input = plan.model().steps()[step].input;
@@ -343,35 +266,14 @@ impl<'r, 't> Worker<'r, 't> {
             let out = &mut after[0];
             match input {
                 0 => plan.run(step, block, scratch, out, stride, rows),
-                _ => plan.run(
-                    step,
-                    &Buffer {
-                        data: &before[input - 1],
-                        stride,
-                        rows,
-                    },
-                    scratch,
-                    out,
-                    stride,
-                    rows,
-                ),
+                _ => plan.run(step, &Buffer { data: &before[input - 1], stride, rows }, scratch, out, stride, rows),
             }
         }
         if let (Some(step), [Slices::I32(out)]) = (call.leaf_step, job.groups.as_mut_slice()) {
             match plan.model().steps()[step].input {
                 0 => plan.run_leaves(step, block, scratch, out, rows),
                 input => {
-                    plan.run_leaves(
-                        step,
-                        &Buffer {
-                            data: &values[input - 1],
-                            stride,
-                            rows,
-                        },
-                        scratch,
-                        out,
-                        rows,
-                    );
+                    plan.run_leaves(step, &Buffer { data: &values[input - 1], stride, rows }, scratch, out, rows);
                 }
             }
             return;
@@ -380,11 +282,7 @@ impl<'r, 't> Worker<'r, 't> {
             match output_value(target, call.output) {
                 0 => {}
                 value => {
-                    let value = Buffer {
-                        data: &values[value - 1],
-                        stride,
-                        rows,
-                    };
+                    let value = Buffer { data: &values[value - 1], stride, rows };
                     decide(call.output, target.prediction, &value, out);
                 }
             }
@@ -401,27 +299,16 @@ impl<'r, 't> Worker<'r, 't> {
                 features[feature] = self.block.column(feature)[row];
             }
             let result = reference::interpret(model, &features);
-            if let (Some(_), [Slices::I32(out)]) = (self.call.leaf_step, job.groups.as_mut_slice())
-            {
-                out.iter_mut()
-                    .zip(&result.leaves)
-                    .for_each(|(column, &leaf)| column[row] = leaf);
+            if let (Some(_), [Slices::I32(out)]) = (self.call.leaf_step, job.groups.as_mut_slice()) {
+                out.iter_mut().zip(&result.leaves).for_each(|(column, &leaf)| column[row] = leaf);
                 continue;
             }
             for (target, out) in model.targets().iter().zip(&mut job.groups) {
                 let value = &result.values[output_value(target, self.call.output)];
-                let value = Buffer {
-                    data: value,
-                    stride: 1,
-                    rows: 1,
-                };
+                let value = Buffer { data: value, stride: 1, rows: 1 };
                 let mut one = match out {
-                    Slices::F64(columns) => {
-                        Slices::F64(columns.iter_mut().map(|c| &mut c[row..=row]).collect())
-                    }
-                    Slices::I32(columns) => {
-                        Slices::I32(columns.iter_mut().map(|c| &mut c[row..=row]).collect())
-                    }
+                    Slices::F64(columns) => Slices::F64(columns.iter_mut().map(|c| &mut c[row..=row]).collect()),
+                    Slices::I32(columns) => Slices::I32(columns.iter_mut().map(|c| &mut c[row..=row]).collect()),
                 };
                 decide(self.call.output, target.prediction, &value, &mut one);
             }
@@ -486,11 +373,7 @@ fn blank(job: &mut Job) {
             }
             Slices::I32(columns) => {
                 for column in columns {
-                    column
-                        .iter_mut()
-                        .zip(nulls.iter())
-                        .filter(|(_, null)| **null != 0)
-                        .for_each(|(x, _)| *x = 0);
+                    column.iter_mut().zip(nulls.iter()).filter(|(_, null)| **null != 0).for_each(|(x, _)| *x = 0);
                 }
             }
         }

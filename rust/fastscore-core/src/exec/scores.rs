@@ -18,12 +18,7 @@ pub enum Output {
 
 impl Output {
     /// Every output, in the order in which they are listed to users.
-    pub const ALL: [Output; 4] = [
-        Output::Prediction,
-        Output::Probability,
-        Output::Margin,
-        Output::Leaf,
-    ];
+    pub const ALL: [Output; 4] = [Output::Prediction, Output::Probability, Output::Margin, Output::Leaf];
 
     /// Its name in the public interface.
     pub fn name(self) -> &'static str {
@@ -37,14 +32,9 @@ impl Output {
 
     /// The output of that name.
     pub fn parse(name: &str) -> Result<Output> {
-        Output::ALL
-            .into_iter()
-            .find(|output| output.name() == name)
-            .ok_or_else(|| {
-                Error::InvalidArgument(format!(
-                    "output={name:?} is not one of prediction, probability, margin, leaf"
-                ))
-            })
+        Output::ALL.into_iter().find(|output| output.name() == name).ok_or_else(|| {
+            Error::InvalidArgument(format!("output={name:?} is not one of prediction, probability, margin, leaf"))
+        })
     }
 }
 
@@ -83,9 +73,7 @@ pub struct Scores {
 pub fn column_names(model: &Model, output: Output) -> Option<Vec<Vec<String>>> {
     if output == Output::Leaf {
         let trees = model.leaf_forest()?.1.trees();
-        return Some(vec![
-            (0..trees).map(|tree| format!("leaf_{tree}")).collect(),
-        ]);
+        return Some(vec![(0..trees).map(|tree| format!("leaf_{tree}")).collect()]);
     }
     let several = model.targets().len() > 1;
     let mut groups = Vec::with_capacity(model.targets().len());
@@ -110,13 +98,8 @@ pub fn column_names(model: &Model, output: Output) -> Option<Vec<Vec<String>>> {
         let labels = target.classes.as_ref().map(|labels| labels.text());
         groups.push(match labels {
             _ if width == 1 && one_name => vec![base],
-            Some(labels) if labels.len() == width => labels
-                .iter()
-                .map(|label| format!("{base}_{label}"))
-                .collect(),
-            _ => (0..width)
-                .map(|column| format!("{base}_{column}"))
-                .collect(),
+            Some(labels) if labels.len() == width => labels.iter().map(|label| format!("{base}_{label}")).collect(),
+            _ => (0..width).map(|column| format!("{base}_{column}")).collect(),
         });
     }
     Some(groups)
@@ -137,10 +120,7 @@ pub(super) fn needed_steps(model: &Model, output: Output) -> Vec<bool> {
                 want(model.steps()[step].input);
             }
         }
-        _ => model
-            .targets()
-            .iter()
-            .for_each(|target| want(output_value(target, output))),
+        _ => model.targets().iter().for_each(|target| want(output_value(target, output))),
     }
     for step in (0..needed.len()).rev() {
         let input = model.steps()[step].input;

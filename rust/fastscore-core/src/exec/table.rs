@@ -14,11 +14,7 @@ pub struct Strided<'a, T> {
 impl<'a, T: Copy> Strided<'a, T> {
     /// Neighbouring elements.
     pub fn contiguous(base: &'a [T]) -> Self {
-        Strided {
-            base,
-            stride: 1,
-            len: base.len(),
-        }
+        Strided { base, stride: 1, len: base.len() }
     }
 
     /// Every `stride`-th element (a stride of 0 repeats the first); None where `base` is too short.
@@ -250,9 +246,7 @@ impl<'a> Numbers<'a> {
         let chunk = self.chunks.get(index)?;
         let first = if index == 0 { 0 } else { self.ends[index - 1] };
         match (&chunk.values, &chunk.nulls) {
-            (Values::F64(v), Nulls::None) if start + count <= self.ends[index] => {
-                v.slice(start - first, count)
-            }
+            (Values::F64(v), Nulls::None) if start + count <= self.ends[index] => v.slice(start - first, count),
             _ => None,
         }
     }
@@ -312,10 +306,7 @@ impl<'a> Table<'a> {
                     if let Column::Numbers(numbers) = column
                         && numbers.len() != rows
                     {
-                        return schema(format!(
-                            "column number {index} has {} rows, the table {rows}",
-                            numbers.len()
-                        ));
+                        return schema(format!("column number {index} has {} rows, the table {rows}", numbers.len()));
                     }
                 }
                 columns.len()
@@ -325,16 +316,9 @@ impl<'a> Table<'a> {
                 let rising = csr.indptr.windows(2).all(|pair| pair[0] <= pair[1]);
                 let framed = csr.indptr.first() == Some(&0) && csr.indptr.last() == Some(&entries);
                 if csr.indptr.len() != rows + 1 || !rising || !framed || csr.data.len() != entries {
-                    return schema(
-                        "the sparse matrix is inconsistent: indptr must rise from 0 to the entries"
-                            .into(),
-                    );
+                    return schema("the sparse matrix is inconsistent: indptr must rise from 0 to the entries".into());
                 }
-                if let Some(entry) = csr
-                    .indices
-                    .iter()
-                    .position(|&column| column as usize >= csr.columns)
-                {
+                if let Some(entry) = csr.indices.iter().position(|&column| column as usize >= csr.columns) {
                     return schema(format!(
                         "the sparse matrix is inconsistent: entry {entry} is in column {} of {}",
                         csr.indices[entry], csr.columns
@@ -346,10 +330,7 @@ impl<'a> Table<'a> {
         if let Some(names) = names
             && names.len() != columns
         {
-            return schema(format!(
-                "{} column names for {columns} columns",
-                names.len()
-            ));
+            return schema(format!("{} column names for {columns} columns", names.len()));
         }
         Ok(Table { names, body, rows })
     }

@@ -12,26 +12,14 @@ use crate::model::Linear;
 use crate::simd::Level;
 
 /// `out[o * stride + r]`, for `rows` rows.
-pub(crate) fn linear(
-    level: Level,
-    model: &Linear,
-    input: &impl Columns,
-    out: &mut [f64],
-    stride: usize,
-    rows: usize,
-) {
+pub(crate) fn linear(level: Level, model: &Linear, input: &impl Columns, out: &mut [f64], stride: usize, rows: usize) {
     for (o, &intercept) in model.intercept.iter().enumerate() {
         out[o * stride..o * stride + rows].fill(intercept);
     }
     for j in 0..model.inputs {
         let x = input.column(j);
         for o in 0..model.outputs {
-            add_product(
-                level,
-                model.coefficients[o * model.inputs + j],
-                x,
-                &mut out[o * stride..o * stride + rows],
-            );
+            add_product(level, model.coefficients[o * model.inputs + j], x, &mut out[o * stride..o * stride + rows]);
         }
     }
 }

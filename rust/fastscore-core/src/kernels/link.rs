@@ -35,25 +35,13 @@ pub(crate) fn link(
             }
         }
     }
-    let mut columns: Vec<&mut [f64]> = out
-        .chunks_mut(stride)
-        .take(width)
-        .map(|column| &mut column[..rows])
-        .collect();
+    let mut columns: Vec<&mut [f64]> = out.chunks_mut(stride).take(width).map(|column| &mut column[..rows]).collect();
     match link {
-        Link::Sigmoid { scale } => columns
-            .iter_mut()
-            .for_each(|column| simd::sigmoid(level, *scale, column)),
-        Link::Exp {} => columns
-            .iter_mut()
-            .for_each(|column| simd::exp(level, column)),
+        Link::Sigmoid { scale } => columns.iter_mut().for_each(|column| simd::sigmoid(level, *scale, column)),
+        Link::Exp {} => columns.iter_mut().for_each(|column| simd::exp(level, column)),
         Link::Softmax {} => simd::softmax(level, &mut columns),
-        Link::SignedSquare {} => columns
-            .iter_mut()
-            .for_each(|c| c.iter_mut().for_each(|x| *x = signed_square(*x))),
-        Link::Divide { by } => columns
-            .iter_mut()
-            .for_each(|c| c.iter_mut().for_each(|x| *x /= by)),
+        Link::SignedSquare {} => columns.iter_mut().for_each(|c| c.iter_mut().for_each(|x| *x = signed_square(*x))),
+        Link::Divide { by } => columns.iter_mut().for_each(|c| c.iter_mut().for_each(|x| *x /= by)),
         Link::Normalize {} => normalize(&mut columns, rows),
         Link::Columns { .. } | Link::Complement {} => {}
     }
@@ -70,11 +58,7 @@ fn normalize(columns: &mut [&mut [f64]], rows: usize) {
     for row in 0..rows {
         let sum = columns.iter().fold(0.0, |sum, column| sum + column[row]);
         for column in columns.iter_mut() {
-            column[row] = if sum == 0.0 {
-                uniform
-            } else {
-                column[row] / sum
-            };
+            column[row] = if sum == 0.0 { uniform } else { column[row] / sum };
         }
     }
 }

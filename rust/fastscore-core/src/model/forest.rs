@@ -28,11 +28,7 @@ impl Child {
     /// The stored form: a split as it is, a leaf as `-1 - leaf`.
     #[inline]
     pub fn decode(code: i32) -> Child {
-        if code >= 0 {
-            Child::Split(code as usize)
-        } else {
-            Child::Leaf((-1 - i64::from(code)) as usize)
-        }
+        if code >= 0 { Child::Split(code as usize) } else { Child::Leaf((-1 - i64::from(code)) as usize) }
     }
 }
 
@@ -92,10 +88,6 @@ impl Forest {
 
     /// The output column that tree `t` adds to (its first, when leaves are vectors).
     pub fn first_output(&self, t: usize) -> usize {
-        if self.leaf_width == self.outputs && self.target.is_empty() {
-            0
-        } else {
-            self.target[t] as usize
-        }
+        if self.leaf_width == self.outputs && self.target.is_empty() { 0 } else { self.target[t] as usize }
     }
 }

@@ -47,37 +47,23 @@ impl Model {
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let (structure, tensors) = spec::from_model(self)?;
         if structure.len() > MAX_STRUCTURE {
-            return Err(format_error(format!(
-                "the model's structure takes more than {MAX_STRUCTURE} bytes"
-            )));
+            return Err(format_error(format!("the model's structure takes more than {MAX_STRUCTURE} bytes")));
         }
-        let failed =
-            |e: &dyn std::fmt::Display| format_error(format!("the model can't be written: {e}"));
+        let failed = |e: &dyn std::fmt::Display| format_error(format!("the model can't be written: {e}"));
         let raw = serde_json::value::RawValue::from_string(structure).map_err(|e| failed(&e))?;
         let zeros = "0".repeat(DIGITS);
-        let envelope = Envelope {
-            version: VERSION,
-            sha256: zeros.clone(),
-            model: &raw,
-        };
+        let envelope = Envelope { version: VERSION, sha256: zeros.clone(), model: &raw };
         let text = serde_json::to_string(&envelope).map_err(|e| failed(&e))?;
-        let raw_tensors: Vec<_> = tensors
-            .iter()
-            .map(|(name, tensor)| (name, raw_bytes(tensor)))
-            .collect();
+        let raw_tensors: Vec<_> = tensors.iter().map(|(name, tensor)| (name, raw_bytes(tensor))).collect();
         let views = raw_tensors
             .iter()
             .map(|(name, (dtype, shape, bytes))| {
-                Ok((
-                    name.as_str(),
-                    TensorView::new(*dtype, shape.to_vec(), bytes).map_err(|e| failed(&e))?,
-                ))
+                Ok((name.as_str(), TensorView::new(*dtype, shape.to_vec(), bytes).map_err(|e| failed(&e))?))
             })
             .collect::<Result<Vec<_>>>()?;
         let metadata = std::collections::HashMap::from([(KEY.to_string(), text)]);
         let mut bytes = safetensors::serialize(views, Some(metadata)).map_err(|e| failed(&e))?;
-        let at =
-            find(&bytes, zeros.as_bytes()).ok_or_else(|| failed(&"no place for the checksum"))?;
+        let at = find(&bytes, zeros.as_bytes()).ok_or_else(|| failed(&"no place for the checksum"))?;
         let digest = hex(&Sha256::digest(&bytes));
         bytes[at..at + DIGITS].copy_from_slice(digest.as_bytes());
         Ok(bytes)
@@ -86,21 +72,15 @@ impl Model {
     /// Read a file's bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
         let container = |e: &dyn std::fmt::Display| {
-            format_error(format!(
-                "not a whole .fscore file (cut short or damaged): {e}; copy or export it again"
-            ))
+            format_error(format!("not a whole .fscore file (cut short or damaged): {e}; copy or export it again"))
         };
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| container(&e))?;
         let text = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY)).ok_or_else(|| {
             format_error("a safetensors file, but not a fastscore model: its metadata has no key \"fastscore\"")
         })?;
         check_text(text)?;
-        let unreadable = |e: serde_json::Error| {
-            format_error(format!("the metadata \"fastscore\" can't be read: {e}"))
-        };
-        let version = serde_json::from_str::<VersionOnly>(text)
-            .map_err(unreadable)?
-            .version;
+        let unreadable = |e: serde_json::Error| format_error(format!("the metadata \"fastscore\" can't be read: {e}"));
+        let version = serde_json::from_str::<VersionOnly>(text).map_err(unreadable)?.version;
         if version == 0 || version > VERSION {
             return Err(format_error(format!(
                 "the file has format version {version}, this fastscore reads 1 to {VERSION}: update fastscore"
@@ -119,9 +99,7 @@ impl Model {
 
 /// SHA-256 over the file with the digest's own digits as zeros.
 fn check_sum(bytes: &[u8], stored: &str) -> Result<()> {
-    let at = (stored.len() == DIGITS)
-        .then(|| find(bytes, stored.as_bytes()))
-        .flatten();
+    let at = (stored.len() == DIGITS).then(|| find(bytes, stored.as_bytes())).flatten();
     let at = at.ok_or_else(|| format_error("the checksum is not 64 hexadecimal digits"))?;
     let mut hash = Sha256::new();
     hash.update(&bytes[..at]);
@@ -130,18 +108,14 @@ fn check_sum(bytes: &[u8], stored: &str) -> Result<()> {
     if hex(&hash.finalize()) == stored {
         Ok(())
     } else {
-        Err(format_error(
-            "the file is damaged: its checksum does not fit its contents; copy or export it again",
-        ))
+        Err(format_error("the file is damaged: its checksum does not fit its contents; copy or export it again"))
     }
 }
 
 /// Size and nesting of JSON text, before a parser sees it.
 fn check_text(text: &str) -> Result<()> {
     if text.len() > MAX_STRUCTURE {
-        return Err(format_error(format!(
-            "the model's structure takes more than {MAX_STRUCTURE} bytes"
-        )));
+        return Err(format_error(format!("the model's structure takes more than {MAX_STRUCTURE} bytes")));
     }
     let (mut level, mut quoted, mut escaped) = (0usize, false, false);
     for byte in text.bytes() {
@@ -154,9 +128,7 @@ fn check_text(text: &str) -> Result<()> {
             _ => {}
         }
         if level > MAX_LEVELS {
-            return Err(format_error(format!(
-                "the model's structure is nested deeper than {MAX_LEVELS} levels"
-            )));
+            return Err(format_error(format!("the model's structure is nested deeper than {MAX_LEVELS} levels")));
         }
     }
     Ok(())
@@ -166,11 +138,7 @@ fn find(bytes: &[u8], needle: &[u8]) -> Option<usize> {
     let (&first, rest) = needle.split_first()?;
     // The digest stands in the header, so a scan for its first byte ends early.
     bytes.iter().enumerate().find_map(|(at, &byte)| {
-        (byte == first
-            && bytes
-                .get(at + 1..)
-                .is_some_and(|tail| tail.starts_with(rest)))
-        .then_some(at)
+        (byte == first && bytes.get(at + 1..).is_some_and(|tail| tail.starts_with(rest))).then_some(at)
     })
 }
 
@@ -191,12 +159,7 @@ fn raw_bytes(tensor: &Tensor) -> (Dtype, &[usize], Vec<u8>) {
 
 fn typed(name: &str, view: &TensorView) -> Result<Tensor> {
     fn words<const N: usize, T>(bytes: &[u8], from: impl Fn([u8; N]) -> T) -> Vec<T> {
-        bytes
-            .as_chunks::<N>()
-            .0
-            .iter()
-            .map(|&word| from(word))
-            .collect()
+        bytes.as_chunks::<N>().0.iter().map(|&word| from(word)).collect()
     }
     let bytes = view.data();
     let data = match view.dtype() {
@@ -206,13 +169,8 @@ fn typed(name: &str, view: &TensorView) -> Result<Tensor> {
         Dtype::I32 => TensorData::I32(words(bytes, i32::from_le_bytes)),
         Dtype::U8 => TensorData::U8(bytes.to_vec()),
         other => {
-            return Err(format_error(format!(
-                "tensor {name:?} has the type {other:?}, which no part uses"
-            )));
+            return Err(format_error(format!("tensor {name:?} has the type {other:?}, which no part uses")));
         }
     };
-    Ok(Tensor {
-        shape: view.shape().to_vec(),
-        data,
-    })
+    Ok(Tensor { shape: view.shape().to_vec(), data })
 }

@@ -47,10 +47,7 @@ impl Labels {
             LabelValues::Int(v) => v.iter().map(ToString::to_string).collect(),
             LabelValues::UInt(v) => v.iter().map(ToString::to_string).collect(),
             LabelValues::Float(v) => v.iter().map(|x| format!("{x:?}")).collect(),
-            LabelValues::Bool(v) => v
-                .iter()
-                .map(|&b| if b { "True" } else { "False" }.to_string())
-                .collect(),
+            LabelValues::Bool(v) => v.iter().map(|&b| if b { "True" } else { "False" }.to_string()).collect(),
             LabelValues::Str(v) => v.clone(),
         }
     }

@@ -147,11 +147,7 @@ impl Model {
         for output in Output::ALL {
             let mut seen = HashSet::new();
             let names = column_names(&model, output).unwrap_or_default();
-            if let Some(twice) = names
-                .into_iter()
-                .flatten()
-                .find(|name| !seen.insert(name.clone()))
-            {
+            if let Some(twice) = names.into_iter().flatten().find(|name| !seen.insert(name.clone())) {
                 return Err(format_error(format!(
                     "two columns of the output {:?} would be named {twice:?}: rename the classes or targets that collide",
                     output.name()
@@ -197,10 +193,7 @@ impl Model {
     /// Per feature, whether any step reads it.
     pub fn features_read(&self) -> Vec<bool> {
         let mut read = vec![false; self.parts.features.count];
-        self.parts
-            .steps
-            .iter()
-            .for_each(|step| step.mark_features(&mut read));
+        self.parts.steps.iter().for_each(|step| step.mark_features(&mut read));
         read
     }
 }
@@ -212,13 +205,8 @@ impl Step {
             return;
         }
         match &self.op {
-            Op::Forest(forest) => forest
-                .feature
-                .iter()
-                .for_each(|&feature| read[feature as usize] = true),
-            Op::Link(Link::Columns { columns }) => {
-                columns.iter().for_each(|&column| read[column] = true)
-            }
+            Op::Forest(forest) => forest.feature.iter().for_each(|&feature| read[feature as usize] = true),
+            Op::Link(Link::Columns { columns }) => columns.iter().for_each(|&column| read[column] = true),
             Op::Linear(_) | Op::Link(_) => read.fill(true),
         }
     }

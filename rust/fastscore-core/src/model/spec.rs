@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Comparison, Decision, Features, Forest, InputPolicy, LabelValues, Labels, Linear, Link, Model,
-    ModelParts, Op, Step, Target, Tensors, ValueId,
+    Comparison, Decision, Features, Forest, InputPolicy, LabelValues, Labels, Linear, Link, Model, ModelParts, Op,
+    Step, Target, Tensors, ValueId,
 };
 use crate::error::{Result, format_error};
 
@@ -154,71 +154,25 @@ enum Rule {
 
 /// Structure and tensors to an unchecked model. Every tensor must be used exactly once.
 pub(super) fn to_parts(json: &str, mut tensors: Tensors) -> Result<ModelParts> {
-    let spec: Spec = serde_json::from_str(json)
-        .map_err(|e| format_error(format!("the model's structure can't be read: {e}")))?;
-    let names = spec
-        .features
-        .names
-        .map(|name| tensors.take_strings(&name))
-        .transpose()?;
-    let features = Features {
-        count: spec.features.count,
-        names,
-        name_match: spec.features.name_match,
-    };
-    let input = InputPolicy {
-        missing: spec.input.missing,
-        non_finite: spec.input.non_finite,
-        width: spec.input.width,
-    };
-    let steps = spec
-        .steps
-        .into_iter()
-        .map(|step| to_step(step, &mut tensors))
-        .collect::<Result<Vec<_>>>()?;
-    let targets = spec
-        .targets
-        .into_iter()
-        .map(|target| to_target(target, &mut tensors))
-        .collect::<Result<Vec<_>>>()?;
+    let spec: Spec =
+        serde_json::from_str(json).map_err(|e| format_error(format!("the model's structure can't be read: {e}")))?;
+    let names = spec.features.names.map(|name| tensors.take_strings(&name)).transpose()?;
+    let features = Features { count: spec.features.count, names, name_match: spec.features.name_match };
+    let input = InputPolicy { missing: spec.input.missing, non_finite: spec.input.non_finite, width: spec.input.width };
+    let steps = spec.steps.into_iter().map(|step| to_step(step, &mut tensors)).collect::<Result<Vec<_>>>()?;
+    let targets = spec.targets.into_iter().map(|target| to_target(target, &mut tensors)).collect::<Result<Vec<_>>>()?;
     tensors.expect_empty()?;
-    Ok(ModelParts {
-        features,
-        input,
-        steps,
-        targets,
-        leaf: spec.leaf,
-        source: spec.source,
-    })
+    Ok(ModelParts { features, input, steps, targets, leaf: spec.leaf, source: spec.source })
 }
 
 fn to_step(step: StepSpec, tensors: &mut Tensors) -> Result<Step> {
     Ok(match step {
-        StepSpec::Linear {
-            input,
-            coefficients,
-            intercept,
-        } => {
+        StepSpec::Linear { input, coefficients, intercept } => {
             let (outputs, inputs, coefficients) = tensors.take_matrix(&coefficients)?;
             let intercept = tensors.take_f64(&intercept)?;
-            Step {
-                input,
-                op: Op::Linear(Linear {
-                    inputs,
-                    outputs,
-                    coefficients,
-                    intercept,
-                }),
-            }
+            Step { input, op: Op::Linear(Linear { inputs, outputs, coefficients, intercept }) }
         }
-        StepSpec::Forest {
-            input,
-            comparison,
-            outputs,
-            leaf_width,
-            zero_band,
-            tensors: prefix,
-        } => {
+        StepSpec::Forest { input, comparison, outputs, leaf_width, zero_band, tensors: prefix } => {
             let name = |part: &str| format!("{prefix}.{part}");
             let (_, value_width, leaf_value) = tensors.take_matrix(&name("leaf_value"))?;
             if value_width != leaf_width {
@@ -227,11 +181,7 @@ fn to_step(step: StepSpec, tensors: &mut Tensors) -> Result<Step> {
                     name("leaf_value")
                 )));
             }
-            let target = if leaf_width == 1 {
-                tensors.take_i32(&name("target"))?
-            } else {
-                Vec::new()
-            };
+            let target = if leaf_width == 1 { tensors.take_i32(&name("target"))? } else { Vec::new() };
             let forest = Forest {
                 comparison,
                 outputs,
@@ -249,36 +199,21 @@ fn to_step(step: StepSpec, tensors: &mut Tensors) -> Result<Step> {
                 leaf_value,
                 leaf_id: tensors.take_i32(&name("leaf_id"))?,
             };
-            Step {
-                input,
-                op: Op::Forest(forest),
-            }
+            Step { input, op: Op::Forest(forest) }
         }
-        StepSpec::Link { input, kind } => Step {
-            input,
-            op: Op::Link(kind),
-        },
+        StepSpec::Link { input, kind } => Step { input, op: Op::Link(kind) },
     })
 }
 
 fn to_target(target: TargetSpec, tensors: &mut Tensors) -> Result<Target> {
-    let classes = target
-        .classes
-        .map(|spec| to_labels(spec, tensors))
-        .transpose()?;
+    let classes = target.classes.map(|spec| to_labels(spec, tensors)).transpose()?;
     let value = target.prediction.value;
     let prediction = match target.prediction.rule {
         Rule::Value => Decision::Value(value),
         Rule::Argmax => Decision::ArgMax(value),
         Rule::Positive => Decision::Positive(value),
     };
-    Ok(Target {
-        name: target.name,
-        classes,
-        margin: target.margin,
-        probability: target.probability,
-        prediction,
-    })
+    Ok(Target { name: target.name, classes, margin: target.margin, probability: target.probability, prediction })
 }
 
 fn to_labels(spec: ClassesSpec, tensors: &mut Tensors) -> Result<Labels> {
@@ -287,15 +222,10 @@ fn to_labels(spec: ClassesSpec, tensors: &mut Tensors) -> Result<Labels> {
         LabelKind::Int => LabelValues::Int(tensors.take_i64(name)?),
         LabelKind::Uint => LabelValues::UInt(tensors.take_u64(name)?),
         LabelKind::Float => LabelValues::Float(tensors.take_f64(name)?),
-        LabelKind::Bool => {
-            LabelValues::Bool(tensors.take_u8(name)?.into_iter().map(|b| b != 0).collect())
-        }
+        LabelKind::Bool => LabelValues::Bool(tensors.take_u8(name)?.into_iter().map(|b| b != 0).collect()),
         LabelKind::String => LabelValues::Str(tensors.take_strings(name)?),
     };
-    Ok(Labels {
-        dtype: spec.dtype,
-        values,
-    })
+    Ok(Labels { dtype: spec.dtype, values })
 }
 
 /// A model as structure and tensors: the inverse of [`to_parts`], deterministic.
@@ -307,36 +237,17 @@ pub(super) fn from_model(model: &Model) -> Result<(String, Tensors)> {
         "features.names".to_string()
     });
     let input = model.input();
-    let steps = model
-        .steps()
-        .iter()
-        .enumerate()
-        .map(|(i, step)| from_step(i, step, &mut tensors))
-        .collect();
-    let targets = model
-        .targets()
-        .iter()
-        .enumerate()
-        .map(|(i, t)| from_target(i, t, &mut tensors))
-        .collect();
+    let steps = model.steps().iter().enumerate().map(|(i, step)| from_step(i, step, &mut tensors)).collect();
+    let targets = model.targets().iter().enumerate().map(|(i, t)| from_target(i, t, &mut tensors)).collect();
     let spec = Spec {
-        features: FeaturesSpec {
-            count: features.count,
-            names,
-            name_match: features.name_match,
-        },
-        input: InputSpec {
-            missing: input.missing,
-            non_finite: input.non_finite,
-            width: input.width,
-        },
+        features: FeaturesSpec { count: features.count, names, name_match: features.name_match },
+        input: InputSpec { missing: input.missing, non_finite: input.non_finite, width: input.width },
         steps,
         targets,
         leaf: model.leaf_forest().map(|(step, _)| step),
         source: model.source().clone(),
     };
-    let json = serde_json::to_string(&spec)
-        .map_err(|e| format_error(format!("the model can't be written: {e}")))?;
+    let json = serde_json::to_string(&spec).map_err(|e| format_error(format!("the model can't be written: {e}")))?;
     Ok((json, tensors))
 }
 
@@ -346,18 +257,9 @@ fn from_step(index: usize, step: &Step, tensors: &mut Tensors) -> StepSpec {
     let input = step.input;
     match &step.op {
         Op::Linear(linear) => {
-            tensors.put_matrix(
-                name("coefficients"),
-                linear.outputs,
-                linear.inputs,
-                linear.coefficients.clone(),
-            );
+            tensors.put_matrix(name("coefficients"), linear.outputs, linear.inputs, linear.coefficients.clone());
             tensors.put_f64(name("intercept"), linear.intercept.clone());
-            StepSpec::Linear {
-                input,
-                coefficients: name("coefficients"),
-                intercept: name("intercept"),
-            }
+            StepSpec::Linear { input, coefficients: name("coefficients"), intercept: name("intercept") }
         }
         Op::Forest(forest) => {
             let leaves = forest.leaf_id.len();
@@ -372,12 +274,7 @@ fn from_step(index: usize, step: &Step, tensors: &mut Tensors) -> StepSpec {
             tensors.put_i32(name("left"), forest.left.clone());
             tensors.put_i32(name("right"), forest.right.clone());
             tensors.put_u8(name("flags"), forest.flags.clone());
-            tensors.put_matrix(
-                name("leaf_value"),
-                leaves,
-                forest.leaf_width,
-                forest.leaf_value.clone(),
-            );
+            tensors.put_matrix(name("leaf_value"), leaves, forest.leaf_width, forest.leaf_value.clone());
             tensors.put_i32(name("leaf_id"), forest.leaf_id.clone());
             StepSpec::Forest {
                 input,
@@ -388,10 +285,7 @@ fn from_step(index: usize, step: &Step, tensors: &mut Tensors) -> StepSpec {
                 tensors: prefix,
             }
         }
-        Op::Link(link) => StepSpec::Link {
-            input,
-            kind: link.clone(),
-        },
+        Op::Link(link) => StepSpec::Link { input, kind: link.clone() },
     }
 }
 
@@ -420,11 +314,7 @@ fn from_target(index: usize, target: &Target, tensors: &mut Tensors) -> TargetSp
                 LabelKind::String
             }
         };
-        ClassesSpec {
-            dtype: labels.dtype.clone(),
-            kind,
-            values,
-        }
+        ClassesSpec { dtype: labels.dtype.clone(), kind, values }
     });
     let rule = match target.prediction {
         Decision::Value(_) => Rule::Value,
@@ -436,9 +326,6 @@ fn from_target(index: usize, target: &Target, tensors: &mut Tensors) -> TargetSp
         classes,
         margin: target.margin,
         probability: target.probability,
-        prediction: DecisionSpec {
-            rule,
-            value: target.prediction.value(),
-        },
+        prediction: DecisionSpec { rule, value: target.prediction.value() },
     }
 }

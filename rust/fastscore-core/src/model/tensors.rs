@@ -73,10 +73,7 @@ macro_rules! typed {
 impl Tensors {
     /// Add a tensor whose shape must fit its elements.
     pub fn insert(&mut self, name: String, tensor: Tensor) -> Result<()> {
-        let count = tensor
-            .shape
-            .iter()
-            .try_fold(1usize, |n, &d| n.checked_mul(d));
+        let count = tensor.shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
         if count != Some(tensor.data.len()) {
             return Err(format_error(format!(
                 "tensor {name:?} claims the shape {:?} and holds {} elements",
@@ -93,9 +90,7 @@ impl Tensors {
 
     /// Take a tensor of any type and shape.
     pub fn take(&mut self, name: &str) -> Result<Tensor> {
-        self.0
-            .remove(name)
-            .ok_or_else(|| format_error(format!("tensor {name:?} is missing")))
+        self.0.remove(name).ok_or_else(|| format_error(format!("tensor {name:?} is missing")))
     }
 
     typed! {
@@ -111,27 +106,15 @@ impl Tensors {
         let tensor = self.take(name)?;
         match (tensor.data, tensor.shape.as_slice()) {
             (TensorData::F64(data), &[rows, columns]) => Ok((rows, columns, data)),
-            (_, shape) => Err(format_error(format!(
-                "tensor {name:?} must be two-dimensional float64, its shape is {shape:?}"
-            ))),
+            (_, shape) => {
+                Err(format_error(format!("tensor {name:?} must be two-dimensional float64, its shape is {shape:?}")))
+            }
         }
     }
 
     /// Add a float64 tensor of two dimensions.
-    pub fn put_matrix(
-        &mut self,
-        name: impl Into<String>,
-        rows: usize,
-        columns: usize,
-        data: Vec<f64>,
-    ) {
-        self.0.insert(
-            name.into(),
-            Tensor {
-                shape: vec![rows, columns],
-                data: TensorData::F64(data),
-            },
-        );
+    pub fn put_matrix(&mut self, name: impl Into<String>, rows: usize, columns: usize, data: Vec<f64>) {
+        self.0.insert(name.into(), Tensor { shape: vec![rows, columns], data: TensorData::F64(data) });
     }
 
     /// Take a string list: `NAME.bytes` and `NAME.offsets`.
@@ -145,13 +128,10 @@ impl Tensors {
         offsets
             .windows(2)
             .map(|pair| {
-                let range = usize::try_from(pair[0])
-                    .ok()
-                    .zip(usize::try_from(pair[1]).ok());
+                let range = usize::try_from(pair[0]).ok().zip(usize::try_from(pair[1]).ok());
                 let part = range.and_then(|(start, end)| bytes.get(start..end));
                 let part = part.ok_or_else(|| broken("offsets must not fall"))?;
-                let text =
-                    std::str::from_utf8(part).map_err(|_| broken("a string is not UTF-8"))?;
+                let text = std::str::from_utf8(part).map_err(|_| broken("a string is not UTF-8"))?;
                 Ok(text.to_string())
             })
             .collect()
@@ -179,9 +159,7 @@ impl Tensors {
     pub fn expect_empty(&self) -> Result<()> {
         match self.0.keys().next() {
             None => Ok(()),
-            Some(name) => Err(format_error(format!(
-                "tensor {name:?} belongs to no part of the model"
-            ))),
+            Some(name) => Err(format_error(format!("tensor {name:?} belongs to no part of the model"))),
         }
     }
 }

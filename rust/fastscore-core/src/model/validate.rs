@@ -1,8 +1,7 @@
 //! The checks behind [`super::Model::new`]: after them every index is in range and every tree is a tree.
 
 use super::{
-    Child, Decision, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest, Linear, Link, MAX_FEATURES,
-    ModelParts, Op, Target,
+    Child, Decision, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest, Linear, Link, MAX_FEATURES, ModelParts, Op, Target,
 };
 use crate::error::{Result, format_error};
 
@@ -20,11 +19,7 @@ pub(super) fn check(parts: &ModelParts) -> Result<Vec<usize>> {
     }
     if let Some(names) = &features.names {
         if names.len() != features.count {
-            return Err(format_error(format!(
-                "{} features but {} names",
-                features.count,
-                names.len()
-            )));
+            return Err(format_error(format!("{} features but {} names", features.count, names.len())));
         }
         let mut seen = std::collections::HashSet::with_capacity(names.len());
         if let Some(twice) = names.iter().find(|name| !seen.insert(name.as_str())) {
@@ -34,10 +29,7 @@ pub(super) fn check(parts: &ModelParts) -> Result<Vec<usize>> {
     let mut widths = vec![features.count];
     for (index, step) in parts.steps.iter().enumerate() {
         let Some(&input) = widths.get(step.input) else {
-            return Err(format_error(format!(
-                "step {index} reads value {}, which comes later",
-                step.input
-            )));
+            return Err(format_error(format!("step {index} reads value {}, which comes later", step.input)));
         };
         let width = match &step.op {
             Op::Linear(linear) => check_linear(linear, input),
@@ -46,9 +38,7 @@ pub(super) fn check(parts: &ModelParts) -> Result<Vec<usize>> {
         };
         let width = width.map_err(|error| format_error(format!("step {index}: {error}")))?;
         if width == 0 || width > MAX_WIDTH {
-            return Err(format_error(format!(
-                "step {index} gives {width} columns, 1 to {MAX_WIDTH} are possible"
-            )));
+            return Err(format_error(format!("step {index} gives {width} columns, 1 to {MAX_WIDTH} are possible")));
         }
         widths.push(width);
     }
@@ -56,18 +46,12 @@ pub(super) fn check(parts: &ModelParts) -> Result<Vec<usize>> {
         return Err(format_error("the model has no target"));
     }
     for (index, target) in parts.targets.iter().enumerate() {
-        check_target(target, &widths)
-            .map_err(|error| format_error(format!("target {index}: {error}")))?;
+        check_target(target, &widths).map_err(|error| format_error(format!("target {index}: {error}")))?;
     }
     if let Some(leaf) = parts.leaf
-        && !matches!(
-            parts.steps.get(leaf).map(|step| &step.op),
-            Some(Op::Forest(_))
-        )
+        && !matches!(parts.steps.get(leaf).map(|step| &step.op), Some(Op::Forest(_)))
     {
-        return Err(format_error(format!(
-            "leaf indexes of step {leaf}, which is no forest"
-        )));
+        return Err(format_error(format!("leaf indexes of step {leaf}, which is no forest")));
     }
     Ok(widths)
 }
@@ -97,16 +81,13 @@ fn check_link(link: &Link, input: usize) -> Result<usize> {
     if !number.is_finite() || number == 0.0 {
         return Err(format_error(format!("link with the number {number}")));
     }
-    link.width(input)
-        .ok_or_else(|| format_error(format!("link {link:?} can't read {input} columns")))
+    link.width(input).ok_or_else(|| format_error(format!("link {link:?} can't read {input} columns")))
 }
 
 fn check_target(target: &Target, widths: &[usize]) -> Result<()> {
     let width = |value: usize, what: &str| match widths.get(value) {
         Some(&width) if value > 0 => Ok(width),
-        _ => Err(format_error(format!(
-            "its {what} is value {value}, which no step gives"
-        ))),
+        _ => Err(format_error(format!("its {what} is value {value}, which no step gives"))),
     };
     width(target.margin, "margin")?;
     let decided = width(target.prediction.value(), "prediction")?;
@@ -114,18 +95,14 @@ fn check_target(target: &Target, widths: &[usize]) -> Result<()> {
     if let Some(probability) = target.probability {
         let columns = width(probability, "probability")?;
         if classes.is_some_and(|classes| classes != columns) {
-            return Err(format_error(format!(
-                "{classes:?} classes but {columns} probabilities"
-            )));
+            return Err(format_error(format!("{classes:?} classes but {columns} probabilities")));
         }
     }
     match (target.prediction, classes) {
         (Decision::Value(_), _) => Ok(()),
         (Decision::ArgMax(_), Some(classes)) if classes == decided => Ok(()),
         (Decision::Positive(_), Some(2)) if decided == 1 => Ok(()),
-        (rule, _) => Err(format_error(format!(
-            "prediction {rule:?} of {decided} columns with {classes:?} classes"
-        ))),
+        (rule, _) => Err(format_error(format!("prediction {rule:?} of {decided} columns with {classes:?} classes"))),
     }
 }
 
@@ -140,9 +117,7 @@ fn check_forest(forest: &Forest, input: usize) -> Result<usize> {
     ];
     for (name, found, due) in lengths {
         if found != due {
-            return Err(format_error(format!(
-                "forest: {name} has {found} entries, {due} are due"
-            )));
+            return Err(format_error(format!("forest: {name} has {found} entries, {due} are due")));
         }
     }
     if forest.leaf_width != 1 && forest.leaf_width != forest.outputs {
@@ -152,55 +127,31 @@ fn check_forest(forest: &Forest, input: usize) -> Result<usize> {
         )));
     }
     if Some(forest.leaf_value.len()) != leaves.checked_mul(forest.leaf_width) {
-        return Err(format_error(format!(
-            "forest: {} leaf values for {leaves} leaves",
-            forest.leaf_value.len()
-        )));
+        return Err(format_error(format!("forest: {} leaf values for {leaves} leaves", forest.leaf_value.len())));
     }
-    if forest
-        .zero_band
-        .is_some_and(|band| !(band >= 0.0 && band.is_finite()))
-    {
-        return Err(format_error(format!(
-            "forest: zero_band is {:?}",
-            forest.zero_band
-        )));
+    if forest.zero_band.is_some_and(|band| !(band >= 0.0 && band.is_finite())) {
+        return Err(format_error(format!("forest: zero_band is {:?}", forest.zero_band)));
     }
     let trees = forest.trees();
-    for (name, offsets, end) in [
-        ("split_offset", &forest.split_offset, splits),
-        ("leaf_offset", &forest.leaf_offset, leaves),
-    ] {
+    for (name, offsets, end) in
+        [("split_offset", &forest.split_offset, splits), ("leaf_offset", &forest.leaf_offset, leaves)]
+    {
         let rising = offsets.windows(2).all(|pair| pair[0] <= pair[1]);
-        if offsets.len() != trees + 1 || offsets[0] != 0 || offsets[trees] != end as i64 || !rising
-        {
-            return Err(format_error(format!(
-                "forest: {name} must rise from 0 to {end}, one entry more than trees"
-            )));
+        if offsets.len() != trees + 1 || offsets[0] != 0 || offsets[trees] != end as i64 || !rising {
+            return Err(format_error(format!("forest: {name} must rise from 0 to {end}, one entry more than trees")));
         }
     }
     if forest.leaf_width == 1 {
         if forest.target.len() != trees {
-            return Err(format_error(format!(
-                "forest: {} targets for {trees} trees",
-                forest.target.len()
-            )));
+            return Err(format_error(format!("forest: {} targets for {trees} trees", forest.target.len())));
         }
-        if let Some(t) = forest
-            .target
-            .iter()
-            .position(|&t| usize::try_from(t).map_or(true, |t| t >= forest.outputs))
-        {
-            return Err(format_error(format!(
-                "tree {t}: output {} of {}",
-                forest.target[t], forest.outputs
-            )));
+        if let Some(t) = forest.target.iter().position(|&t| usize::try_from(t).map_or(true, |t| t >= forest.outputs)) {
+            return Err(format_error(format!("tree {t}: output {} of {}", forest.target[t], forest.outputs)));
         }
     }
     let mut reached = Vec::new();
     for tree in 0..trees {
-        check_tree(forest, tree, input, &mut reached)
-            .map_err(|error| format_error(format!("tree {tree}: {error}")))?;
+        check_tree(forest, tree, input, &mut reached).map_err(|error| format_error(format!("tree {tree}: {error}")))?;
     }
     Ok(forest.outputs)
 }
@@ -209,11 +160,7 @@ fn check_forest(forest: &Forest, input: usize) -> Result<usize> {
 fn check_tree(forest: &Forest, tree: usize, input: usize, reached: &mut Vec<bool>) -> Result<()> {
     let (splits, leaves) = (forest.splits(tree), forest.leaves(tree));
     if leaves.len() != splits.len() + 1 {
-        return Err(format_error(format!(
-            "{} leaves for {} splits, one more is due",
-            leaves.len(),
-            splits.len()
-        )));
+        return Err(format_error(format!("{} leaves for {} splits, one more is due", leaves.len(), splits.len())));
     }
     if splits.is_empty() {
         return Ok(());
@@ -225,19 +172,13 @@ fn check_tree(forest: &Forest, tree: usize, input: usize, reached: &mut Vec<bool
     while let Some(split) = open.pop() {
         let at = splits.start + split;
         if usize::try_from(forest.feature[at]).map_or(true, |feature| feature >= input) {
-            return Err(format_error(format!(
-                "split {split} reads feature {} of {input}",
-                forest.feature[at]
-            )));
+            return Err(format_error(format!("split {split} reads feature {} of {input}", forest.feature[at])));
         }
         if forest.threshold[at].is_nan() {
             return Err(format_error(format!("split {split} has the threshold NaN")));
         }
         if forest.flags[at] & !(FLAG_MISSING_LEFT | FLAG_ZERO_MISSING) != 0 {
-            return Err(format_error(format!(
-                "split {split} has unknown flags {:#x}",
-                forest.flags[at]
-            )));
+            return Err(format_error(format!("split {split} has unknown flags {:#x}", forest.flags[at])));
         }
         for code in [forest.left[at], forest.right[at]] {
             let slot = match Child::decode(code) {
@@ -247,9 +188,7 @@ fn check_tree(forest: &Forest, tree: usize, input: usize, reached: &mut Vec<bool
                 }
                 Child::Leaf(leaf) if leaf < leaves.len() => splits.len() + leaf,
                 child => {
-                    return Err(format_error(format!(
-                        "split {split} leads to {child:?}, which is not there"
-                    )));
+                    return Err(format_error(format!("split {split} leads to {child:?}, which is not there")));
                 }
             };
             if std::mem::replace(&mut reached[slot], true) {
@@ -261,9 +200,7 @@ fn check_tree(forest: &Forest, tree: usize, input: usize, reached: &mut Vec<bool
         }
     }
     if reached.iter().any(|&r| !r) {
-        return Err(format_error(
-            "some splits or leaves are never reached from the root",
-        ));
+        return Err(format_error("some splits or leaves are never reached from the root"));
     }
     Ok(())
 }

@@ -1,13 +1,13 @@
 //! A model made ready for this machine. Never saved.
 //!
-//! Each forest gets an engine. Engines are chosen from a table of what each can run and what it costs; today there is
-//! one for production, the walk, at the width at which the source compares, and the reference interpreter, which
-//! `FASTSCORE_ENGINE=reference` forces for tests.
+//! Each forest gets the walk, which runs everything, and the bit-sliced engine where its trees fit; the number of rows
+//! decides. `FASTSCORE_ENGINE` forces one of them, or the reference interpreter, for tests.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::kernels::forest::sliced::{self, Sliced};
 use crate::kernels::forest::walk::{self, Walk};
 use crate::kernels::{Columns, linear, link};
 use crate::model::{Forest, InputWidth, Model, Op};
@@ -16,20 +16,31 @@ use crate::simd::Level;
 /// Nanoseconds that a row takes in one tree, roughly: decides only how many threads a small call gets.
 const TREE_NS: usize = 10;
 
+/// From so many rows on, the bit-sliced engine, which always computes 256, beats the walk.
+const SLICED_ROWS: usize = 16;
+
 /// A model with its engines.
 #[derive(Debug)]
 pub struct Plan {
     model: Arc<Model>,
     level: Level,
     engines: Vec<Engine>,
-    reference: bool,
+    forced: Option<Forced>,
+}
+
+/// What `FASTSCORE_ENGINE` asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Forced {
+    Walk,
+    Sliced,
+    Reference,
 }
 
 /// What runs a step.
 #[derive(Debug)]
 enum Engine {
-    Walk32(Walk<f32>),
-    Walk64(Walk<f64>),
+    /// The walk for any number of rows, and the bit-sliced engine for full blocks where it fits.
+    Forest { walk: Walk, sliced: Option<Sliced> },
     /// Linear and link kernels need nothing prepared.
     Direct,
 }
@@ -37,23 +48,23 @@ enum Engine {
 /// One worker's scratch for engines.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    narrow: walk::Scratch<f32>,
-    wide: walk::Scratch<f64>,
+    walk: walk::Scratch,
+    sliced: sliced::Scratch,
 }
 
 impl Plan {
     /// Compile for this machine. `FASTSCORE_SIMD` and `FASTSCORE_ENGINE` are read here.
     pub fn compile(model: Arc<Model>) -> Result<Plan> {
-        let variable =
-            |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
-        let level = Level::from_env_value(variable("FASTSCORE_SIMD").as_deref())
-            .map_err(Error::InvalidArgument)?;
-        let reference = match variable("FASTSCORE_ENGINE").as_deref() {
-            None | Some("" | "walk") => false,
-            Some("reference") => true,
+        let variable = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned());
+        let level = Level::from_env_value(variable("FASTSCORE_SIMD").as_deref()).map_err(Error::InvalidArgument)?;
+        let forced = match variable("FASTSCORE_ENGINE").as_deref() {
+            None | Some("") => None,
+            Some("walk") => Some(Forced::Walk),
+            Some("sliced") => Some(Forced::Sliced),
+            Some("reference") => Some(Forced::Reference),
             Some(other) => {
                 return Err(Error::InvalidArgument(format!(
-                    "FASTSCORE_ENGINE={other} is not one of walk, reference"
+                    "FASTSCORE_ENGINE={other} is not one of walk, sliced, reference"
                 )));
             }
         };
@@ -66,12 +77,11 @@ impl Plan {
                 Op::Linear(_) | Op::Link(_) => Ok(Engine::Direct),
             })
             .collect::<Result<Vec<_>>>()?;
-        Ok(Plan {
-            model,
-            level,
-            engines,
-            reference,
-        })
+        let misfit = |engine: &Engine| matches!(engine, Engine::Forest { sliced: None, .. });
+        if forced == Some(Forced::Sliced) && engines.iter().any(misfit) {
+            return Err(Error::InvalidArgument("FASTSCORE_ENGINE=sliced: the forest does not fit that engine".into()));
+        }
+        Ok(Plan { model, level, engines, forced })
     }
 
     /// The model.
@@ -81,7 +91,16 @@ impl Plan {
 
     /// Whether the reference interpreter is forced.
     pub(crate) fn is_reference(&self) -> bool {
-        self.reference
+        self.forced == Some(Forced::Reference)
+    }
+
+    /// The bit-sliced engine where it is the better one for so many rows.
+    fn pick<'e>(&self, sliced: &'e Option<Sliced>, rows: usize) -> Option<&'e Sliced> {
+        let wanted = match self.forced {
+            None => rows >= SLICED_ROWS,
+            Some(forced) => forced == Forced::Sliced,
+        };
+        sliced.as_ref().filter(|_| wanted)
     }
 
     /// Bytes of engine scratch that a row of a block takes.
@@ -89,8 +108,9 @@ impl Plan {
         self.engines
             .iter()
             .map(|engine| match engine {
-                Engine::Walk32(walk) => walk.scratch_per_row(),
-                Engine::Walk64(walk) => walk.scratch_per_row(),
+                Engine::Forest { walk, sliced } => {
+                    sliced.as_ref().map_or(walk.scratch_per_row(), Sliced::scratch_per_row)
+                }
                 Engine::Direct => 0,
             })
             .max()
@@ -121,23 +141,13 @@ impl Plan {
     ) {
         let here = &self.model.steps()[step];
         match (&here.op, &self.engines[step]) {
-            (Op::Forest(forest), Engine::Walk32(walk)) => {
-                walk.sum(forest, input, &mut scratch.narrow, out, stride, rows);
-            }
-            (Op::Forest(forest), Engine::Walk64(walk)) => {
-                walk.sum(forest, input, &mut scratch.wide, out, stride, rows)
-            }
+            (Op::Forest(forest), Engine::Forest { walk, sliced }) => match self.pick(sliced, rows) {
+                Some(sliced) => sliced.sum(self.level, forest, input, &mut scratch.sliced, out, stride, rows),
+                None => walk.sum(forest, input, &mut scratch.walk, out, stride, rows),
+            },
             (Op::Linear(model), _) => linear::linear(self.level, model, input, out, stride, rows),
             (Op::Link(kind), _) => {
-                link::link(
-                    self.level,
-                    kind,
-                    input,
-                    self.model.width(here.input),
-                    out,
-                    stride,
-                    rows,
-                );
+                link::link(self.level, kind, input, self.model.width(here.input), out, stride, rows);
             }
             (Op::Forest(_), Engine::Direct) => {}
         }
@@ -156,8 +166,10 @@ impl Plan {
             return;
         };
         match &self.engines[step] {
-            Engine::Walk32(walk) => walk.leaf_ids(forest, input, &mut scratch.narrow, out, rows),
-            Engine::Walk64(walk) => walk.leaf_ids(forest, input, &mut scratch.wide, out, rows),
+            Engine::Forest { walk, sliced } => match self.pick(sliced, rows) {
+                Some(sliced) => sliced.leaf_ids(self.level, input, &mut scratch.sliced, out, rows),
+                None => walk.leaf_ids(forest, input, &mut scratch.walk, out, rows),
+            },
             Engine::Direct => {}
         }
     }
@@ -166,23 +178,10 @@ impl Plan {
     pub fn explain(&self) -> String {
         let mut text = String::new();
         let features = self.model.features().count;
-        let read = self
-            .model
-            .features_read()
-            .iter()
-            .filter(|&&read| read)
-            .count();
-        let _ = writeln!(
-            text,
-            "plan for {} ({} instructions)",
-            self.model.source().class,
-            self.level
-        );
-        if self.reference {
-            let _ = writeln!(
-                text,
-                "  every step runs in the reference interpreter (FASTSCORE_ENGINE)"
-            );
+        let read = self.model.features_read().iter().filter(|&&read| read).count();
+        let _ = writeln!(text, "plan for {} ({} instructions)", self.model.source().class, self.level);
+        if self.is_reference() {
+            let _ = writeln!(text, "  every step runs in the reference interpreter (FASTSCORE_ENGINE)");
         }
         let _ = writeln!(text, "  value 0: {features} features, {read} read");
         for (index, (step, engine)) in self.model.steps().iter().zip(&self.engines).enumerate() {
@@ -194,31 +193,24 @@ impl Plan {
                 step.input
             );
             let _ = match (&step.op, engine) {
-                (Op::Forest(forest), Engine::Walk32(walk)) => {
-                    writeln!(
-                        text,
-                        "forest of {} trees; {}",
-                        forest.trees(),
-                        walk.describe()
-                    )
-                }
-                (Op::Forest(forest), Engine::Walk64(walk)) => {
-                    writeln!(
-                        text,
-                        "forest of {} trees; {}",
-                        forest.trees(),
-                        walk.describe()
-                    )
+                (Op::Forest(forest), Engine::Forest { walk, sliced }) => {
+                    let _ = writeln!(text, "forest of {} trees", forest.trees());
+                    match (sliced, self.forced) {
+                        (_, Some(Forced::Walk)) | (None, _) => {
+                            writeln!(text, "    any number of rows: {}", walk.describe())
+                        }
+                        (Some(sliced), Some(_)) => writeln!(text, "    any number of rows: {}", sliced.describe()),
+                        (Some(sliced), None) => {
+                            let _ = writeln!(text, "    {SLICED_ROWS} rows and more: {}", sliced.describe());
+                            writeln!(text, "    fewer rows: {}", walk.describe())
+                        }
+                    }
                 }
                 (Op::Forest(forest), Engine::Direct) => {
                     writeln!(text, "forest of {} trees", forest.trees())
                 }
                 (Op::Linear(linear), _) => {
-                    writeln!(
-                        text,
-                        "linear {} x {}; streaming kernel",
-                        linear.inputs, linear.outputs
-                    )
+                    writeln!(text, "linear {} x {}; streaming kernel", linear.inputs, linear.outputs)
                 }
                 (Op::Link(kind), _) => writeln!(text, "link {kind:?}"),
             };
@@ -228,9 +220,7 @@ impl Plan {
 }
 
 fn forest_engine(forest: &Forest, width: InputWidth) -> Result<Engine> {
-    let engine = match width {
-        InputWidth::Float32 => Walk::new(forest).map(Engine::Walk32),
-        InputWidth::Float64 => Walk::new(forest).map(Engine::Walk64),
-    };
-    engine.ok_or_else(|| Error::UnsupportedModel("the forest has more than 2^32 - 1 nodes".into()))
+    let walk = Walk::new(forest, width)
+        .ok_or_else(|| Error::UnsupportedModel("the forest has more than 2^32 - 1 nodes".into()))?;
+    Ok(Engine::Forest { walk, sliced: Sliced::new(forest, width) })
 }

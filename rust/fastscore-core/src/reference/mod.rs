@@ -3,8 +3,7 @@
 
 use crate::kernels::link::signed_square;
 use crate::model::{
-    Child, Comparison, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest, InputWidth, Linear, Link,
-    Model, Op,
+    Child, Comparison, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest, InputWidth, Linear, Link, Model, Op,
 };
 use crate::simd::{self, Level};
 
@@ -33,9 +32,7 @@ pub fn interpret(model: &Model, features: &[f64]) -> Row {
         None => Vec::new(),
         Some((step, forest)) => {
             let input = &values[model.steps()[step].input];
-            (0..forest.trees())
-                .map(|tree| forest.leaf_id[leaf(forest, width, tree, input)])
-                .collect()
+            (0..forest.trees()).map(|tree| forest.leaf_id[leaf(forest, width, tree, input)]).collect()
         }
     };
     Row { values, leaves }
@@ -46,8 +43,7 @@ fn sum(forest: &Forest, width: InputWidth, input: &[f64]) -> Vec<f64> {
     for tree in 0..forest.trees() {
         let leaf = leaf(forest, width, tree, input);
         for column in 0..forest.leaf_width {
-            sums[forest.first_output(tree) + column] +=
-                forest.leaf_value[leaf * forest.leaf_width + column];
+            sums[forest.first_output(tree) + column] += forest.leaf_value[leaf * forest.leaf_width + column];
         }
     }
     sums
@@ -56,22 +52,14 @@ fn sum(forest: &Forest, width: InputWidth, input: &[f64]) -> Vec<f64> {
 /// The leaf that a row reaches, counted over the whole forest.
 fn leaf(forest: &Forest, width: InputWidth, tree: usize, input: &[f64]) -> usize {
     let (splits, leaves) = (forest.splits(tree), forest.leaves(tree));
-    let mut at = if splits.is_empty() {
-        Child::Leaf(0)
-    } else {
-        Child::Split(0)
-    };
+    let mut at = if splits.is_empty() { Child::Leaf(0) } else { Child::Split(0) };
     loop {
         let split = match at {
             Child::Leaf(leaf) => return leaves.start + leaf,
             Child::Split(split) => splits.start + split,
         };
         let goes_left = goes_left(forest, width, split, input[forest.feature[split] as usize]);
-        at = Child::decode(if goes_left {
-            forest.left[split]
-        } else {
-            forest.right[split]
-        });
+        at = Child::decode(if goes_left { forest.left[split] } else { forest.right[split] });
     }
 }
 
@@ -96,11 +84,8 @@ fn goes_left(forest: &Forest, width: InputWidth, split: usize, x: f64) -> bool {
 
 fn linear(model: &Linear, input: &[f64]) -> Vec<f64> {
     let rows = model.coefficients.chunks(model.inputs);
-    let output = |(row, &intercept): (&[f64], &f64)| {
-        row.iter()
-            .zip(input)
-            .fold(intercept, |y, (w, x)| x.mul_add(*w, y))
-    };
+    let output =
+        |(row, &intercept): (&[f64], &f64)| row.iter().zip(input).fold(intercept, |y, (w, x)| x.mul_add(*w, y));
     rows.zip(&model.intercept).map(output).collect()
 }
 
@@ -111,16 +96,10 @@ fn link(kind: &Link, input: &[f64]) -> Vec<f64> {
         one[0]
     };
     match kind {
-        Link::Sigmoid { scale } => input
-            .iter()
-            .map(|x| 1.0 / (1.0 + exp(-scale * x)))
-            .collect(),
+        Link::Sigmoid { scale } => input.iter().map(|x| 1.0 / (1.0 + exp(-scale * x))).collect(),
         Link::Exp {} => input.iter().map(|&x| exp(x)).collect(),
         Link::Softmax {} => {
-            let max = input
-                .iter()
-                .skip(1)
-                .fold(input[0], |max, &x| if x > max { x } else { max });
+            let max = input.iter().skip(1).fold(input[0], |max, &x| if x > max { x } else { max });
             let powers: Vec<f64> = input.iter().map(|x| exp(x - max)).collect();
             let total = powers.iter().fold(0.0, |total, x| total + x);
             powers.iter().map(|x| x / total).collect()
@@ -131,10 +110,7 @@ fn link(kind: &Link, input: &[f64]) -> Vec<f64> {
         Link::Normalize {} => {
             let total = input.iter().fold(0.0, |total, x| total + x);
             let uniform = 1.0 / input.len() as f64;
-            input
-                .iter()
-                .map(|x| if total == 0.0 { uniform } else { x / total })
-                .collect()
+            input.iter().map(|x| if total == 0.0 { uniform } else { x / total }).collect()
         }
         Link::Columns { columns } => columns.iter().map(|&column| input[column]).collect(),
     }

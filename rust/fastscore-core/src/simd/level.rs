@@ -70,16 +70,11 @@ impl Level {
         };
         let Some(level) = Level::ALL.into_iter().find(|level| level.name() == name) else {
             let valid = Level::ALL.map(Level::name).join(", ");
-            return Err(format!(
-                "unknown SIMD level {name:?}: the valid ones are {valid}"
-            ));
+            return Err(format!("unknown SIMD level {name:?}: the valid ones are {valid}"));
         };
         match level.missing().as_slice() {
             [] => Ok(level),
-            missing => Err(format!(
-                "SIMD level {level} is not available: this CPU lacks {}",
-                missing.join(", ")
-            )),
+            missing => Err(format!("SIMD level {level} is not available: this CPU lacks {}", missing.join(", "))),
         }
     }
 

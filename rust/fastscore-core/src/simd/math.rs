@@ -20,9 +20,10 @@ use super::vector::{Vector, Work, load_some, store_some};
 /// Replaces each value `x` by `1 / (1 + exp(-scale * x))`, computed in just
 /// those steps; the same bits on every [`Level`].
 ///
-/// Given the rounded product `-scale * x`, the result is within 2 ulp of the
-/// correctly rounded one wherever that is a normal number. A NaN result, from a
-/// NaN or from zero times infinity, is [`f64::NAN`].
+/// Given the rounded product `-scale * x`, the result was never more than 2 ulp
+/// off the correctly rounded one (2.47 off the exact one) at the 4 * 10^8 places
+/// measured, wherever that is a normal number. A NaN result, from a NaN or from
+/// zero times infinity, is [`f64::NAN`].
 pub fn sigmoid(level: Level, scale: f64, xs: &mut [f64]) {
     level::run(level, Each(xs, Sigmoid { scale }));
 }
@@ -52,10 +53,7 @@ impl Function for Sigmoid {
 /// When the columns differ in length.
 pub fn softmax(level: Level, columns: &mut [&mut [f64]]) {
     let rows = columns.first().map_or(0, |column| column.len());
-    assert!(
-        columns.iter().all(|column| column.len() == rows),
-        "softmax needs columns of one length"
-    );
+    assert!(columns.iter().all(|column| column.len() == rows), "softmax needs columns of one length");
     level::run(level, Softmax { columns, rows });
 }
 

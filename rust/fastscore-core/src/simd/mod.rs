@@ -7,7 +7,7 @@
 //! processor to the next. So nothing here calls one: every function is a fixed
 //! list of IEEE 754 operations (add, subtract, multiply, divide, fused
 //! multiply-add, compare), each correctly rounded and therefore the same
-//! everywhere, written once over the [`Vector`](vector::Vector) trait:
+//! everywhere, written once over the `Vector` trait of `vector.rs`:
 //!
 //! ```text
 //! exp(level, xs):
@@ -34,6 +34,7 @@
 //! * A NaN result is always [`f64::NAN`]: IEEE 754 leaves a NaN's sign and
 //!   payload open, and processors do differ.
 
+pub(crate) mod bits;
 mod exp;
 mod level;
 mod math;

@@ -27,8 +27,8 @@ pub(super) trait Vector: Copy {
     ///
     /// # Safety
     ///
-    /// This processor has the features that the implementing type names, and
-    /// the call is inlined into a function that enables them.
+    /// This processor has the features that the implementing type names. (For
+    /// speed, the call is to be inlined into a function that enables them.)
     unsafe fn load(from: &[f64]) -> Self;
 
     /// Writes the lanes into `to`, which has room for [`Vector::LANES`].

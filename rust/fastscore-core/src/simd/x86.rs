@@ -18,14 +18,15 @@ pub(super) struct Avx512(__m512d);
 /// Does `work` with [`Avx2`] vectors.
 #[target_feature(enable = "avx2,fma")]
 pub(super) fn run_avx2(work: impl Work) {
-    // SAFETY: this function enables what `Avx2` needs, and `run` is inlined.
+    // SAFETY: that this function is called means that the processor has what it
+    // enables, which is what `Avx2` needs.
     unsafe { work.run::<Avx2>() }
 }
 
 /// Does `work` with [`Avx512`] vectors.
 #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl")]
 pub(super) fn run_avx512(work: impl Work) {
-    // SAFETY: this function enables what `Avx512` needs, and `run` is inlined.
+    // SAFETY: as above, with `Avx512`.
     unsafe { work.run::<Avx512>() }
 }
 

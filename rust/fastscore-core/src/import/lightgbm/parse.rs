@@ -45,10 +45,7 @@ pub struct TreeText {
 impl ModelText {
     /// Parse; errors name the key and the tree.
     pub fn parse(text: &str) -> Result<ModelText> {
-        let mut lines = text
-            .lines()
-            .map(|line| line.trim_end_matches('\r'))
-            .peekable();
+        let mut lines = text.lines().map(|line| line.trim_end_matches('\r')).peekable();
         match lines.next() {
             Some("tree") => {}
             first => {
@@ -58,20 +55,15 @@ impl ModelText {
                 )));
             }
         }
-        let header = Paragraph::read(&mut lines, "the header", |line| {
-            line.starts_with("Tree=") || line == "end of trees"
-        });
+        let header =
+            Paragraph::read(&mut lines, "the header", |line| line.starts_with("Tree=") || line == "end of trees");
         let num_class: usize = header.number("num_class")?;
         let trees_per_iteration = match header.get("num_tree_per_iteration") {
             Some(_) => header.number("num_tree_per_iteration")?,
             None => num_class,
         };
         let highest: usize = header.number("max_feature_idx")?;
-        let feature_names: Vec<String> = header
-            .text("feature_names")?
-            .split(' ')
-            .map(str::to_string)
-            .collect();
+        let feature_names: Vec<String> = header.text("feature_names")?.split(' ').map(str::to_string).collect();
         if Some(feature_names.len()) != highest.checked_add(1) {
             return Err(format_error(format!(
                 "the header: max_feature_idx is {highest}, but there are {} feature_names",
@@ -85,10 +77,7 @@ impl ModelText {
                 Some(line) if line.starts_with("Tree=") => {
                     let number: usize = parsed(&line["Tree=".len()..], "the trees", "Tree")?;
                     if number != trees.len() {
-                        return Err(format_error(format!(
-                            "tree {number} stands where tree {} is due",
-                            trees.len()
-                        )));
+                        return Err(format_error(format!("tree {number} stands where tree {} is due", trees.len())));
                     }
                     let place = format!("tree {number}");
                     let paragraph = Paragraph::read(&mut lines, &place, |line| {
@@ -99,34 +88,20 @@ impl ModelText {
                 Some("") => {}
                 Some(line) => {
                     let line: String = line.chars().take(40).collect();
-                    return Err(format_error(format!(
-                        "after tree {}: the line {line:?} is unknown",
-                        trees.len()
-                    )));
+                    return Err(format_error(format!("after tree {}: the line {line:?} is unknown", trees.len())));
                 }
                 None => {
-                    return Err(format_error(format!(
-                        "cut short after {} trees: no \"end of trees\"",
-                        trees.len()
-                    )));
+                    return Err(format_error(format!("cut short after {} trees: no \"end of trees\"", trees.len())));
                 }
             }
         }
         if trees_per_iteration == 0 || !trees.len().is_multiple_of(trees_per_iteration) {
-            return Err(format_error(format!(
-                "{} trees, but {trees_per_iteration} an iteration",
-                trees.len()
-            )));
+            return Err(format_error(format!("{} trees, but {trees_per_iteration} an iteration", trees.len())));
         }
         Ok(ModelText {
             version: header.get("version").unwrap_or("").to_string(),
             trees_per_iteration,
-            objective: header
-                .get("objective")
-                .unwrap_or("")
-                .split_whitespace()
-                .map(str::to_string)
-                .collect(),
+            objective: header.get("objective").unwrap_or("").split_whitespace().map(str::to_string).collect(),
             average_output: header.get("average_output").is_some(),
             feature_names,
             trees,
@@ -138,10 +113,7 @@ impl TreeText {
     fn parse(paragraph: &Paragraph) -> Result<TreeText> {
         let leaves: usize = paragraph.number("num_leaves")?;
         if leaves == 0 {
-            return Err(format_error(format!(
-                "{}: num_leaves is 0",
-                paragraph.place
-            )));
+            return Err(format_error(format!("{}: num_leaves is 0", paragraph.place)));
         }
         let splits = leaves - 1;
         let is_linear = match paragraph.get("is_linear") {
@@ -154,19 +126,11 @@ impl TreeText {
         };
         Ok(TreeText {
             split_feature: paragraph.list("split_feature", splits)?,
-            threshold: paragraph
-                .list::<Real>("threshold", splits)?
-                .into_iter()
-                .map(|x| x.0)
-                .collect(),
+            threshold: paragraph.list::<Real>("threshold", splits)?.into_iter().map(|x| x.0).collect(),
             decision_type,
             left_child: paragraph.list("left_child", splits)?,
             right_child: paragraph.list("right_child", splits)?,
-            leaf_value: paragraph
-                .list::<Real>("leaf_value", leaves)?
-                .into_iter()
-                .map(|x| x.0)
-                .collect(),
+            leaf_value: paragraph.list::<Real>("leaf_value", leaves)?.into_iter().map(|x| x.0).collect(),
             is_linear,
         })
     }
@@ -178,11 +142,7 @@ struct Real(f64);
 impl FromStr for Real {
     type Err = std::num::ParseFloatError;
     fn from_str(text: &str) -> std::result::Result<Real, Self::Err> {
-        text.strip_prefix('-')
-            .filter(|rest| rest.eq_ignore_ascii_case("nan"))
-            .unwrap_or(text)
-            .parse()
-            .map(Real)
+        text.strip_prefix('-').filter(|rest| rest.eq_ignore_ascii_case("nan")).unwrap_or(text).parse().map(Real)
     }
 }
 
@@ -203,10 +163,7 @@ impl<'a> Paragraph<'a> {
             let (key, value) = line.split_once('=').unwrap_or((line, ""));
             values.insert(key, value);
         }
-        Paragraph {
-            place: place.to_string(),
-            values,
-        }
+        Paragraph { place: place.to_string(), values }
     }
 
     fn get(&self, key: &str) -> Option<&'a str> {
@@ -214,8 +171,7 @@ impl<'a> Paragraph<'a> {
     }
 
     fn text(&self, key: &str) -> Result<&'a str> {
-        self.get(key)
-            .ok_or_else(|| format_error(format!("{}: {key} is missing", self.place)))
+        self.get(key).ok_or_else(|| format_error(format!("{}: {key} is missing", self.place)))
     }
 
     fn number<T: FromStr>(&self, key: &str) -> Result<T> {
@@ -224,23 +180,12 @@ impl<'a> Paragraph<'a> {
 
     /// Exactly `count` numbers. Where none are due, the key may be missing.
     fn list<T: FromStr>(&self, key: &str, count: usize) -> Result<Vec<T>> {
-        let text = if count == 0 {
-            self.get(key).unwrap_or("")
-        } else {
-            self.text(key)?
-        };
-        let list = text
-            .split_whitespace()
-            .map(|word| parsed(word, &self.place, key))
-            .collect::<Result<Vec<T>>>()?;
+        let text = if count == 0 { self.get(key).unwrap_or("") } else { self.text(key)? };
+        let list = text.split_whitespace().map(|word| parsed(word, &self.place, key)).collect::<Result<Vec<T>>>()?;
         if list.len() == count {
             Ok(list)
         } else {
-            Err(format_error(format!(
-                "{}: {key} has {} entries, {count} are due",
-                self.place,
-                list.len()
-            )))
+            Err(format_error(format!("{}: {key} has {} entries, {count} are due", self.place, list.len())))
         }
     }
 }
@@ -248,8 +193,6 @@ impl<'a> Paragraph<'a> {
 fn parsed<T: FromStr>(text: &str, place: &str, key: &str) -> Result<T> {
     text.trim().parse().map_err(|_| {
         let shown: String = text.chars().take(40).collect();
-        Error::ModelFormat(format!(
-            "{place}: {key} has {shown:?} where a number is due"
-        ))
+        Error::ModelFormat(format!("{place}: {key} has {shown:?} where a number is due"))
     })
 }

@@ -8,8 +8,8 @@ use super::Options;
 use super::parse::{ModelText, TreeText};
 use crate::error::{Error, Result, format_error};
 use crate::model::{
-    Comparison, Decision, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Features, Forest, InputPolicy,
-    InputWidth, Link, Model, ModelParts, NameMatch, OnBadValue, Op, Step, Target, ValueId,
+    Comparison, Decision, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Features, Forest, InputPolicy, InputWidth, Link, Model,
+    ModelParts, NameMatch, OnBadValue, Op, Step, Target, ValueId,
 };
 
 /// LightGBM's `kZeroThreshold`, a float32 constant.
@@ -24,38 +24,19 @@ pub(super) fn translate(text: ModelText, options: Options) -> Result<Model> {
             "iterations={iterations}: the model has {all_iterations}, ask for 1 to {all_iterations}"
         )));
     }
-    let forest = forest(
-        &text.trees[..iterations * per_iteration],
-        per_iteration,
-        &text.feature_names,
-    )?;
-    let mut steps = vec![Step {
-        input: 0,
-        op: Op::Forest(forest),
-    }];
+    let forest = forest(&text.trees[..iterations * per_iteration], per_iteration, &text.feature_names)?;
+    let mut steps = vec![Step { input: 0, op: Op::Forest(forest) }];
     let margin = 1;
     let mut score: ValueId = margin;
     let mut add = |input: ValueId, link: Link| {
-        steps.push(Step {
-            input,
-            op: Op::Link(link),
-        });
+        steps.push(Step { input, op: Op::Link(link) });
         steps.len()
     };
     if text.average_output {
-        score = add(
-            score,
-            Link::Divide {
-                by: iterations as f64,
-            },
-        );
+        score = add(score, Link::Divide { by: iterations as f64 });
     }
     let custom = [String::from("custom")];
-    let words = if options.objective_is_custom {
-        &custom[..]
-    } else {
-        &text.objective
-    };
+    let words = if options.objective_is_custom { &custom[..] } else { &text.objective };
     let objective = objective(words, per_iteration)?;
     if let Some(link) = objective.link {
         score = add(score, link);
@@ -63,11 +44,7 @@ pub(super) fn translate(text: ModelText, options: Options) -> Result<Model> {
     let classifies = options.classes.is_some() && !objective.custom;
     let mut probability = None;
     if classifies || objective.classes {
-        probability = Some(if per_iteration == 1 {
-            add(score, Link::Complement {})
-        } else {
-            score
-        });
+        probability = Some(if per_iteration == 1 { add(score, Link::Complement {}) } else { score });
     }
     let prediction = match probability {
         Some(probability) if classifies => Decision::ArgMax(probability),
@@ -84,11 +61,7 @@ pub(super) fn translate(text: ModelText, options: Options) -> Result<Model> {
         )));
     }
     let count = text.feature_names.len();
-    let generated = text
-        .feature_names
-        .iter()
-        .enumerate()
-        .all(|(i, name)| *name == format!("Column_{i}"));
+    let generated = text.feature_names.iter().enumerate().all(|(i, name)| *name == format!("Column_{i}"));
     let mut source = options.source;
     source.library = "LightGBM".into();
     for (key, value) in [
@@ -104,19 +77,9 @@ pub(super) fn translate(text: ModelText, options: Options) -> Result<Model> {
             names: (!generated).then_some(text.feature_names),
             name_match: NameMatch::Underscore,
         },
-        input: InputPolicy {
-            missing: OnBadValue::Accept,
-            non_finite: OnBadValue::Accept,
-            width: InputWidth::Float64,
-        },
+        input: InputPolicy { missing: OnBadValue::Accept, non_finite: OnBadValue::Accept, width: InputWidth::Float64 },
         steps,
-        targets: vec![Target {
-            name: None,
-            classes,
-            margin,
-            probability,
-            prediction,
-        }],
+        targets: vec![Target { name: None, classes, margin, probability, prediction }],
         leaf: Some(0),
         source,
     })
@@ -132,29 +95,15 @@ struct Objective {
 /// The link of an objective, from LightGBM's `ConvertOutput`.
 fn objective(words: &[String], outputs: usize) -> Result<Objective> {
     let parameter = |key: &str| -> Result<Option<f64>> {
-        let found = words
-            .iter()
-            .find_map(|word| word.strip_prefix(key)?.strip_prefix(':'));
+        let found = words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix(':'));
         let number = found.map(|text| {
-            text.parse().map_err(|_| {
-                format_error(format!(
-                    "the header: objective has {key}:{text:?}, no number"
-                ))
-            })
+            text.parse().map_err(|_| format_error(format!("the header: objective has {key}:{text:?}, no number")))
         });
         number.transpose()
     };
     let name = words.first().map_or("custom", String::as_str);
-    let plain = |link| Objective {
-        link,
-        classes: false,
-        custom: false,
-    };
-    let sigmoid = || -> Result<Link> {
-        Ok(Link::Sigmoid {
-            scale: parameter("sigmoid")?.unwrap_or(1.0),
-        })
-    };
+    let plain = |link| Objective { link, classes: false, custom: false };
+    let sigmoid = || -> Result<Link> { Ok(Link::Sigmoid { scale: parameter("sigmoid")?.unwrap_or(1.0) }) };
     let found = match name {
         "regression" | "regression_l1" | "huber" | "fair" | "quantile" | "mape" => {
             let sqrt = words.iter().any(|word| word == "sqrt");
@@ -163,26 +112,10 @@ fn objective(words: &[String], outputs: usize) -> Result<Objective> {
         "lambdarank" | "rank_xendcg" => plain(None),
         "poisson" | "gamma" | "tweedie" => plain(Some(Link::Exp {})),
         "cross_entropy" => plain(Some(Link::Sigmoid { scale: 1.0 })),
-        "binary" => Objective {
-            link: Some(sigmoid()?),
-            classes: true,
-            custom: false,
-        },
-        "multiclass" => Objective {
-            link: Some(Link::Softmax {}),
-            classes: true,
-            custom: false,
-        },
-        "multiclassova" => Objective {
-            link: Some(sigmoid()?),
-            classes: true,
-            custom: false,
-        },
-        "custom" | "none" | "null" | "na" => Objective {
-            link: None,
-            classes: false,
-            custom: true,
-        },
+        "binary" => Objective { link: Some(sigmoid()?), classes: true, custom: false },
+        "multiclass" => Objective { link: Some(Link::Softmax {}), classes: true, custom: false },
+        "multiclassova" => Objective { link: Some(sigmoid()?), classes: true, custom: false },
+        "custom" | "none" | "null" | "na" => Objective { link: None, classes: false, custom: true },
         other => {
             return Err(Error::UnsupportedModel(format!(
                 "LightGBM objective {other:?} is not supported yet; supported are regression, regression_l1, huber, fair, \
@@ -193,9 +126,7 @@ fn objective(words: &[String], outputs: usize) -> Result<Objective> {
     };
     let multiclass = matches!(name, "multiclass" | "multiclassova");
     if multiclass != (outputs > 1) && !found.custom {
-        return Err(format_error(format!(
-            "the header: objective {name:?} with {outputs} trees an iteration"
-        )));
+        return Err(format_error(format!("the header: objective {name:?} with {outputs} trees an iteration")));
     }
     Ok(found)
 }
@@ -209,9 +140,7 @@ fn forest(trees: &[TreeText], outputs: usize, names: &[String]) -> Result<Forest
         base: vec![0.0; outputs],
         split_offset: vec![0],
         leaf_offset: vec![0],
-        target: (0..trees.len())
-            .map(|tree| (tree % outputs) as i32)
-            .collect(),
+        target: (0..trees.len()).map(|tree| (tree % outputs) as i32).collect(),
         feature: Vec::new(),
         threshold: Vec::new(),
         left: Vec::new(),
@@ -231,7 +160,8 @@ fn forest(trees: &[TreeText], outputs: usize, names: &[String]) -> Result<Forest
             let flags = flags(decision, tree.threshold[split]);
             forest.flags.push(flags.map_err(|why| match why {
                 Bad::Categorical => {
-                    let feature = usize::try_from(tree.split_feature[split]).ok().and_then(|feature| names.get(feature));
+                    let feature =
+                        usize::try_from(tree.split_feature[split]).ok().and_then(|feature| names.get(feature));
                     Error::UnsupportedModel(format!(
                         "tree {number}, split {split}: categorical splits (feature {:?}) are not supported yet; encode \
                          the column as a number before training",
@@ -263,11 +193,7 @@ fn flags(decision: u8, threshold: f64) -> std::result::Result<u8, Bad> {
     if decision & 1 != 0 {
         return Err(Bad::Categorical);
     }
-    let default = if decision & 2 != 0 {
-        FLAG_MISSING_LEFT
-    } else {
-        0
-    };
+    let default = if decision & 2 != 0 { FLAG_MISSING_LEFT } else { 0 };
     match decision >> 2 {
         // None: NaN is read as 0, so its side follows from the threshold.
         0 if 0.0 <= threshold => Ok(FLAG_MISSING_LEFT),

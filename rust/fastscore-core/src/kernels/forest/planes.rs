@@ -1,78 +1,29 @@
-//! Planes: input columns made ready for a plain `x <= threshold`, so that the walk knows no missing values.
+//! Planes: input columns made ready for a plain `key <= threshold`, so that the walk knows no missing values.
 //!
-//! A split needs its feature, and where missing goes. If missing goes left, the plane holds -inf there, which is at
-//! most any threshold; if right, NaN, which is at most none. Zero-as-missing is one more plane. Splits that agree share
-//! a plane; few features need more than one.
+//! A split needs its feature, and where missing goes. If missing goes left, the plane holds there what is at most any
+//! threshold; if right, what is at most none. Zero-as-missing is one more plane. Splits that agree share a plane; few
+//! features need more than one.
 //!
-//! Narrow comparison: for float32 x and float64 t, `x <= t` is `x <= t'` with t' the largest float32 not above t, and
-//! `x < t` is `x <= t'` with t' the largest value below t.
+//! Every comparison becomes `x <= t` in float64, exactly. Where the source compares float32 values, x is rounded to
+//! float32 as the source rounds it, and t becomes the largest float32 not above it; `x < t` is `x <= t'` with t' the
+//! largest value of the width below t.
+//!
+//! A key is what a plane holds:
+//! * `u16`: the rank of x among its feature's distinct thresholds, the number of them below x. With thresholds sorted,
+//!   `x <= t[i]` is `rank(x) <= i`.
+//! * `f32`, `f64`: x itself.
 
 use std::collections::HashMap;
 
 use crate::kernels::Columns;
-use crate::model::{Comparison, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest};
+use crate::model::{Comparison, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest, InputWidth};
 
-/// A float width at which a forest compares.
-pub(crate) trait Width: Copy + PartialOrd + Send + Sync + 'static {
-    const NEG_INFINITY: Self;
-    const INFINITY: Self;
-    const NAN: Self;
-    const NAME: &'static str;
-    fn from_f64(x: f64) -> Self;
-    /// The largest value not above t.
-    fn round_down(t: f64) -> Self;
-    fn next_down(self) -> Self;
-    fn to_f64(self) -> f64;
-}
-
-impl Width for f64 {
-    const NEG_INFINITY: f64 = f64::NEG_INFINITY;
-    const INFINITY: f64 = f64::INFINITY;
-    const NAN: f64 = f64::NAN;
-    const NAME: &'static str = "float64";
-    #[inline(always)]
-    fn from_f64(x: f64) -> f64 {
-        x
-    }
-    fn round_down(t: f64) -> f64 {
-        t
-    }
-    fn next_down(self) -> f64 {
-        f64::next_down(self)
-    }
-    fn to_f64(self) -> f64 {
-        self
-    }
-}
-
-impl Width for f32 {
-    const NEG_INFINITY: f32 = f32::NEG_INFINITY;
-    const INFINITY: f32 = f32::INFINITY;
-    const NAN: f32 = f32::NAN;
-    const NAME: &'static str = "float32";
-    #[inline(always)]
-    fn from_f64(x: f64) -> f32 {
-        x as f32
-    }
-    fn round_down(t: f64) -> f32 {
-        let near = t as f32;
-        if f64::from(near) > t {
-            near.next_down()
-        } else {
-            near
-        }
-    }
-    fn next_down(self) -> f32 {
-        f32::next_down(self)
-    }
-    fn to_f64(self) -> f64 {
-        f64::from(self)
-    }
-}
+/// The longest plane that [`Planes::fill`] makes.
+pub(super) const MAX_STRIDE: usize = 256;
 
 /// How one plane is made from a column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Plane {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Plane {
     feature: u32,
     missing_left: bool,
     zero_missing: bool,
@@ -80,110 +31,204 @@ pub(crate) struct Plane {
     missing_only: bool,
 }
 
-/// The distinct planes of a forest. Plane 0 is -inf throughout, for leaves that stay where they are.
+/// A split as `key of plane <= threshold`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Split {
+    pub plane: u32,
+    pub threshold: f64,
+}
+
+/// The distinct planes of a forest. Plane 0 holds what is at most any threshold, for leaves that stay where they are.
 #[derive(Debug)]
-pub(crate) struct Planes {
+pub(super) struct Planes {
     specs: Vec<Plane>,
-    zero_band: Option<f64>,
+    zero_band: f64,
+    narrow: bool,
 }
 
-/// Collects the planes while a plan is built.
-pub(crate) struct PlanesBuilder {
-    planes: Planes,
-    index: HashMap<Plane, u32>,
+/// What a plane can hold.
+pub(super) trait Key: Copy + PartialOrd + Send + Sync + std::fmt::Debug + 'static {
+    /// At most any threshold.
+    const LOWEST: Self;
+    /// At most no threshold.
+    const NEVER: Self;
+    /// What turns values into keys.
+    type Table: std::fmt::Debug + Send + Sync;
+    /// `out[i]` is the key of `x[i]`, a number at the source's width (what NaN becomes does not matter).
+    fn convert(table: &Self::Table, feature: u32, x: &[f64], out: &mut [Self]);
 }
 
-impl PlanesBuilder {
-    pub(crate) fn new(forest: &Forest) -> Self {
-        PlanesBuilder {
-            planes: Planes {
-                specs: Vec::new(),
-                zero_band: forest.zero_band,
-            },
-            index: HashMap::new(),
+impl Key for f64 {
+    const LOWEST: f64 = f64::NEG_INFINITY;
+    const NEVER: f64 = f64::NAN;
+    type Table = ();
+    fn convert((): &(), _: u32, x: &[f64], out: &mut [f64]) {
+        out.copy_from_slice(x);
+    }
+}
+
+impl Key for f32 {
+    const LOWEST: f32 = f32::NEG_INFINITY;
+    const NEVER: f32 = f32::NAN;
+    type Table = ();
+    fn convert((): &(), _: u32, x: &[f64], out: &mut [f32]) {
+        for (out, &x) in out.iter_mut().zip(x) {
+            *out = x as f32;
         }
     }
+}
 
-    /// The plane of a split, and the threshold to compare it with by `<=`.
-    pub(crate) fn split<T: Width>(&mut self, forest: &Forest, split: usize) -> (u32, T) {
-        let exact = T::round_down(forest.threshold[split]);
-        let (threshold, missing_only) = match forest.comparison {
-            Comparison::Le => (exact, false),
-            Comparison::Lt if forest.threshold[split] == f64::NEG_INFINITY => {
-                (T::NEG_INFINITY, true)
+impl Key for u16 {
+    const LOWEST: u16 = 0;
+    const NEVER: u16 = u16::MAX;
+    type Table = Ranks;
+    fn convert(ranks: &Ranks, feature: u32, x: &[f64], out: &mut [u16]) {
+        ranks.rank(feature, x, out);
+    }
+}
+
+/// The distinct thresholds of each feature, sorted.
+#[derive(Debug)]
+pub(super) struct Ranks {
+    /// Feature f's are `sorted[start[f]..]`, one fewer than a power of two, filled up with +inf.
+    sorted: Vec<f64>,
+    start: Vec<u32>,
+    levels: Vec<u8>,
+}
+
+impl Ranks {
+    /// None when a feature has more than `most` distinct thresholds.
+    pub(super) fn new(forest: &Forest, planes: &Planes, splits: &[Split], most: usize) -> Option<Self> {
+        let features = planes.specs.iter().map(|plane| plane.feature as usize + 1).max().unwrap_or(0);
+        let mut by_feature = vec![Vec::new(); features];
+        for (split, &feature) in splits.iter().zip(&forest.feature) {
+            by_feature[feature as usize].push(split.threshold);
+        }
+        let mut ranks = Ranks { sorted: Vec::new(), start: Vec::new(), levels: Vec::new() };
+        for mut thresholds in by_feature {
+            thresholds.sort_by(f64::total_cmp);
+            // -0 and 0 are one threshold.
+            thresholds.dedup_by(|a, b| a == b);
+            if thresholds.len() > most {
+                return None;
             }
-            // Where rounding went down, `x < t` already is `x <= exact`.
-            Comparison::Lt if exact.to_f64() < forest.threshold[split] => (exact, false),
-            Comparison::Lt => (exact.next_down(), false),
-        };
-        let plane = Plane {
-            feature: forest.feature[split] as u32,
-            missing_left: forest.flags[split] & FLAG_MISSING_LEFT != 0,
-            zero_missing: forest.flags[split] & FLAG_ZERO_MISSING != 0,
-            missing_only,
-        };
-        let next = self.planes.specs.len() as u32 + 1;
-        let index = *self.index.entry(plane).or_insert(next);
-        if index == next {
-            self.planes.specs.push(plane);
+            let levels = usize::BITS - thresholds.len().leading_zeros();
+            thresholds.resize((1 << levels) - 1, f64::INFINITY);
+            ranks.start.push(u32::try_from(ranks.sorted.len()).ok()?);
+            ranks.levels.push(levels as u8);
+            ranks.sorted.extend(thresholds);
         }
-        (index, threshold)
+        Some(ranks)
     }
 
-    pub(crate) fn finish(self) -> Planes {
-        self.planes
+    fn thresholds(&self, feature: u32) -> (&[f64], u32) {
+        let levels = u32::from(self.levels[feature as usize]);
+        (&self.sorted[self.start[feature as usize] as usize..][..(1 << levels) - 1], levels)
+    }
+
+    /// The place of a threshold among its feature's.
+    pub(super) fn place(&self, feature: u32, threshold: f64) -> u16 {
+        self.thresholds(feature).0.partition_point(|&t| t < threshold) as u16
+    }
+
+    /// `out[i]` is the number of thresholds below `x[i]`: a binary search without branches, all rows one step at a
+    /// time, so that their loads overlap.
+    fn rank(&self, feature: u32, x: &[f64], out: &mut [u16]) {
+        let (thresholds, levels) = self.thresholds(feature);
+        out.fill(0);
+        for level in (0..levels).rev() {
+            let half = 1u16 << level;
+            for (rank, x) in out.iter_mut().zip(x) {
+                let below = thresholds[usize::from(*rank + half) - 1] < *x;
+                *rank += if below { half } else { 0 };
+            }
+        }
     }
 }
 
 impl Planes {
+    /// The planes of a forest, and each of its splits in terms of them.
+    pub(super) fn new(forest: &Forest, width: InputWidth) -> (Planes, Vec<Split>) {
+        let narrow = width == InputWidth::Float32;
+        let specs = (0..forest.feature.len()).map(|split| plane(forest, split)).collect::<Vec<_>>();
+        let mut distinct = specs.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let index: HashMap<Plane, u32> = distinct.iter().copied().zip(1..).collect();
+        let splits = specs.iter().zip(&forest.threshold).map(|(plane, &threshold)| Split {
+            plane: index[plane],
+            threshold: at_most(forest.comparison, narrow, threshold),
+        });
+        let splits = splits.collect();
+        // A band of -1 holds no value.
+        (Planes { specs: distinct, zero_band: forest.zero_band.unwrap_or(-1.0), narrow }, splits)
+    }
+
     /// How many, plane 0 included.
-    pub(crate) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.specs.len() + 1
     }
 
-    /// Rows `start .. start + rows` of the input as planes: row r of plane p is at `out[p * stride + r]`.
-    pub(crate) fn fill<T: Width>(
+    /// Rows `start .. start + rows` of the input as planes: row r of plane p is at `out[p * stride + r]`. Rows up to
+    /// `stride` get keys too, of no meaning.
+    pub(super) fn fill<K: Key>(
         &self,
+        table: &K::Table,
         input: &impl Columns,
         start: usize,
         rows: usize,
-        out: &mut [T],
+        out: &mut [K],
         stride: usize,
     ) {
-        out[..stride].fill(T::NEG_INFINITY);
+        let mut x = [0.0; MAX_STRIDE];
+        let mut keys = [K::LOWEST; MAX_STRIDE];
+        let (x, keys) = (&mut x[..stride], &mut keys[..stride]);
+        let mut loaded = None;
+        out[..stride].fill(K::LOWEST);
         for (plane, out) in self.specs.iter().zip(out[stride..].chunks_mut(stride)) {
-            let x = &input.column(plane.feature as usize)[start..start + rows];
-            self.fill_one(*plane, x, out);
+            // Planes of one feature follow each other: its keys are found once.
+            if loaded != Some(plane.feature) {
+                loaded = Some(plane.feature);
+                x[..rows].copy_from_slice(&input.column(plane.feature as usize)[start..start + rows]);
+                for x in x.iter_mut().filter(|x| x.abs() <= self.zero_band) {
+                    *x = 0.0;
+                }
+                if self.narrow {
+                    x.iter_mut().for_each(|x| *x = f64::from(*x as f32));
+                }
+                K::convert(table, plane.feature, x, keys);
+            }
+            let missing = if plane.missing_left { K::LOWEST } else { K::NEVER };
+            for ((out, &key), &x) in out.iter_mut().zip(keys.iter()).zip(x.iter()) {
+                let is_missing = x.is_nan() || (plane.zero_missing && x == 0.0);
+                let key = if plane.missing_only { K::NEVER } else { key };
+                *out = if is_missing { missing } else { key };
+            }
         }
     }
+}
 
-    fn fill_one<T: Width>(&self, plane: Plane, x: &[f64], out: &mut [T]) {
-        let missing = if plane.missing_left {
-            T::NEG_INFINITY
-        } else {
-            T::NAN
-        };
-        // A band of -1 holds no value.
-        let band = self.zero_band.unwrap_or(-1.0);
-        if plane.zero_missing || plane.missing_only {
-            for (to, &x) in out.iter_mut().zip(x) {
-                let zero = x == 0.0 || x.abs() <= band;
-                let value = if plane.missing_only {
-                    T::NAN
-                } else {
-                    T::from_f64(x)
-                };
-                *to = if x.is_nan() || (plane.zero_missing && zero) {
-                    missing
-                } else {
-                    value
-                };
-            }
-        } else {
-            for (to, &x) in out.iter_mut().zip(x) {
-                let x = if x.abs() <= band { 0.0 } else { x };
-                *to = if x.is_nan() { missing } else { T::from_f64(x) };
-            }
-        }
+fn plane(forest: &Forest, split: usize) -> Plane {
+    let flag = |bit: u8| forest.flags[split] & bit != 0;
+    Plane {
+        feature: forest.feature[split] as u32,
+        missing_left: flag(FLAG_MISSING_LEFT),
+        zero_missing: flag(FLAG_ZERO_MISSING),
+        missing_only: forest.comparison == Comparison::Lt && forest.threshold[split] == f64::NEG_INFINITY,
+    }
+}
+
+/// The largest value of the width that the comparison with `threshold` lets go left.
+fn at_most(comparison: Comparison, narrow: bool, threshold: f64) -> f64 {
+    let mut largest = threshold;
+    if narrow {
+        let near = threshold as f32;
+        largest = f64::from(if f64::from(near) > threshold { near.next_down() } else { near });
+    }
+    match comparison {
+        // Where rounding went down, `x < t` already is `x <= largest`.
+        Comparison::Lt if largest == threshold && narrow => f64::from((largest as f32).next_down()),
+        Comparison::Lt if largest == threshold => largest.next_down(),
+        _ => largest,
     }
 }

@@ -8,149 +8,179 @@
 //!       until no row moves;  sum[row] += value[leaf of node]
 //! ```
 //! A step depends on the one before, so one walk waits for its loads; sixteen independent ones fill the core. Siblings
-//! are neighbours (`right = left + 1`); a leaf is a node that leads to itself (plane 0 is -inf, its threshold +inf), so
-//! the inner loop has no branch. Trees add in source order, one rounding each.
+//! are neighbours (`right = left + 1`); a leaf is a node that leads to itself (plane 0 holds what is at most any
+//! threshold), so the inner loop has no branch. Trees add in source order, one rounding each.
 //!
-//! Bound: per row, tree and level four loads, a compare and an add, some eight instructions.
+//! Three layouts of a node, by what its plane holds:
+//!
+//! | key | node | runs |
+//! | --- | --- | --- |
+//! | `u16` rank | 8 bytes: rank, plane, left | at most 4 095 distinct thresholds a feature, 65 535 planes |
+//! | `f32` | 8 bytes: threshold, plane (10 bits) and left from the root (22 bits) | float32 sources, 1 023 planes, 2^22 nodes a tree |
+//! | `f64` | 16 bytes: threshold, plane, left | everything else |
+//!
+//! Beside it each node takes 4 bytes for its leaf's number. Bound: per row, tree and level two loads (node, key), a
+//! compare and an add, some seven instructions.
 
-use super::planes::{Planes, PlanesBuilder, Width};
+use super::planes::{Key, Planes, Ranks, Split};
 use crate::kernels::Columns;
-use crate::model::{Child, Forest};
+use crate::model::{Child, Forest, InputWidth};
 
 /// Rows of a tile.
-const TILE: usize = 64;
+pub(super) const TILE: usize = 64;
 /// Rows in flight.
 const LANES: usize = 16;
 /// Levels between two looks at whether all rows have arrived.
 const STRIDE: u32 = 4;
 /// Bytes of nodes that stay in the first cache level beside a tile.
 const GROUP_BYTES: usize = 16 << 10;
+/// Above this, the search for a rank costs more than wider nodes.
+const MOST_RANKS: usize = 4095;
+
+/// A node's layout.
+trait Node: Copy + Send + Sync + std::fmt::Debug {
+    type Key: Key;
+    fn new(key: Self::Key, plane: u32, left: u32) -> Option<Self>;
+    fn plane(self) -> usize;
+    /// The child that a row with this key goes to, counted from the root.
+    fn next(self, key: Self::Key) -> u32;
+}
 
 #[derive(Debug, Clone, Copy)]
-struct Node<T> {
-    threshold: T,
+#[repr(C, align(8))]
+struct Ranked {
+    left: u32,
+    rank: u16,
+    plane: u16,
+}
+
+impl Node for Ranked {
+    type Key = u16;
+    fn new(rank: u16, plane: u32, left: u32) -> Option<Self> {
+        Some(Ranked { left, rank, plane: u16::try_from(plane).ok()? })
+    }
+    #[inline(always)]
+    fn plane(self) -> usize {
+        usize::from(self.plane)
+    }
+    #[inline(always)]
+    fn next(self, key: u16) -> u32 {
+        self.left + u32::from(key > self.rank)
+    }
+}
+
+const PLANE_BITS: u32 = 10;
+
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(8))]
+struct Narrow {
+    threshold: f32,
+    /// `left << PLANE_BITS | plane`
+    packed: u32,
+}
+
+impl Node for Narrow {
+    type Key = f32;
+    fn new(threshold: f32, plane: u32, left: u32) -> Option<Self> {
+        let fits = plane < 1 << PLANE_BITS && left < 1 << (u32::BITS - PLANE_BITS);
+        fits.then_some(Narrow { threshold, packed: left << PLANE_BITS | plane })
+    }
+    #[inline(always)]
+    fn plane(self) -> usize {
+        (self.packed & ((1 << PLANE_BITS) - 1)) as usize
+    }
+    #[inline(always)]
+    fn next(self, key: f32) -> u32 {
+        // Not `key > threshold`: NaN goes right.
+        (self.packed >> PLANE_BITS) + u32::from(!(key <= self.threshold))
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(16))]
+struct Wide {
+    threshold: f64,
     left: u32,
     plane: u32,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Tree {
-    root: u32,
-    depth: u32,
+impl Node for Wide {
+    type Key = f64;
+    fn new(threshold: f64, plane: u32, left: u32) -> Option<Self> {
+        Some(Wide { threshold, left, plane })
+    }
+    #[inline(always)]
+    fn plane(self) -> usize {
+        self.plane as usize
+    }
+    #[inline(always)]
+    fn next(self, key: f64) -> u32 {
+        self.left + u32::from(!(key <= self.threshold))
+    }
 }
 
-/// A forest as compact nodes: 16 bytes a node at float32 (12 and a leaf number of 4), 20 at float64.
+/// The engine: a forest in the smallest layout that holds it.
 #[derive(Debug)]
-pub(crate) struct Walk<T> {
-    planes: Planes,
-    nodes: Vec<Node<T>>,
-    /// The forest's leaf that a node is; `u32::MAX` for splits.
-    leaf: Vec<u32>,
-    trees: Vec<Tree>,
-    /// Trees `groups[i] .. groups[i + 1]` are walked together.
-    groups: Vec<usize>,
+pub(crate) struct Walk(Layout);
+
+#[derive(Debug)]
+enum Layout {
+    Ranked(Trees<Ranked>),
+    Narrow(Trees<Narrow>),
+    Wide(Trees<Wide>),
 }
 
 /// Scratch of one worker: planes for a block.
 #[derive(Debug, Default)]
-pub(crate) struct Scratch<T> {
-    planes: Vec<T>,
+pub(crate) struct Scratch {
+    ranked: Vec<u16>,
+    narrow: Vec<f32>,
+    wide: Vec<f64>,
 }
 
-impl<T: Width> Walk<T> {
+impl Walk {
     /// Lay out a checked forest. None when it has more nodes than 32 bits count.
-    pub(crate) fn new(forest: &Forest) -> Option<Self> {
-        let count = forest.feature.len() + forest.leaf_id.len();
-        u32::try_from(count).ok()?;
-        let mut builder = PlanesBuilder::new(forest);
-        let mut nodes = Vec::with_capacity(count);
-        let mut leaf = Vec::with_capacity(count);
-        let mut trees = Vec::with_capacity(forest.trees());
-        let mut groups = vec![0];
-        let mut group_start = 0;
-        let mut level: Vec<(u32, Child)> = Vec::new();
-        let mut next_level = Vec::new();
-        for tree in 0..forest.trees() {
-            let root = nodes.len() as u32;
-            let (splits, leaves) = (forest.splits(tree), forest.leaves(tree));
-            if (nodes.len() + splits.len() + leaves.len() - group_start) * size_of::<Node<T>>()
-                > GROUP_BYTES
-                && nodes.len() > group_start
-            {
-                groups.push(tree);
-                group_start = nodes.len();
-            }
-            let hole = Node {
-                threshold: T::INFINITY,
-                left: 0,
-                plane: 0,
-            };
-            nodes.push(hole);
-            leaf.push(u32::MAX);
-            level.push((
-                root,
-                if splits.is_empty() {
-                    Child::Leaf(0)
-                } else {
-                    Child::Split(0)
-                },
-            ));
-            let mut depth = 0;
-            while !level.is_empty() {
-                for (at, child) in level.drain(..) {
-                    match child {
-                        Child::Leaf(l) => {
-                            nodes[at as usize].left = at;
-                            leaf[at as usize] = (leaves.start + l) as u32;
-                        }
-                        Child::Split(s) => {
-                            let split = splits.start + s;
-                            let (plane, threshold) = builder.split::<T>(forest, split);
-                            let left = nodes.len() as u32;
-                            nodes.extend([hole, hole]);
-                            leaf.extend([u32::MAX, u32::MAX]);
-                            nodes[at as usize] = Node {
-                                threshold,
-                                left,
-                                plane,
-                            };
-                            next_level.push((left, Child::decode(forest.left[split])));
-                            next_level.push((left + 1, Child::decode(forest.right[split])));
-                        }
+    pub(crate) fn new(forest: &Forest, width: InputWidth) -> Option<Self> {
+        let (planes, splits) = Planes::new(forest, width);
+        let ranks = Ranks::new(forest, &planes, &splits, MOST_RANKS);
+        let (planes, layout) = match ranks {
+            Some(ranks) => {
+                let key = |split: usize| ranks.place(forest.feature[split] as u32, splits[split].threshold);
+                match nodes::<Ranked>(forest, &splits, key) {
+                    Some(nodes) => {
+                        return Some(Walk(Layout::Ranked(Trees::new(planes, ranks, nodes))));
                     }
-                }
-                std::mem::swap(&mut level, &mut next_level);
-                if !level.is_empty() {
-                    depth += 1;
+                    None => (planes, None),
                 }
             }
-            trees.push(Tree { root, depth });
-        }
-        groups.push(forest.trees());
-        Some(Walk {
-            planes: builder.finish(),
-            nodes,
-            leaf,
-            trees,
-            groups,
-        })
+            None if width == InputWidth::Float32 => {
+                let nodes = nodes::<Narrow>(forest, &splits, |split| splits[split].threshold as f32);
+                (planes, nodes)
+            }
+            None => (planes, None),
+        };
+        Some(Walk(match layout {
+            Some(nodes) => Layout::Narrow(Trees::new(planes, (), nodes)),
+            None => Layout::Wide(Trees::new(planes, (), nodes(forest, &splits, |split| splits[split].threshold)?)),
+        }))
     }
 
     /// Bytes of scratch that a row of a block takes.
     pub(crate) fn scratch_per_row(&self) -> usize {
-        self.planes.len() * size_of::<T>()
+        match &self.0 {
+            Layout::Ranked(trees) => trees.scratch_per_row(),
+            Layout::Narrow(trees) => trees.scratch_per_row(),
+            Layout::Wide(trees) => trees.scratch_per_row(),
+        }
     }
 
-    /// One line for `explain_plan()`.
+    /// For `explain_plan()`.
     pub(crate) fn describe(&self) -> String {
-        format!(
-            "walk engine at {}: {} nodes of {} bytes, {} planes, {} tree groups",
-            T::NAME,
-            self.nodes.len(),
-            size_of::<Node<T>>() + 4,
-            self.planes.len() - 1,
-            self.groups.len() - 1
-        )
+        match &self.0 {
+            Layout::Ranked(trees) => trees.describe("u16 ranks"),
+            Layout::Narrow(trees) => trees.describe("float32 values"),
+            Layout::Wide(trees) => trees.describe("float64 values"),
+        }
     }
 
     /// Margins: `out[o * stride + r]` starts at the base and gets every tree's leaf value.
@@ -158,7 +188,7 @@ impl<T: Width> Walk<T> {
         &self,
         forest: &Forest,
         input: &impl Columns,
-        scratch: &mut Scratch<T>,
+        scratch: &mut Scratch,
         out: &mut [f64],
         stride: usize,
         rows: usize,
@@ -191,7 +221,7 @@ impl<T: Width> Walk<T> {
         &self,
         forest: &Forest,
         input: &impl Columns,
-        scratch: &mut Scratch<T>,
+        scratch: &mut Scratch,
         out: &mut [&mut [i32]],
         rows: usize,
     ) {
@@ -203,10 +233,107 @@ impl<T: Width> Walk<T> {
     }
 
     /// Calls `visit(tree, first row, leaf of each row from there)`, each tree and row once, trees of a row in order.
+    fn run(&self, input: &impl Columns, scratch: &mut Scratch, rows: usize, visit: impl FnMut(usize, usize, &[u32])) {
+        match &self.0 {
+            Layout::Ranked(trees) => trees.run(input, &mut scratch.ranked, rows, visit),
+            Layout::Narrow(trees) => trees.run(input, &mut scratch.narrow, rows, visit),
+            Layout::Wide(trees) => trees.run(input, &mut scratch.wide, rows, visit),
+        }
+    }
+}
+
+/// A tree's nodes are `nodes[first..]`, its root the first.
+#[derive(Debug, Clone, Copy)]
+struct Tree {
+    first: usize,
+    depth: u32,
+}
+
+#[derive(Debug)]
+struct Nodes<N> {
+    nodes: Vec<N>,
+    /// The forest's leaf that a node is; `u32::MAX` for splits.
+    leaf: Vec<u32>,
+    trees: Vec<Tree>,
+}
+
+/// Lay out nodes level by level, siblings side by side. None where the layout can't hold them.
+fn nodes<N: Node>(forest: &Forest, splits: &[Split], key: impl Fn(usize) -> N::Key) -> Option<Nodes<N>> {
+    let count = forest.feature.len() + forest.leaf_id.len();
+    u32::try_from(count).ok()?;
+    let mut laid = Nodes { nodes: Vec::with_capacity(count), leaf: Vec::with_capacity(count), trees: Vec::new() };
+    let mut queue: Vec<(Child, u32)> = Vec::new();
+    for tree in 0..forest.trees() {
+        let (tree_splits, leaves) = (forest.splits(tree), forest.leaves(tree));
+        let first = laid.nodes.len();
+        queue.clear();
+        queue.push((if tree_splits.is_empty() { Child::Leaf(0) } else { Child::Split(0) }, 0));
+        let mut depth = 0;
+        let mut at = 0;
+        while let Some(&(child, level)) = queue.get(at) {
+            depth = level;
+            let (node, leaf) = match child {
+                Child::Leaf(leaf) => (N::new(N::Key::LOWEST, 0, at as u32)?, (leaves.start + leaf) as u32),
+                Child::Split(split) => {
+                    let split = tree_splits.start + split;
+                    let left = queue.len() as u32;
+                    queue.push((Child::decode(forest.left[split]), level + 1));
+                    queue.push((Child::decode(forest.right[split]), level + 1));
+                    (N::new(key(split), splits[split].plane, left)?, u32::MAX)
+                }
+            };
+            laid.nodes.push(node);
+            laid.leaf.push(leaf);
+            at += 1;
+        }
+        laid.trees.push(Tree { first, depth });
+    }
+    Some(laid)
+}
+
+#[derive(Debug)]
+struct Trees<N: Node> {
+    planes: Planes,
+    table: <N::Key as Key>::Table,
+    nodes: Nodes<N>,
+    /// Trees `groups[i] .. groups[i + 1]` are walked together.
+    groups: Vec<usize>,
+}
+
+impl<N: Node> Trees<N> {
+    fn new(planes: Planes, table: <N::Key as Key>::Table, nodes: Nodes<N>) -> Self {
+        let mut groups = vec![0];
+        let mut group_start = 0;
+        let ends = nodes.trees.iter().skip(1).map(|tree| tree.first).chain([nodes.nodes.len()]);
+        for (tree, end) in ends.enumerate() {
+            let first = nodes.trees[tree].first;
+            if first > group_start && (end - group_start) * size_of::<N>() > GROUP_BYTES {
+                groups.push(tree);
+                group_start = first;
+            }
+        }
+        groups.push(nodes.trees.len());
+        Trees { planes, table, nodes, groups }
+    }
+
+    fn scratch_per_row(&self) -> usize {
+        self.planes.len() * size_of::<N::Key>()
+    }
+
+    fn describe(&self, keys: &str) -> String {
+        format!(
+            "walk engine over {keys}: {} nodes of {} bytes, {} planes, {} tree groups",
+            self.nodes.nodes.len(),
+            size_of::<N>() + 4,
+            self.planes.len() - 1,
+            self.groups.len() - 1
+        )
+    }
+
     fn run(
         &self,
         input: &impl Columns,
-        scratch: &mut Scratch<T>,
+        scratch: &mut Vec<N::Key>,
         rows: usize,
         visit: impl FnMut(usize, usize, &[u32]),
     ) {
@@ -223,32 +350,20 @@ impl<T: Width> Walk<T> {
     fn run_tiles<const TILE: usize, const LANES: usize>(
         &self,
         input: &impl Columns,
-        scratch: &mut Scratch<T>,
+        scratch: &mut Vec<N::Key>,
         rows: usize,
         mut visit: impl FnMut(usize, usize, &[u32]),
     ) {
         let tile_size = self.planes.len() * TILE;
-        scratch
-            .planes
-            .resize(tile_size * rows.div_ceil(TILE), T::NAN);
-        for (tile, start) in scratch
-            .planes
-            .chunks_mut(tile_size)
-            .zip((0..rows).step_by(TILE))
-        {
-            self.planes
-                .fill(input, start, TILE.min(rows - start), tile, TILE);
+        scratch.resize(tile_size * rows.div_ceil(TILE), N::Key::LOWEST);
+        for (tile, start) in scratch.chunks_mut(tile_size).zip((0..rows).step_by(TILE)) {
+            self.planes.fill(&self.table, input, start, TILE.min(rows - start), tile, TILE);
         }
         for group in self.groups.windows(2) {
-            for (tile, start) in scratch
-                .planes
-                .chunks(tile_size)
-                .zip((0..rows).step_by(TILE))
-            {
+            for (tile, start) in scratch.chunks(tile_size).zip((0..rows).step_by(TILE)) {
                 for tree in group[0]..group[1] {
                     for first in (start..rows.min(start + TILE)).step_by(LANES) {
-                        let leaves =
-                            self.walk::<TILE, LANES>(self.trees[tree], tile, first - start);
+                        let leaves = self.walk::<TILE, LANES>(self.nodes.trees[tree], tile, first - start);
                         visit(tree, first, &leaves[..LANES.min(rows - first)]);
                     }
                 }
@@ -258,22 +373,16 @@ impl<T: Width> Walk<T> {
 
     /// The leaves of `LANES` rows of a tile.
     #[inline(always)]
-    fn walk<const TILE: usize, const LANES: usize>(
-        &self,
-        tree: Tree,
-        tile: &[T],
-        first: usize,
-    ) -> [u32; LANES] {
-        let mut at = [tree.root; LANES];
+    fn walk<const TILE: usize, const LANES: usize>(&self, tree: Tree, tile: &[N::Key], first: usize) -> [u32; LANES] {
+        let nodes = &self.nodes.nodes[tree.first..];
+        let mut at = [0; LANES];
         let mut depth = tree.depth;
         while depth > 0 {
             let before = at;
             for _ in 0..depth.min(STRIDE) {
                 for (lane, at) in at.iter_mut().enumerate() {
-                    let node = self.nodes[*at as usize];
-                    let x = tile[node.plane as usize * TILE + first + lane];
-                    // Not `x > threshold`: NaN goes right.
-                    *at = node.left + u32::from(!(x <= node.threshold));
+                    let node = nodes[*at as usize];
+                    *at = node.next(tile[node.plane() * TILE + first + lane]);
                 }
             }
             if at == before {
@@ -281,6 +390,6 @@ impl<T: Width> Walk<T> {
             }
             depth = depth.saturating_sub(STRIDE);
         }
-        at.map(|at| self.leaf[at as usize])
+        at.map(|at| self.nodes.leaf[tree.first + at as usize])
     }
 }

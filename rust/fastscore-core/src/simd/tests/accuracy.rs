@@ -24,8 +24,8 @@ struct Worst {
 impl Worst {
     fn note(&mut self, error: f64, at: f64) {
         self.count += 1;
-        // So that a NaN is worse than all.
-        if !(error <= self.error) {
+        // By the total order a NaN is worse than all.
+        if error.total_cmp(&self.error).is_gt() {
             (self.error, self.at) = (error, at);
         }
     }
@@ -71,16 +71,12 @@ fn exp_is_accurate() {
     exp(Level::detect(), &mut ys);
     let (mut normal, mut subnormal) = (Worst::default(), Worst::default());
     for (&x, &y) in xs.iter().zip(&ys) {
-        let worst = if x >= LOWEST_NORMAL {
-            &mut normal
-        } else {
-            &mut subnormal
-        };
+        let worst = if x >= LOWEST_NORMAL { &mut normal } else { &mut subnormal };
         worst.note(reference.exp(x).error_in_ulp(y), x);
     }
     assert!(xs.len() > 2_000_000);
-    normal.check("exp, normal", 0.6);
-    subnormal.check("exp, subnormal", 1.0);
+    normal.check("exp, normal", 0.54);
+    subnormal.check("exp, subnormal", 0.77);
 }
 
 #[test]
@@ -150,10 +146,6 @@ fn sigmoid_of_special_values() {
     for (scale, x, expected) in cases {
         let mut y = [x];
         sigmoid(Level::detect(), scale, &mut y);
-        assert_eq!(
-            y[0].to_bits(),
-            f64::to_bits(expected),
-            "sigmoid({scale} * {x:e})"
-        );
+        assert_eq!(y[0].to_bits(), f64::to_bits(expected), "sigmoid({scale} * {x:e})");
     }
 }

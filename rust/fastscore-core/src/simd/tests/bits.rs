@@ -44,10 +44,7 @@ fn softmax_of(level: Level, table: &[Vec<f64>]) -> Vec<Vec<f64>> {
 fn levels_agree_on_specials() {
     let mut xs = specials();
     // Each with each, for softmax.
-    let pairs: Vec<f64> = xs
-        .iter()
-        .flat_map(|&a| xs.iter().flat_map(move |&b| [a, b]))
-        .collect();
+    let pairs: Vec<f64> = xs.iter().flat_map(|&a| xs.iter().flat_map(move |&b| [a, b])).collect();
     xs.extend(pairs);
     let expected = all_functions(Level::Portable, &xs);
     for level in levels("levels_agree_on_specials") {

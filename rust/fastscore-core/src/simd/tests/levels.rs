@@ -17,7 +17,7 @@ fn a_level_is_chosen_by_name_or_refused_with_the_reason() {
         if level.is_available() {
             assert_eq!(chosen, Ok(level));
         } else {
-            let message = chosen.expect_err("the CPU lacks it");
+            let message = chosen.err().unwrap_or_default();
             assert!(message.contains(level.name()), "{message}");
             assert!(message.contains(level.missing()[0]), "{message}");
         }
@@ -28,7 +28,7 @@ fn a_level_is_chosen_by_name_or_refused_with_the_reason() {
 #[test]
 fn an_unknown_name_is_refused_with_the_valid_ones() {
     for name in ["sse2", "AVX2", " avx2"] {
-        let message = Level::from_env_value(Some(name)).expect_err("no such level");
+        let message = Level::from_env_value(Some(name)).err().unwrap_or_default();
         assert!(message.contains("portable, avx2, avx512"), "{message}");
     }
 }

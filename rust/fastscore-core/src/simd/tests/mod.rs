@@ -13,9 +13,7 @@ use super::Level;
 
 /// The levels that can be tested here.
 fn levels(test: &str) -> Vec<Level> {
-    let (here, missing): (Vec<_>, Vec<_>) = Level::ALL
-        .into_iter()
-        .partition(|level| level.is_available());
+    let (here, missing): (Vec<_>, Vec<_>) = Level::ALL.into_iter().partition(|level| level.is_available());
     for level in missing {
         // Not `eprintln!`, which the test harness would hide.
         let _ = writeln!(

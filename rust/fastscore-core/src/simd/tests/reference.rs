@@ -17,29 +17,20 @@ impl From<f64> for Double {
 /// `a + b` exactly, for `|a| >= |b|`.
 fn quick_sum(a: f64, b: f64) -> Double {
     let high = a + b;
-    Double {
-        high,
-        low: b - (high - a),
-    }
+    Double { high, low: b - (high - a) }
 }
 
 /// `a + b` exactly.
 fn sum(a: f64, b: f64) -> Double {
     let high = a + b;
     let b_part = high - a;
-    Double {
-        high,
-        low: (a - (high - b_part)) + (b - b_part),
-    }
+    Double { high, low: (a - (high - b_part)) + (b - b_part) }
 }
 
 /// `a * b` exactly.
 fn product(a: f64, b: f64) -> Double {
     let high = a * b;
-    Double {
-        high,
-        low: a.mul_add(b, -high),
-    }
+    Double { high, low: a.mul_add(b, -high) }
 }
 
 impl Double {
@@ -57,10 +48,7 @@ impl Double {
     }
 
     fn negative(self) -> Double {
-        Double {
-            high: -self.high,
-            low: -self.low,
-        }
+        Double { high: -self.high, low: -self.low }
     }
 
     /// `1 / self`.
@@ -111,7 +99,7 @@ impl Exact {
     }
 }
 
-/// The inverse factorials `1/n!`, for `exp`'s Taylor series.
+/// The inverse factorials `1/n!`, the coefficients of `exp`'s Taylor series.
 pub(super) struct Reference {
     coefficients: Vec<Double>,
 }
@@ -131,11 +119,7 @@ impl Reference {
         let k = (x / std::f64::consts::LN_2).round_ties_even();
         let mut r = Double::from(x);
         // ln 2 in three parts.
-        for part in [
-            0.6931471805599453,
-            2.3190468138462996e-17,
-            5.707708438416212e-34,
-        ] {
+        for part in [std::f64::consts::LN_2, 2.3190468138462996e-17, 5.707708438416212e-34] {
             r = r.plus(product(-k, part));
         }
         // |r|^28 / 28! < 2^-140
@@ -143,10 +127,7 @@ impl Reference {
         for &coefficient in self.coefficients.iter().rev() {
             value = value.times(r).plus(coefficient);
         }
-        Exact {
-            value,
-            exponent: k as i32,
-        }
+        Exact { value, exponent: k as i32 }
     }
 
     /// `1 / (1 + exp(a))`, for `|a| < 1000`.
@@ -155,71 +136,32 @@ impl Reference {
         // 2^-up / (2^-up + e 2^-up), with the larger summand near 1.
         let up = e.exponent.max(0);
         let scaled = |value: f64, exponent: i32| {
-            if exponent < -1000 {
-                0.0
-            } else {
-                value * power_of_two(exponent)
-            }
+            if exponent < -1000 { 0.0 } else { value * power_of_two(exponent) }
         };
-        let e = Double {
-            high: scaled(e.value.high, e.exponent - up),
-            low: scaled(e.value.low, e.exponent - up),
-        };
-        Exact {
-            value: Double::from(scaled(1.0, -up)).plus(e).inverse(),
-            exponent: -up,
-        }
+        let e = Double { high: scaled(e.value.high, e.exponent - up), low: scaled(e.value.low, e.exponent - up) };
+        Exact { value: Double::from(scaled(1.0, -up)).plus(e).inverse(), exponent: -up }
     }
 }
 
 /// The reference against values computed with 400 bits: `x`, then `exp(x)` as
 /// `(high + low) * 2^k`.
 #[test]
+#[allow(clippy::approx_constant, reason = "they are computed values")]
 fn reference_is_accurate() {
     let known = [
         (1e-300, 0, 1.0, 1e-300),
         (-1e-17, 0, 1.0, -1e-17),
-        (
-            9.313225746154785e-10,
-            0,
-            1.0000000009313226,
-            4.33680869128834e-19,
-        ),
+        (9.313225746154785e-10, 0, 1.0000000009313226, 4.33680869128834e-19),
         (0.1, 0, 1.1051709180756477, -8.149523913327619e-17),
-        (
-            -0.34657359027997264,
-            0,
-            0.7071067811865476,
-            -4.013739792746569e-17,
-        ),
-        (
-            0.34657359027997264,
-            0,
-            1.414213562373095,
-            1.0897353451090442e-16,
-        ),
+        (-0.34657359027997264, 0, 0.7071067811865476, -4.013739792746569e-17),
+        (0.34657359027997264, 0, 1.414213562373095, 1.0897353451090442e-16),
         (1.0, 1, 1.3591409142295225, 7.228234458646251e-17),
         (-1.0, -1, 0.7357588823428847, -2.4857507345576725e-17),
         (10.5, 15, 1.1082611900099681, 4.815054340783026e-17),
-        (
-            -37.42994775023705,
-            -54,
-            0.9999999999999988,
-            3.1039952389330307e-17,
-        ),
+        (-37.42994775023705, -54, 0.9999999999999988, 3.1039952389330307e-17),
         (100.0, 144, 1.2053934152806935, -7.220059825741844e-17),
-        (
-            709.782712893384,
-            1024,
-            0.9999999999999762,
-            1.1733353192523864e-17,
-        ),
-        (
-            -708.3964185322641,
-            -1022,
-            1.0000000000000275,
-            -5.811428946879045e-17,
-        ),
+        (709.782712893384, 1024, 0.9999999999999762, 1.1733353192523864e-17),
+        (-708.3964185322641, -1022, 1.0000000000000275, -5.811428946879045e-17),
         (-740.0, -1068, 1.3247037347498736, 1.4138024467924876e-17),
         (-745.13, -1075, 1.0032242888140637, -8.29955595485666e-17),
     ];
@@ -228,9 +170,6 @@ fn reference_is_accurate() {
         let found = reference.exp(x);
         let off = (found.value.high - high) + (found.value.low - low);
         assert_eq!(found.exponent, exponent, "{x:e}");
-        assert!(
-            off.abs() < 2f64.powi(-100),
-            "exp({x:e}): {found:?}, {off:e} off"
-        );
+        assert!(off.abs() < 2f64.powi(-100), "exp({x:e}): {found:?}, {off:e} off");
     }
 }

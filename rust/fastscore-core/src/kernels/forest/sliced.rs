@@ -1,0 +1,422 @@
+//! The bit-sliced engine: a tree for 256 rows at a time, in bitwise operations.
+//!
+//! The trees of a boosted model share few distinct conditions (feature, threshold, side of missing), and each is
+//! evaluated once a row:
+//!
+//! ```text
+//! ranks       key[feature][row] = number of the feature's thresholds below x            (planes.rs)
+//! conditions  bitmap[c] = rows whose key is at most c's rank, 256 rows a word
+//! for each tree
+//!   reach     reach[root] = all rows;  for each split in depth-first order:
+//!               reach[left] = reach & bitmap,  reach[right] = reach & !bitmap
+//!   number    bit b of a row's leaf number = OR of the reach of the leaves whose number has bit b,
+//!             spread from bits to one byte a row
+//! for each row, four trees at a time: sum = (((sum + value1) + value2) + value3) + value4
+//! ```
+//! Every row goes through every split, without a branch, a gather or a wait: two loads, two operations and two stores
+//! a split for 256 rows. The sum keeps the source's order, one rounding a tree.
+//!
+//! Layouts: a tree's splits are in depth-first order, split i at reach slot i, leaf j (numbered from left to right) at
+//! slot `MAX_LEAVES + j`; leaf j of tree t has the value `value[(tree.value + j) * leaf_width + column]`. Keys are bytes:
+//! feature thresholds are cut into segments of 254, and a rank is clamped into its segment (0 below it, 255 above), so
+//! any number of thresholds fits. Conditions are numbered within a chunk of trees whose bitmaps stay in the second
+//! cache level.
+//!
+//! Bound: a row and tree of 63 leaves takes 62 splits x 6 instructions / 256 rows = 1.5 for the reach, 0.8 for the leaf
+//! numbers, 1 to spread them, 2 for the sum: about 5 instructions.
+
+use std::collections::HashMap;
+
+use super::planes::{MAX_STRIDE, Planes, Ranks, Split};
+use crate::kernels::Columns;
+use crate::model::{Child, Forest, InputWidth};
+use crate::simd::Level;
+use crate::simd::bits::{self, BitWork, Bits, WORD};
+
+/// Rows evaluated together.
+pub(crate) const ROWS: usize = MAX_STRIDE;
+const WORDS: usize = ROWS / WORD;
+/// Leaves that a byte can number.
+const MAX_LEAVES: usize = 256;
+/// Thresholds that a byte can rank, with 0 for "below all" and 255 for "above all".
+const SEGMENT: usize = 254;
+/// Conditions of a chunk: 128 KiB of bitmaps.
+const CHUNK_CONDITIONS: usize = 4096;
+/// Trees whose leaf numbers are kept until their values are added in one pass.
+const BATCH: usize = 4;
+
+/// One bit a row.
+type Mask = [u64; WORDS];
+
+/// `key[plane] <= rank`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Condition {
+    plane: u32,
+    rank: u8,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Node {
+    /// Index of the chunk's bitmap.
+    condition: u32,
+    /// Reach slots of the children.
+    left: u16,
+    right: u16,
+}
+
+#[derive(Debug)]
+struct Tree {
+    /// Its splits are `nodes[first .. first + splits]`.
+    first: usize,
+    splits: usize,
+    leaves: usize,
+    /// Where its leaves start in `value` and `leaf`.
+    value: usize,
+    /// Its number in the forest.
+    number: usize,
+    /// The output that it adds to.
+    output: usize,
+}
+
+/// Trees with their own list of conditions.
+#[derive(Debug, Default)]
+struct Chunk {
+    conditions: Vec<Condition>,
+    trees: Vec<Tree>,
+}
+
+/// A forest laid out for this engine: 8 bytes a split, and a leaf's values and 4 bytes a leaf.
+#[derive(Debug)]
+pub(crate) struct Sliced {
+    planes: Planes,
+    ranks: Ranks,
+    /// Byte plane p comes from plane `segments[p].0` and holds its keys from threshold `segments[p].1` on.
+    segments: Vec<(u32, u16)>,
+    chunks: Vec<Chunk>,
+    nodes: Vec<Node>,
+    value: Vec<f64>,
+    /// The source's number of each leaf.
+    leaf_id: Vec<i32>,
+    leaf_width: usize,
+}
+
+/// Scratch of one worker.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    keys: Vec<u16>,
+    bytes: Vec<[u8; ROWS]>,
+    bitmaps: Vec<Mask>,
+    reach: Vec<Mask>,
+    numbers: Vec<[u8; ROWS]>,
+}
+
+impl Sliced {
+    /// Lay out a checked forest; None where it does not fit: a tree of more than 256 leaves, or a feature with more
+    /// than 65 534 distinct thresholds.
+    pub(crate) fn new(forest: &Forest, width: InputWidth) -> Option<Self> {
+        if (0..forest.trees()).any(|tree| forest.leaves(tree).len() > MAX_LEAVES) {
+            return None;
+        }
+        let (planes, splits) = Planes::new(forest, width);
+        let ranks = Ranks::new(forest, &planes, &splits, usize::from(u16::MAX) - 1)?;
+        let mut sliced = Sliced {
+            planes,
+            ranks,
+            segments: Vec::new(),
+            chunks: Vec::new(),
+            nodes: Vec::new(),
+            value: Vec::new(),
+            leaf_id: Vec::new(),
+            leaf_width: forest.leaf_width,
+        };
+        // Trees of one output follow each other: their sums are independent of the others', and theirs keep order.
+        let mut order: Vec<usize> = (0..forest.trees()).collect();
+        order.sort_by_key(|&tree| forest.first_output(tree));
+        let mut segment_index = HashMap::new();
+        let mut condition_index = HashMap::new();
+        let mut chunk = Chunk::default();
+        for tree in order {
+            if chunk.conditions.len() + forest.splits(tree).len() > CHUNK_CONDITIONS && !chunk.trees.is_empty() {
+                sliced.chunks.push(std::mem::take(&mut chunk));
+                condition_index.clear();
+            }
+            sliced.lay_out(forest, tree, &splits, &mut chunk, &mut condition_index, &mut segment_index);
+        }
+        sliced.chunks.push(chunk);
+        Some(sliced)
+    }
+
+    /// Append one tree, its splits in depth-first order, its leaves from left to right.
+    fn lay_out(
+        &mut self,
+        forest: &Forest,
+        number: usize,
+        splits: &[Split],
+        chunk: &mut Chunk,
+        condition_index: &mut HashMap<Condition, u32>,
+        segment_index: &mut HashMap<(u32, u16), u32>,
+    ) {
+        let (own_splits, own_leaves) = (forest.splits(number), forest.leaves(number));
+        let tree = Tree {
+            first: self.nodes.len(),
+            splits: own_splits.len(),
+            leaves: own_leaves.len(),
+            value: self.leaf_id.len(),
+            number,
+            output: forest.first_output(number),
+        };
+        // Open branches: the node to be told where its child is, whether that is the right one, and the child.
+        let mut open = vec![(None, if own_splits.is_empty() { Child::Leaf(0) } else { Child::Split(0) })];
+        while let Some((parent, child)) = open.pop() {
+            let slot = match child {
+                Child::Leaf(leaf) => {
+                    let slot = MAX_LEAVES + self.leaf_id.len() - tree.value;
+                    let leaf = own_leaves.start + leaf;
+                    self.leaf_id.push(forest.leaf_id[leaf]);
+                    self.value.extend(&forest.leaf_value[leaf * self.leaf_width..][..self.leaf_width]);
+                    slot
+                }
+                Child::Split(split) => {
+                    let slot = self.nodes.len() - tree.first;
+                    let split = own_splits.start + split;
+                    let place = self.ranks.place(forest.feature[split] as u32, splits[split].threshold);
+                    let segment = (splits[split].plane, place - place % SEGMENT as u16);
+                    let next = self.segments.len() as u32;
+                    let plane = *segment_index.entry(segment).or_insert(next);
+                    if plane == next {
+                        self.segments.push(segment);
+                    }
+                    let condition = Condition { plane, rank: (place % SEGMENT as u16) as u8 };
+                    let next = chunk.conditions.len() as u32;
+                    let index = *condition_index.entry(condition).or_insert(next);
+                    if index == next {
+                        chunk.conditions.push(condition);
+                    }
+                    let at = self.nodes.len();
+                    self.nodes.push(Node { condition: index, left: 0, right: 0 });
+                    open.push((Some((at, true)), Child::decode(forest.right[split])));
+                    open.push((Some((at, false)), Child::decode(forest.left[split])));
+                    slot
+                }
+            };
+            match parent {
+                Some((at, true)) => self.nodes[at].right = slot as u16,
+                Some((at, false)) => self.nodes[at].left = slot as u16,
+                None => {}
+            }
+        }
+        chunk.trees.push(tree);
+    }
+
+    /// Bytes of scratch that a row of a block takes: none grows with the block.
+    pub(crate) fn scratch_per_row(&self) -> usize {
+        0
+    }
+
+    /// For `explain_plan()`.
+    pub(crate) fn describe(&self) -> String {
+        let conditions: usize = self.chunks.iter().map(|chunk| chunk.conditions.len()).sum();
+        format!(
+            "bit-sliced engine: {} splits with {conditions} distinct conditions over {} byte planes, {} chunk(s)",
+            self.nodes.len(),
+            self.segments.len(),
+            self.chunks.len()
+        )
+    }
+
+    /// Margins: `out[o * stride + r]` starts at the base and gets every tree's leaf value.
+    #[allow(clippy::too_many_arguments)]
+    pub(crate) fn sum(
+        &self,
+        level: Level,
+        forest: &Forest,
+        input: &impl Columns,
+        scratch: &mut Scratch,
+        out: &mut [f64],
+        stride: usize,
+        rows: usize,
+    ) {
+        for (o, &base) in forest.base.iter().enumerate() {
+            out[o * stride..o * stride + rows].fill(base);
+        }
+        let scalar = self.leaf_width == 1;
+        self.run(level, input, scratch, rows, |start, trees, numbers| {
+            let count = ROWS.min(rows - start);
+            if scalar {
+                self.add(trees, numbers, &mut out[trees[0].output * stride + start..][..count]);
+            } else {
+                self.add_vectors(trees, numbers, &mut out[start..], stride, count);
+            }
+        });
+    }
+
+    /// The source's leaf numbers: row r of tree t is `out[t][r]`.
+    pub(crate) fn leaf_ids(
+        &self,
+        level: Level,
+        input: &impl Columns,
+        scratch: &mut Scratch,
+        out: &mut [&mut [i32]],
+        rows: usize,
+    ) {
+        self.run(level, input, scratch, rows, |start, trees, numbers| {
+            for (tree, numbers) in trees.iter().zip(numbers) {
+                let ids = &self.leaf_id[tree.value..tree.value + tree.leaves];
+                for (id, &number) in out[tree.number][start..].iter_mut().zip(numbers) {
+                    *id = ids.get(usize::from(number)).copied().unwrap_or_default();
+                }
+            }
+        });
+    }
+
+    /// Add the values of up to [`BATCH`] trees of one output, in order.
+    #[inline(always)]
+    fn add(&self, trees: &[Tree], numbers: &[[u8; ROWS]], sums: &mut [f64]) {
+        let table = |tree: &Tree| &self.value[tree.value..tree.value + tree.leaves];
+        // A number is below the tree's leaves: the reach of a row ends in exactly one of them.
+        let value = |table: &[f64], number: u8| table.get(usize::from(number)).copied().unwrap_or(f64::NAN);
+        match (trees, numbers) {
+            ([a, b, c, d], [na, nb, nc, nd]) => {
+                let (a, b, c, d) = (table(a), table(b), table(c), table(d));
+                for ((((sum, &na), &nb), &nc), &nd) in sums.iter_mut().zip(na).zip(nb).zip(nc).zip(nd) {
+                    *sum = (((*sum + value(a, na)) + value(b, nb)) + value(c, nc)) + value(d, nd);
+                }
+            }
+            _ => {
+                for (tree, numbers) in trees.iter().zip(numbers) {
+                    let table = table(tree);
+                    for (sum, &number) in sums.iter_mut().zip(numbers) {
+                        *sum += value(table, number);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Add vector leaves: column c of row r is at `sums[c * stride + r]`.
+    #[inline(always)]
+    fn add_vectors(&self, trees: &[Tree], numbers: &[[u8; ROWS]], sums: &mut [f64], stride: usize, rows: usize) {
+        for (tree, numbers) in trees.iter().zip(numbers) {
+            let table = &self.value[tree.value * self.leaf_width..][..tree.leaves * self.leaf_width];
+            for (row, &number) in numbers[..rows].iter().enumerate() {
+                let leaf = &table[usize::from(number) * self.leaf_width..][..self.leaf_width];
+                for (column, value) in leaf.iter().enumerate() {
+                    sums[column * stride + row] += value;
+                }
+            }
+        }
+    }
+
+    /// Calls `visit(first row, trees, leaf numbers of each tree)` for every tree and group of rows, trees of an output
+    /// in order. Numbers of rows past the end mean nothing.
+    fn run(
+        &self,
+        level: Level,
+        input: &impl Columns,
+        scratch: &mut Scratch,
+        rows: usize,
+        visit: impl FnMut(usize, &[Tree], &[[u8; ROWS]]),
+    ) {
+        bits::run(level, Pass { engine: self, input, scratch, rows, visit });
+    }
+
+    /// Keys of rows `start .. start + rows` as bytes.
+    fn fill_bytes(&self, input: &impl Columns, scratch: &mut Scratch, start: usize, rows: usize) {
+        scratch.keys.resize(self.planes.len() * ROWS, 0);
+        scratch.bytes.resize(self.segments.len(), [0; ROWS]);
+        self.planes.fill(&self.ranks, input, start, rows, &mut scratch.keys, ROWS);
+        for (bytes, &(plane, first)) in scratch.bytes.iter_mut().zip(&self.segments) {
+            let keys = &scratch.keys[plane as usize * ROWS..][..ROWS];
+            for (byte, &key) in bytes.iter_mut().zip(keys) {
+                *byte = key.saturating_sub(first).min(255) as u8;
+            }
+        }
+    }
+}
+
+struct Pass<'a, C, V> {
+    engine: &'a Sliced,
+    input: &'a C,
+    scratch: &'a mut Scratch,
+    rows: usize,
+    visit: V,
+}
+
+impl<C: Columns, V: FnMut(usize, &[Tree], &[[u8; ROWS]])> BitWork for Pass<'_, C, V> {
+    #[inline(always)]
+    fn run(self, bits: impl Bits) {
+        let Pass { engine, input, scratch, rows, mut visit } = self;
+        scratch.reach.resize(2 * MAX_LEAVES, [0; WORDS]);
+        scratch.numbers.resize(BATCH, [0; ROWS]);
+        for start in (0..rows).step_by(ROWS) {
+            engine.fill_bytes(input, scratch, start, ROWS.min(rows - start));
+            for chunk in &engine.chunks {
+                scratch.bitmaps.resize(chunk.conditions.len(), [0; WORDS]);
+                // Plain loops: closures of iterators would be compiled without the level's features.
+                for (bitmap, condition) in scratch.bitmaps.iter_mut().zip(&chunk.conditions) {
+                    let keys = scratch.bytes[condition.plane as usize].as_chunks::<WORD>().0;
+                    for (word, keys) in bitmap.iter_mut().zip(keys) {
+                        *word = bits.at_most(keys, condition.rank);
+                    }
+                }
+                for trees in chunk.trees.chunk_by(|a, b| a.output == b.output) {
+                    for trees in trees.chunks(BATCH) {
+                        for (tree, numbers) in trees.iter().zip(&mut scratch.numbers) {
+                            let nodes = &engine.nodes[tree.first..tree.first + tree.splits];
+                            reach(nodes, &scratch.bitmaps, &mut scratch.reach);
+                            number(bits, &mut scratch.reach[MAX_LEAVES..], tree.leaves, numbers);
+                        }
+                        visit(start, trees, &scratch.numbers[..trees.len()]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The rows that reach each leaf.
+#[inline(always)]
+fn reach(nodes: &[Node], bitmaps: &[Mask], reach: &mut [Mask]) {
+    let root = if nodes.is_empty() { MAX_LEAVES } else { 0 };
+    reach[root] = [u64::MAX; WORDS];
+    for (slot, node) in nodes.iter().enumerate() {
+        let (here, condition) = (reach[slot], bitmaps[node.condition as usize]);
+        let (mut left, mut right) = ([0; WORDS], [0; WORDS]);
+        for word in 0..WORDS {
+            left[word] = here[word] & condition[word];
+            right[word] = here[word] & !condition[word];
+        }
+        reach[usize::from(node.left)] = left;
+        reach[usize::from(node.right)] = right;
+    }
+}
+
+/// Each row's leaf number. The masks are used up: at bit b, `masks[i]` is the rows whose number, without its b lowest
+/// bits, is i; odd ones have the bit, and neighbours are joined for the next.
+#[inline(always)]
+fn number(bits: impl Bits, masks: &mut [Mask], leaves: usize, numbers: &mut [u8; ROWS]) {
+    *numbers = [0; ROWS];
+    let mut count = leaves;
+    let mut bit = 0;
+    while count > 1 {
+        let mut plane = [0; WORDS];
+        if count % 2 == 1 {
+            masks[count] = [0; WORDS];
+            count += 1;
+        }
+        for i in 0..count / 2 {
+            let (even, odd) = (masks[2 * i], masks[2 * i + 1]);
+            let mut joined = [0; WORDS];
+            for word in 0..WORDS {
+                plane[word] |= odd[word];
+                joined[word] = even[word] | odd[word];
+            }
+            masks[i] = joined;
+        }
+        for (word, bytes) in plane.into_iter().zip(numbers.as_chunks_mut::<WORD>().0) {
+            bits.spread(word, bit, bytes);
+        }
+        count /= 2;
+        bit += 1;
+    }
+}

@@ -1,0 +1,139 @@
+"""`Model.verify` compares every output, sees real differences and tells ties apart."""
+
+import fastscore
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import pytest
+
+
+def test_every_model_verifies(models, sources, frame):
+    for name, model in models.items():
+        report = model.verify(frame, source=sources[name])
+        assert report.ok, report
+        assert bool(report)
+        assert report.rows == len(frame)
+        outputs = {check.output.split(" ")[0] for check in report.checks}
+        assert outputs == set(model.outputs)
+        exact = [check for check in report.checks if check.bound.startswith("equal")]
+        assert all(check.equal_rows == check.rows for check in exact)
+
+
+def test_every_container(models, sources, frame, x):
+    model, source = models["lgbm labels"], sources["lgbm labels"]
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    for data in (
+        frame,
+        x,
+        pl.DataFrame(frame),
+        pl.DataFrame(frame).lazy(),
+        table,
+        table.to_batches()[0],
+        table.to_reader(),
+        frame.to_dict("list"),
+        frame.to_dict("records"),
+        frame[frame.columns[::-1]].assign(extra="x"),
+        frame.convert_dtypes(dtype_backend="pyarrow"),
+        frame.convert_dtypes(),
+        pl.DataFrame(frame).with_columns(pl.col("visits").cast(pl.Decimal(10, 2))),
+        table.set_column(2, "visits", table["visits"].dictionary_encode()),
+    ):
+        report = model.verify(data, source=source)
+        assert report.ok, report
+        assert report.rows == len(x)
+
+
+def test_missing_values_reach_the_source(models, sources, frame):
+    holes = frame.copy()
+    holes.iloc[::3, 1] = np.nan
+    for data in (holes, pl.DataFrame(holes).with_columns(pl.all().fill_nan(None))):
+        assert models["lgbm labels"].verify(data, source=sources["lgbm labels"]).ok
+    with pytest.raises(fastscore.MissingValueError):
+        models["linear"].verify(holes, source=sources["linear"])
+
+
+def test_differences_are_seen(models, sources, frame, x, score):
+    from sklearn.ensemble import RandomForestRegressor
+
+    other = RandomForestRegressor(4, max_depth=4, random_state=5).fit(frame, score)
+    report = models["forest values"].verify(frame, source=other)
+    assert not report.ok
+    check = next(check for check in report.checks if check.output == "margin")
+    assert not check.ok
+    assert check.largest_difference > 0
+    assert check.largest_ulp > 2
+    row, theirs, ours = check.first_difference
+    assert ours == models["forest values"].predict(x)[row]
+    assert theirs == other.set_params(n_jobs=1).predict(frame)[row]
+    text = repr(report)
+    assert "FAILED" in text
+    assert f"row {row}" in text
+    labels = models["forest labels"].verify(frame, source=models_with_swapped_classes(sources))
+    assert not labels.ok
+
+
+def models_with_swapped_classes(sources):
+    import copy
+
+    source = copy.copy(sources["forest labels"])
+    source.classes_ = source.classes_[::-1]
+    return source
+
+
+def test_one_ulp_is_seen_where_bits_are_promised(models, sources, frame):
+    import copy
+
+    source = copy.deepcopy(sources["tree values"])
+    values = source.tree_.value
+    values[...] = np.nextafter(values, np.inf)
+    report = models["tree values"].verify(frame, source=source)
+    assert not report.ok
+    assert max(check.largest_ulp or 0 for check in report.checks) == 1
+
+
+def test_ties_are_listed(x):
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(0)
+    estimator = LogisticRegression().fit(x, rng.integers(0, 2, len(x)))
+    estimator.intercept_[:] = 0.0
+    direction = np.linalg.svd(estimator.coef_)[2][1:]
+    rows = rng.normal(size=(4000, 5)) @ direction
+    model = fastscore.import_model(estimator)
+    report = model.verify(rows)
+    assert report.ok
+    check = next(check for check in report.checks if check.output == "prediction")
+    differing = np.flatnonzero(model.predict(rows) != estimator.predict(rows))
+    assert list(check.ties) == differing.tolist()
+    assert (np.abs(estimator.decision_function(rows)) < 1e-12).all()
+
+
+def test_iterations(frame, sources):
+    model = fastscore.import_model(sources["booster"], iterations=2)
+    assert model.verify(frame).ok
+    model = fastscore.import_model(sources["lgbm labels"], iterations=3)
+    assert model.verify(frame).ok
+
+
+def test_a_booster_with_classes(frame, sources):
+    booster = sources["lgbm labels"].booster_
+    model = fastscore.import_model(booster, classes=["a", "b", "c"])
+    assert model.verify(frame).ok
+
+
+def test_wrong_arguments(models, frame, tmp_path):
+    model = models["linear"]
+    with pytest.raises(TypeError, match="live"):
+        model.verify(frame, source=tmp_path / "model.txt")
+    with pytest.raises(TypeError, match=r"builtins\.int"):
+        model.verify(frame, source=1)
+    with pytest.raises(ValueError, match="at least one row"):
+        model.verify(frame.iloc[:0])
+
+
+def test_the_source_is_left_as_it_was(frame, labels):
+    from sklearn.ensemble import RandomForestClassifier
+
+    source = RandomForestClassifier(3, n_jobs=2, random_state=0).fit(frame, labels)
+    fastscore.import_model(source).verify(frame)
+    assert source.n_jobs == 2
