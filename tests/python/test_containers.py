@@ -7,6 +7,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 import scipy.sparse as sp
+from fastscore._containers import _pandas
 from fastscore._layout import OUTPUTS
 
 MODELS = [
@@ -249,6 +250,12 @@ class TestSparse:
 
 
 class TestPandas:
+    @pytest.fixture(params=["matrix", "columns"], autouse=True)
+    def way(self, request, monkeypatch):
+        """Small frames are read as one matrix, others column by column: both must agree."""
+        if request.param == "columns":
+            monkeypatch.setattr(_pandas, "_SMALL", 0)
+
     def test_comes_back_with_its_index(self, case, frame, x):
         model, output = case
         found = model.score(frame, output=output)
@@ -443,6 +450,22 @@ class TestPolars:
         model = models["forest labels"]
         assert model.predict(parts).equals(model.predict(data))
         assert model.predict(data[10:50:3]).equals(model.predict(data)[10:50:3])
+
+    @pytest.mark.parametrize(
+        "kind", [pl.Null, pl.Int128, pl.UInt128, pl.Float32, pl.UInt8, pl.Boolean]
+    )
+    def test_types_of_its_own(self, models, frame, kind):
+        data = pl.DataFrame(frame).with_columns(pl.col("visits").cast(pl.UInt8))
+        value = None if kind == pl.Null else 1
+        changed = data.with_columns(
+            visits=pl.lit(value, dtype=kind), other=pl.lit(None, dtype=kind)
+        )
+        plain = data.with_columns(visits=pl.lit(value, dtype=pl.Float64))
+        model = models["lgbm values"]
+        assert model.predict(changed).equals(model.predict(plain))
+        assert model.predict(changed.lazy()).collect().to_series().equals(model.predict(plain))
+        columns = {series.name: series for series in changed}
+        assert model.predict(columns)["prediction"].tolist() == model.predict(plain).to_list()
 
     def test_object_columns_matter_only_where_used(self, models, frame):
         data = pl.DataFrame(frame)

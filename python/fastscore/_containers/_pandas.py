@@ -61,15 +61,10 @@ def table(frame: Any) -> _core.Table:
     names = column_names(frame)
     n_rows, n_columns = frame.shape
     if n_rows * n_columns <= _SMALL:
-        dtypes = set(frame.dtypes)
-        if (
-            len(dtypes) == 1
-            and isinstance(dtype := dtypes.pop(), np.dtype)
-            and dtype.kind in "biuf"
-        ):
-            matrix = _values.from_array(frame.to_numpy())
-            if not isinstance(matrix, str | tuple):
-                return _core.Table.from_matrix(matrix, names)
+        # The common dtype of numbers holds each of them, or is the float64 that they become anyway.
+        matrix = frame.to_numpy()
+        if matrix.dtype.char in _values.PLAIN and matrix.dtype.isnative:
+            return _core.Table.from_matrix(matrix, names)
     return _core.Table.from_columns(names, [column(series) for _, series in frame.items()], n_rows)
 
 

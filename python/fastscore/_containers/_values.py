@@ -71,6 +71,8 @@ def from_list(values: list[Any]) -> Column:
         floats = np.fromiter(map(float, values), dtype=np.float64, count=len(values))
     except OverflowError:
         return "int beyond the range of float64"
+    except ValueError:
+        return "Decimal('sNaN')"
     return floats if mask is None else (floats, mask)
 
 

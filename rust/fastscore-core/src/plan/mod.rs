@@ -28,11 +28,14 @@ pub struct Plan {
     forced: Option<Forced>,
 }
 
-/// What `FASTSCORE_ENGINE` asks for.
+/// What `FASTSCORE_ENGINE` asks for. Every engine gives the same bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Forced {
+pub enum Forced {
+    /// The walk, for any number of rows.
     Walk,
+    /// The bit-sliced engine, for any number of rows; an error where a forest does not fit it.
     Sliced,
+    /// The reference interpreter.
     Reference,
 }
 
@@ -68,6 +71,11 @@ impl Plan {
                 )));
             }
         };
+        Plan::compile_for(model, level, forced)
+    }
+
+    /// Compile for a level, with an engine forced on every forest or not.
+    pub fn compile_for(model: Arc<Model>, level: Level, forced: Option<Forced>) -> Result<Plan> {
         let width = model.input().width;
         let engines = model
             .steps()

@@ -64,6 +64,10 @@ fn leaf(forest: &Forest, width: InputWidth, tree: usize, input: &[f64]) -> usize
 }
 
 fn goes_left(forest: &Forest, width: InputWidth, split: usize, x: f64) -> bool {
+    let x = match width {
+        InputWidth::Float64 => x,
+        InputWidth::Float32 => f64::from(x as f32),
+    };
     let x = match forest.zero_band {
         Some(band) if x.abs() <= band => 0.0,
         _ => x,
@@ -72,10 +76,6 @@ fn goes_left(forest: &Forest, width: InputWidth, split: usize, x: f64) -> bool {
     if x.is_nan() || (x == 0.0 && flag(FLAG_ZERO_MISSING)) {
         return flag(FLAG_MISSING_LEFT);
     }
-    let x = match width {
-        InputWidth::Float64 => x,
-        InputWidth::Float32 => f64::from(x as f32),
-    };
     match forest.comparison {
         Comparison::Le => x <= forest.threshold[split],
         Comparison::Lt => x < forest.threshold[split],

@@ -190,11 +190,11 @@ impl Planes {
             if loaded != Some(plane.feature) {
                 loaded = Some(plane.feature);
                 x[..rows].copy_from_slice(&input.column(plane.feature as usize)[start..start + rows]);
-                for x in x.iter_mut().filter(|x| x.abs() <= self.zero_band) {
-                    *x = 0.0;
-                }
                 if self.narrow {
                     x.iter_mut().for_each(|x| *x = f64::from(*x as f32));
+                }
+                for x in x.iter_mut().filter(|x| x.abs() <= self.zero_band) {
+                    *x = 0.0;
                 }
                 K::convert(table, plane.feature, x, keys);
             }

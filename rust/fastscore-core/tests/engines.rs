@@ -1,0 +1,402 @@
+//! Every engine at every width, for every number of rows and threads, gives the bits of the reference interpreter, on
+//! random models and on rows at, above and below their thresholds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use fastscore_core::Error;
+use fastscore_core::exec::table::{Body, Chunk, Column, Csr, Nulls, Numbers, Strided, Table, Values};
+use fastscore_core::exec::{self, Data, OnRefused, Output, Scores};
+use fastscore_core::model::*;
+use fastscore_core::plan::{Forced, Plan};
+use fastscore_core::reference;
+use fastscore_core::simd::Level;
+use proptest::prelude::*;
+
+const FEATURES: usize = 4;
+
+/// Thresholds of which random trees are made: neighbours, both zeros, denormals, infinities, values that float32 rounds
+/// up and down.
+fn threshold() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        8 => (-20i32..20).prop_map(|i| f64::from(i) / 8.0),
+        2 => (-200i32..200).prop_map(|i| f64::from(i) / 7.0),
+        1 => prop::sample::select(vec![
+            0.0, -0.0, 1e-35, 1.1e-35, -1e-35, 5e-324, -5e-324, 1e-45, 0.1, 0.30000000000000004, f64::MAX, f64::MIN, 1e39,
+            -1e39, f64::INFINITY, f64::NEG_INFINITY, 16777216.0, 16777217.0,
+        ]),
+    ]
+}
+
+/// A tree's shape as the choices that grow it: which leaf to split next.
+#[derive(Debug, Clone)]
+struct Grown {
+    splits: Vec<(usize, usize, f64, u8)>,
+    values: Vec<f64>,
+}
+
+fn tree(most: usize, leaf_width: usize) -> impl Strategy<Value = Grown> {
+    let split = (any::<prop::sample::Index>(), 0..FEATURES, threshold(), 0u8..4);
+    prop::collection::vec(split, 0..most).prop_flat_map(move |splits| {
+        let leaves = splits.len() + 1;
+        let splits: Vec<_> = splits.iter().enumerate().map(|(i, s)| (s.0.index(i + 1), s.1, s.2, s.3)).collect();
+        let values = prop::collection::vec(-3.0..3.0f64, leaves * leaf_width);
+        (Just(splits), values).prop_map(|(splits, values)| Grown { splits, values })
+    })
+}
+
+fn forest(grown: Vec<Grown>, comparison: Comparison, outputs: usize, vector: bool, zero_band: Option<f64>) -> Forest {
+    let mut forest = Forest {
+        comparison,
+        outputs,
+        leaf_width: if vector { outputs } else { 1 },
+        zero_band,
+        base: (0..outputs).map(|o| o as f64 * 0.3).collect(),
+        split_offset: vec![0],
+        leaf_offset: vec![0],
+        target: Vec::new(),
+        feature: Vec::new(),
+        threshold: Vec::new(),
+        left: Vec::new(),
+        right: Vec::new(),
+        flags: Vec::new(),
+        leaf_value: Vec::new(),
+        leaf_id: Vec::new(),
+    };
+    for (number, tree) in grown.into_iter().enumerate() {
+        // `edges[leaf]` is where the leaf hangs: None for the root, else a split and its side.
+        let mut edges: Vec<Option<(usize, bool)>> = vec![None];
+        let first = forest.feature.len();
+        for (index, (leaf, feature, threshold, flags)) in tree.splits.iter().enumerate() {
+            if let Some((split, right)) = edges[*leaf] {
+                let side = if right { &mut forest.right } else { &mut forest.left };
+                side[first + split] = index as i32;
+            }
+            edges[*leaf] = Some((index, false));
+            edges.push(Some((index, true)));
+            forest.feature.push(*feature as i32);
+            forest.threshold.push(*threshold);
+            forest.flags.push(*flags);
+            forest.left.push(0);
+            forest.right.push(0);
+        }
+        for (leaf, edge) in edges.iter().enumerate() {
+            if let Some((split, right)) = edge {
+                let side = if *right { &mut forest.right } else { &mut forest.left };
+                side[first + split] = -1 - leaf as i32;
+            }
+        }
+        forest.leaf_id.extend((0..edges.len()).map(|leaf| leaf as i32 * 3 + 1));
+        forest.leaf_value.extend(&tree.values);
+        if !vector || outputs == 1 {
+            forest.target.push((number % outputs) as i32);
+        }
+        forest.split_offset.push(forest.feature.len() as i64);
+        forest.leaf_offset.push(forest.leaf_id.len() as i64);
+    }
+    forest
+}
+
+fn model(forest: Forest, width: InputWidth, links: Vec<Link>, policy: OnBadValue) -> Model {
+    let mut steps = vec![Step { input: 0, op: Op::Forest(forest) }];
+    for link in links {
+        let input = steps.len();
+        steps.push(Step { input, op: Op::Link(link) });
+    }
+    let last = steps.len();
+    Model::new(ModelParts {
+        features: Features { count: FEATURES, names: None, name_match: NameMatch::Exact },
+        input: InputPolicy { missing: policy, non_finite: policy, width },
+        steps,
+        targets: vec![Target {
+            name: None,
+            classes: None,
+            margin: 1,
+            probability: Some(last),
+            prediction: Decision::Value(last),
+        }],
+        leaf: Some(0),
+        source: Source { parameters: BTreeMap::new(), ..Source::default() },
+    })
+    .unwrap()
+}
+
+prop_compose! {
+    fn any_model()(
+        grown in prop::collection::vec(tree(40, 3), 1..8),
+        lt: bool,
+        narrow: bool,
+        shape in 0usize..3,
+        band: bool,
+        link in prop::sample::select(vec![
+            vec![],
+            vec![Link::Sigmoid { scale: 1.5 }],
+            vec![Link::Softmax {}],
+            vec![Link::Divide { by: 7.0 }, Link::Exp {}],
+            vec![Link::Exp {}, Link::Normalize {}],
+            vec![Link::SignedSquare {}],
+        ]),
+    ) -> Model {
+        let (outputs, vector): (usize, bool) = [(1, false), (3, false), (3, true)][shape];
+        let grown = grown.into_iter().map(|mut tree| {
+            if !vector {
+                tree.values.truncate(tree.splits.len() + 1);
+            }
+            tree
+        }).collect();
+        let comparison = if lt { Comparison::Lt } else { Comparison::Le };
+        let width = if narrow { InputWidth::Float32 } else { InputWidth::Float64 };
+        let forest = forest(grown, comparison, outputs, vector, band.then_some(f64::from(1e-35f32)));
+        model(forest, width, link, OnBadValue::Accept)
+    }
+}
+
+/// Rows around every threshold of the model, and the values that trip engines.
+fn rows(model: &Model, seeds: &[u64]) -> Vec<[f64; FEATURES]> {
+    let Op::Forest(forest) = &model.steps()[0].op else { unreachable!() };
+    let mut pool = vec![
+        0.0,
+        -0.0,
+        f64::NAN,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        1e-36,
+        -1e-36,
+        f64::from(1e-35f32),
+        f64::from(1e-35f32).next_up(),
+        5e-324,
+        1e-45,
+        1e39,
+        -1e39,
+        f64::MAX,
+        1.0,
+    ];
+    for &t in &forest.threshold {
+        let narrow = t as f32;
+        pool.extend([t, t.next_up(), t.next_down(), narrow.into(), narrow.next_up().into(), narrow.next_down().into()]);
+    }
+    seeds
+        .iter()
+        .map(|seed| {
+            std::array::from_fn(|f| {
+                let mixed = seed.wrapping_add(f as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                pool[(mixed >> 33) as usize % pool.len()]
+            })
+        })
+        .collect()
+}
+
+fn columns(rows: &[[f64; FEATURES]]) -> Vec<Vec<f64>> {
+    (0..FEATURES).map(|f| rows.iter().map(|row| row[f]).collect()).collect()
+}
+
+fn numbers<'a>(chunks: impl IntoIterator<Item = &'a [f64]>) -> Column<'a> {
+    Column::Numbers(Numbers::new(
+        chunks.into_iter().map(|chunk| Chunk { values: Values::F64(Strided::contiguous(chunk)), nulls: Nulls::None }),
+    ))
+}
+
+fn bits(scores: &Scores) -> Vec<u64> {
+    let mut all = Vec::new();
+    for group in &scores.groups {
+        match &group.data {
+            Data::F64(data) => all.extend(data.iter().map(|x| if x.is_nan() { u64::MAX } else { x.to_bits() })),
+            Data::I32(data) => all.extend(data.iter().map(|&x| x as u64)),
+        }
+    }
+    all
+}
+
+/// The first element that differs, for a message that can be read.
+fn difference(found: &[u64], expected: &[u64]) -> Option<String> {
+    if found.len() != expected.len() {
+        return Some(format!("{} elements, {} are due", found.len(), expected.len()));
+    }
+    let at = found.iter().zip(expected).position(|(a, b)| a != b)?;
+    Some(format!("element {at} is {:?}, {:?} is due", f64::from_bits(found[at]), f64::from_bits(expected[at])))
+}
+
+fn run(plan: &Plan, table: &Table, output: Output, threads: usize) -> Vec<u64> {
+    bits(&exec::score(plan, table, output, threads, OnRefused::Raise, &|| false).unwrap())
+}
+
+/// What the interpreter says, column by column.
+fn expected(model: &Model, rows: &[[f64; FEATURES]], output: Output) -> Vec<u64> {
+    let interpreted: Vec<_> = rows.iter().map(|row| reference::interpret(model, row)).collect();
+    if output == Output::Leaf {
+        let trees = model.leaf_forest().unwrap().1.trees();
+        return (0..trees).flat_map(|t| interpreted.iter().map(move |row| row.leaves[t] as u64)).collect();
+    }
+    let target = &model.targets()[0];
+    let value = if output == Output::Margin { target.margin } else { target.probability.unwrap() };
+    let column = |c: usize| {
+        interpreted.iter().map(move |row| {
+            let x = row.values[value][c];
+            if x.is_nan() { u64::MAX } else { x.to_bits() }
+        })
+    };
+    (0..model.width(value)).flat_map(column).collect()
+}
+
+fn plans(model: &Arc<Model>) -> Vec<(String, Plan)> {
+    let mut plans = Vec::new();
+    for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
+        for forced in [None, Some(Forced::Walk), Some(Forced::Sliced), Some(Forced::Reference)] {
+            match Plan::compile_for(model.clone(), level, forced) {
+                Ok(plan) => plans.push((format!("{level} {forced:?}"), plan)),
+                Err(error) => assert!(forced == Some(Forced::Sliced), "{error}"),
+            }
+        }
+    }
+    plans
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn engines_equal_the_reference(model in any_model(), seeds in prop::collection::vec(any::<u64>(), 1..700)) {
+        let rows = rows(&model, &seeds);
+        let columns = columns(&rows);
+        let table = Table::new(None, Body::Columns(columns.iter().map(|c| numbers([c.as_slice()])).collect()), rows.len()).unwrap();
+        let model = Arc::new(model);
+        for (name, plan) in plans(&model) {
+            for output in [Output::Margin, Output::Probability, Output::Leaf] {
+                let found = difference(&run(&plan, &table, output, 1), &expected(&model, &rows, output));
+                prop_assert_eq!(found, None, "{} {:?}", name, output);
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_does_not_depend_on_its_batch(model in any_model(), seeds in prop::collection::vec(any::<u64>(), 300..301)) {
+        let all = rows(&model, &seeds);
+        let model = Arc::new(model);
+        let plan = Plan::compile_for(model.clone(), Level::detect(), None).unwrap();
+        for count in [1, 2, 8, 9, 15, 16, 17, 63, 64, 65, 255, 256, 257, 300] {
+            let rows = &all[..count];
+            let columns = columns(rows);
+            // Two chunks that start anywhere.
+            let cut = count * 2 / 3;
+            let chunked: Vec<_> = columns.iter().map(|c| numbers([&c[..cut], &c[cut..]])).collect();
+            let table = Table::new(None, Body::Columns(chunked), count).unwrap();
+            for threads in [1, 2, 3] {
+                let found = difference(&run(&plan, &table, Output::Margin, threads), &expected(&model, rows, Output::Margin));
+                prop_assert_eq!(found, None, "{} rows", count);
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_does_not_depend_on_its_memory(model in any_model(), seeds in prop::collection::vec(any::<u64>(), 1..400)) {
+        let rows = rows(&model, &seeds);
+        let expected = expected(&model, &rows, Output::Margin);
+        let plan = Plan::compile_for(Arc::new(model), Level::detect(), None).unwrap();
+        // Row-major.
+        let matrix: Vec<f64> = rows.iter().flatten().copied().collect();
+        let strided = (0..FEATURES).map(|f| Column::Numbers(Numbers::new([Chunk {
+            values: Values::F64(Strided::new(&matrix[f..], FEATURES, rows.len()).unwrap()),
+            nulls: Nulls::None,
+        }])));
+        let table = Table::new(None, Body::Columns(strided.collect()), rows.len()).unwrap();
+        prop_assert_eq!(difference(&run(&plan, &table, Output::Margin, 2), &expected), None);
+        // Nulls where the value is NaN.
+        let columns = columns(&rows);
+        let masks: Vec<Vec<u8>> = columns.iter().map(|c| c.iter().map(|x| u8::from(x.is_nan())).collect()).collect();
+        let filled: Vec<Vec<f64>> = columns.iter().map(|c| c.iter().map(|&x| if x.is_nan() { 1.0 } else { x }).collect()).collect();
+        let masked = filled.iter().zip(&masks).map(|(c, m)| Column::Numbers(Numbers::new([Chunk {
+            values: Values::F64(Strided::contiguous(c)),
+            nulls: Nulls::Mask(Strided::contiguous(m)),
+        }])));
+        let table = Table::new(None, Body::Columns(masked.collect()), rows.len()).unwrap();
+        prop_assert_eq!(difference(&run(&plan, &table, Output::Margin, 1), &expected), None);
+        // Sparse: zeros are absent.
+        let (mut indptr, mut indices, mut data) = (vec![0], Vec::new(), Vec::new());
+        for row in &rows {
+            for (f, &x) in row.iter().enumerate().filter(|(_, x)| **x != 0.0) {
+                indices.push(f as u32);
+                data.push(x);
+            }
+            indptr.push(indices.len());
+        }
+        let values = Numbers::new([Chunk { values: Values::F64(Strided::contiguous(&data)), nulls: Nulls::None }]);
+        let csr = Csr { indptr, indices, data: values, columns: FEATURES };
+        let table = Table::new(None, Body::Csr(csr), rows.len()).unwrap();
+        prop_assert_eq!(difference(&run(&plan, &table, Output::Margin, 1), &expected), None);
+    }
+}
+
+/// A tree of more leaves than the bit-sliced engine holds, and more thresholds than a byte or a short rank holds.
+#[test]
+fn large_trees_equal_the_reference() {
+    for (leaves, narrow) in [(255, false), (256, false), (257, false), (6000, true), (6000, false), (70_000, false)] {
+        let splits =
+            (0..leaves - 1).map(|i| (i * 7 % (i + 1), i % FEATURES, (i as f64 * 0.37).sin() * 50.0, (i % 4) as u8));
+        let values = (0..leaves).map(|i| f64::from(i as u32).sqrt()).collect();
+        let grown = vec![Grown { splits: splits.collect(), values }; 2];
+        let width = if narrow { InputWidth::Float32 } else { InputWidth::Float64 };
+        let forest = forest(grown, Comparison::Le, 1, false, None);
+        let model = model(forest, width, vec![], OnBadValue::Accept);
+        let rows = rows(&model, &(0..500).collect::<Vec<_>>());
+        let columns = columns(&rows);
+        let table =
+            Table::new(None, Body::Columns(columns.iter().map(|c| numbers([c.as_slice()])).collect()), 500).unwrap();
+        let model = Arc::new(model);
+        for (name, plan) in plans(&model) {
+            for output in [Output::Margin, Output::Leaf] {
+                let found = difference(&run(&plan, &table, output, 1), &expected(&model, &rows, output));
+                assert_eq!(found, None, "{leaves} {name} {output:?}");
+            }
+        }
+    }
+}
+
+fn small(policy: OnBadValue) -> Plan {
+    let grown = Grown { splits: vec![(0, 1, 0.5, 1)], values: vec![1.0, 2.0] };
+    let forest = forest(vec![grown], Comparison::Le, 1, false, None);
+    Plan::compile_for(Arc::new(model(forest, InputWidth::Float32, vec![], policy)), Level::detect(), None).unwrap()
+}
+
+#[test]
+fn refused_values_name_column_row_and_count() {
+    let plan = small(OnBadValue::Refuse);
+    let good = vec![0.25; 5000];
+    let mut missing = good.clone();
+    (missing[4000], missing[4999]) = (f64::NAN, f64::NAN);
+    let mut large = good.clone();
+    large[3] = 1e39;
+    let score = |columns: [&[f64]; FEATURES], on_refused| {
+        let table = Table::new(None, Body::Columns(columns.map(|c| numbers([c])).to_vec()), 5000).unwrap();
+        exec::score(&plan, &table, Output::Margin, 2, on_refused, &|| false)
+    };
+    let error = score([&good, &missing, &good, &large], OnRefused::Raise).unwrap_err();
+    assert_eq!(error, Error::MissingValue { column: "number 1".into(), row: 4000, count: 2 });
+    let error = score([&good, &good, &good, &large], OnRefused::Raise).unwrap_err();
+    assert_eq!(error, Error::NonFinite { column: "number 3".into(), row: 3, count: 1, width: "float32" });
+    let scores = score([&good, &missing, &good, &large], OnRefused::Null).unwrap();
+    let nulls: Vec<_> =
+        scores.nulls.unwrap().iter().enumerate().filter(|(_, n)| **n != 0).map(|(row, _)| row).collect();
+    assert_eq!(nulls, [3, 4000, 4999]);
+}
+
+#[test]
+fn no_rows_give_no_scores_of_the_right_type() {
+    let plan = small(OnBadValue::Accept);
+    let table = Table::new(None, Body::Columns(vec![numbers([]); FEATURES]), 0).unwrap();
+    let margin = exec::score(&plan, &table, Output::Margin, 1, OnRefused::Raise, &|| false).unwrap();
+    assert_eq!(margin.groups[0].data, Data::F64(vec![]));
+    let leaf = exec::score(&plan, &table, Output::Leaf, 1, OnRefused::Raise, &|| false).unwrap();
+    assert_eq!(leaf.groups[0].data, Data::I32(vec![]));
+}
+
+#[test]
+fn a_call_can_be_interrupted() {
+    let grown = Grown { splits: vec![(0, 1, 0.5, 1)], values: vec![1.0, 2.0] };
+    let forest = forest(vec![grown; 2000], Comparison::Le, 1, false, None);
+    let model = Arc::new(model(forest, InputWidth::Float64, vec![], OnBadValue::Accept));
+    let plan = Plan::compile_for(model, Level::Portable, Some(Forced::Walk)).unwrap();
+    let column = vec![0.25; 200_000];
+    let table = Table::new(None, Body::Columns(vec![numbers([column.as_slice()]); FEATURES]), column.len()).unwrap();
+    let error = exec::score(&plan, &table, Output::Margin, 2, OnRefused::Raise, &|| true).unwrap_err();
+    assert_eq!(error, Error::Interrupted);
+}

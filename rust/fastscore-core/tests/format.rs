@@ -1,0 +1,232 @@
+//! The file format: what is written is read back, and every damage is found, by its reason.
+
+use std::collections::BTreeMap;
+
+use fastscore_core::Error;
+use fastscore_core::model::*;
+
+fn sample() -> ModelParts {
+    ModelParts {
+        features: Features { count: 2, names: Some(vec!["a".into(), "ö b".into()]), name_match: NameMatch::Exact },
+        input: InputPolicy { missing: OnBadValue::Accept, non_finite: OnBadValue::Refuse, width: InputWidth::Float32 },
+        steps: vec![
+            Step {
+                input: 0,
+                op: Op::Forest(Forest {
+                    comparison: Comparison::Le,
+                    outputs: 1,
+                    leaf_width: 1,
+                    zero_band: None,
+                    base: vec![0.5],
+                    split_offset: vec![0, 2, 2],
+                    leaf_offset: vec![0, 3, 4],
+                    target: vec![0, 0],
+                    feature: vec![0, 1],
+                    threshold: vec![0.1, f64::INFINITY],
+                    left: vec![1, -1],
+                    right: vec![-3, -2],
+                    flags: vec![1, 2],
+                    leaf_value: vec![1.0, f64::MIN_POSITIVE, -0.0, 7.0],
+                    leaf_id: vec![3, 4, 1, 0],
+                }),
+            },
+            Step { input: 1, op: Op::Link(Link::Sigmoid { scale: 0.1 }) },
+            Step { input: 2, op: Op::Link(Link::Complement {}) },
+        ],
+        targets: vec![Target {
+            name: None,
+            classes: Some(Labels { dtype: "<U3".into(), values: LabelValues::Str(vec!["no".into(), "yes".into()]) }),
+            margin: 1,
+            probability: Some(3),
+            prediction: Decision::ArgMax(3),
+        }],
+        leaf: Some(0),
+        source: Source {
+            library: "test".into(),
+            version: "1".into(),
+            class: "Thing".into(),
+            notes: vec!["a \"note\"".into()],
+            parameters: BTreeMap::from([("n".into(), 3.into())]),
+        },
+    }
+}
+
+fn forest(parts: &mut ModelParts) -> &mut Forest {
+    match &mut parts.steps[0].op {
+        Op::Forest(forest) => forest,
+        _ => unreachable!(),
+    }
+}
+
+/// The message for parts that break one rule.
+fn refusal(change: impl FnOnce(&mut ModelParts)) -> String {
+    let mut parts = sample();
+    change(&mut parts);
+    match Model::new(parts) {
+        Err(Error::ModelFormat(message)) => message,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_is_written_is_read_back() {
+    let model = Model::new(sample()).unwrap();
+    let bytes = model.to_bytes().unwrap();
+    assert_eq!(Model::from_bytes(&bytes).unwrap(), model);
+    assert_eq!(Model::from_bytes(&bytes).unwrap().to_bytes().unwrap(), bytes);
+}
+
+#[test]
+fn every_flipped_bit_is_found() {
+    let bytes = Model::new(sample()).unwrap().to_bytes().unwrap();
+    for at in 0..bytes.len() {
+        for bit in [0, 3, 7] {
+            let mut damaged = bytes.clone();
+            damaged[at] ^= 1 << bit;
+            assert!(matches!(Model::from_bytes(&damaged), Err(Error::ModelFormat(_))), "byte {at}, bit {bit}");
+        }
+    }
+}
+
+#[test]
+fn every_cut_is_found() {
+    let bytes = Model::new(sample()).unwrap().to_bytes().unwrap();
+    for end in 0..bytes.len() {
+        assert!(matches!(Model::from_bytes(&bytes[..end]), Err(Error::ModelFormat(_))), "cut at {end}");
+    }
+    let mut longer = bytes.clone();
+    longer.push(0);
+    assert!(matches!(Model::from_bytes(&longer), Err(Error::ModelFormat(_))));
+}
+
+#[test]
+fn a_huge_header_length_is_refused_at_once() {
+    for length in [u64::MAX, 1 << 40, 200 << 20] {
+        let mut bytes = length.to_le_bytes().to_vec();
+        bytes.extend(b"{}");
+        assert!(matches!(Model::from_bytes(&bytes), Err(Error::ModelFormat(_))));
+    }
+}
+
+#[test]
+fn a_newer_version_says_so() {
+    let bytes = Model::new(sample()).unwrap().to_bytes().unwrap();
+    let key = b"\\\"version\\\":";
+    let at = bytes.windows(key.len()).position(|window| window == key).unwrap() + key.len();
+    let mut newer = bytes.clone();
+    newer[at] = b'9';
+    let Err(Error::ModelFormat(message)) = Model::from_bytes(&newer) else { panic!() };
+    assert!(message.contains("format version 9") && message.contains("update fastscore"), "{message}");
+}
+
+#[test]
+fn deep_or_long_structure_is_refused() {
+    let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
+    let Err(Error::ModelFormat(message)) = Model::from_parts(&deep, Tensors::default()) else { panic!() };
+    assert!(message.contains("64 levels"), "{message}");
+    let long = format!("\"{}\"", "x".repeat(17 << 20));
+    assert!(matches!(Model::from_parts(&long, Tensors::default()), Err(Error::ModelFormat(_))));
+}
+
+#[test]
+fn a_claim_of_many_features_is_refused() {
+    assert!(refusal(|p| (p.features.count, p.features.names) = (usize::MAX, None)).contains("features"));
+    assert!(refusal(|p| p.features.count = 0).contains("features"));
+    assert!(refusal(|p| p.features.count = 3).contains("3 features but 2 names"));
+    assert!(
+        refusal(|p| p.features.names = Some(vec!["a".into(), "a".into()])).contains("two features are named \"a\"")
+    );
+}
+
+#[test]
+fn a_cycle_is_refused() {
+    assert!(refusal(|p| forest(p).left[1] = 0).contains("reached twice"));
+    assert!(refusal(|p| forest(p).left[1] = 1).contains("reached twice"));
+}
+
+#[test]
+fn a_shared_branch_is_refused() {
+    assert!(refusal(|p| forest(p).left[1] = -3).contains("reached twice"));
+}
+
+#[test]
+fn a_dangling_child_is_refused() {
+    assert!(refusal(|p| forest(p).left[1] = 2).contains("not there"));
+    assert!(refusal(|p| forest(p).left[1] = -4).contains("not there"));
+    assert!(refusal(|p| forest(p).left[1] = i32::MIN).contains("not there"));
+    assert!(refusal(|p| forest(p).right[0] = i32::MAX).contains("not there"));
+}
+
+#[test]
+fn an_unreached_branch_is_refused() {
+    let change = |p: &mut ModelParts| {
+        // The root's left child is a leaf; split 1 hangs on nothing, and its leaves with it.
+        let forest = forest(p);
+        forest.left[0] = -1;
+    };
+    assert!(refusal(change).contains("never reached"));
+}
+
+#[test]
+fn a_nan_threshold_is_refused() {
+    assert!(refusal(|p| forest(p).threshold[1] = f64::NAN).contains("tree 0: split 1 has the threshold NaN"));
+}
+
+#[test]
+fn a_feature_out_of_range_is_refused() {
+    assert!(refusal(|p| forest(p).feature[1] = 2).contains("reads feature 2 of 2"));
+    assert!(refusal(|p| forest(p).feature[1] = -1).contains("reads feature -1 of 2"));
+}
+
+#[test]
+fn unknown_flags_are_refused() {
+    assert!(refusal(|p| forest(p).flags[0] = 4).contains("unknown flags"));
+}
+
+#[test]
+fn lengths_that_disagree_are_refused() {
+    assert!(refusal(|p| drop(forest(p).threshold.pop())).contains("threshold has 1 entries, 2 are due"));
+    assert!(refusal(|p| drop(forest(p).leaf_value.pop())).contains("leaf values"));
+    assert!(refusal(|p| forest(p).split_offset[1] = 3).contains("split_offset"));
+    assert!(refusal(|p| forest(p).split_offset[1] = -1).contains("split_offset"));
+    assert!(refusal(|p| forest(p).leaf_offset = vec![]).contains("leaf_offset"));
+    assert!(refusal(|p| forest(p).base = vec![]).contains("base has 0 entries"));
+    assert!(refusal(|p| forest(p).target[0] = 1).contains("output 1 of 1"));
+    assert!(refusal(|p| forest(p).leaf_width = 2).contains("leaves of 2 columns"));
+}
+
+#[test]
+fn values_that_no_step_gives_are_refused() {
+    assert!(refusal(|p| p.steps[0].input = 1).contains("comes later"));
+    assert!(refusal(|p| p.targets[0].margin = 9).contains("its margin is value 9"));
+    assert!(refusal(|p| p.targets[0].prediction = Decision::ArgMax(0)).contains("its prediction is value 0"));
+    assert!(refusal(|p| p.targets.clear()).contains("no target"));
+    assert!(refusal(|p| p.leaf = Some(1)).contains("no forest"));
+}
+
+#[test]
+fn classes_must_fit_the_columns() {
+    assert!(refusal(|p| p.targets[0].prediction = Decision::ArgMax(1)).contains("1 columns"));
+    assert!(refusal(|p| p.targets[0].probability = Some(2)).contains("1 probabilities"));
+    let twice = |p: &mut ModelParts| {
+        let values = LabelValues::Str(vec!["x".into(), "x".into()]);
+        p.targets[0].classes = Some(Labels { dtype: "<U1".into(), values });
+    };
+    assert!(refusal(twice).contains("probability_x"));
+}
+
+#[test]
+fn links_must_fit_their_input() {
+    assert!(refusal(|p| p.steps[2] = Step { input: 0, op: Op::Link(Link::Complement {}) }).contains("can't read 2"));
+    let columns = |columns: Vec<usize>| move |p: &mut ModelParts| p.steps[2].op = Op::Link(Link::Columns { columns });
+    assert!(refusal(columns(vec![1])).contains("can't read 1"));
+    assert!(refusal(columns(vec![])).contains("can't read 1"));
+    assert!(refusal(|p| p.steps[1].op = Op::Link(Link::Divide { by: 0.0 })).contains("number 0"));
+    assert!(refusal(|p| p.steps[1].op = Op::Link(Link::Sigmoid { scale: f64::NAN })).contains("NaN"));
+}
+
+#[test]
+fn linear_must_fit_its_input() {
+    let linear = Linear { inputs: 3, outputs: 1, coefficients: vec![0.0; 3], intercept: vec![0.0] };
+    assert!(refusal(|p| p.steps[1] = Step { input: 0, op: Op::Linear(linear) }).contains("linear with 3 inputs"));
+}
