@@ -61,6 +61,14 @@ fn what_is_not_supported_is_named() {
 }
 
 #[test]
+fn pandas_categories_are_refused() {
+    assert!(refusal(&format!("{TEXT}\npandas_categorical:[[\"a\", \"b\"]]\n")).contains("categorical"));
+    for none in ["null", "[]"] {
+        import(&format!("{TEXT}\npandas_categorical:{none}\n"), Options::default()).unwrap();
+    }
+}
+
+#[test]
 fn iterations_out_of_range_are_refused() {
     for iterations in [0, 3, usize::MAX] {
         let options = Options { iterations: Some(iterations), ..Options::default() };

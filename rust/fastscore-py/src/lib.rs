@@ -1,6 +1,7 @@
 //! The extension module of `fastscore`: Arrow capsules and NumPy arrays in and out, the model, the error table.
 
 mod arrow_ffi;
+mod column_stream;
 mod errors;
 mod labels;
 mod model;
@@ -15,8 +16,8 @@ use errors::to_python;
 /// How many workers a call takes.
 #[pyfunction]
 #[pyo3(signature = (threads, /))]
-fn thread_count(threads: Option<i64>) -> PyResult<usize> {
-    fastscore_core::exec::thread_count(threads).map_err(to_python)
+fn thread_count(threads: model::Threads) -> PyResult<usize> {
+    fastscore_core::exec::thread_count(threads.0).map_err(to_python)
 }
 
 /// The instruction set in use.

@@ -8,7 +8,7 @@ use fastscore_core::model::{self, LabelValues, Labels, Source, Tensor, TensorDat
 use fastscore_core::plan::Plan;
 use fastscore_core::{Error, Result};
 use numpy::{Element, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::{PyOverflowError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 use serde::Deserialize;
@@ -17,6 +17,26 @@ use crate::errors::to_python;
 use crate::labels;
 use crate::scores::Scores;
 use crate::table::Table;
+
+/// `threads=`: an integer of any size, or None.
+pub struct Threads(pub Option<i64>);
+
+impl<'a, 'py> FromPyObject<'a, 'py> for Threads {
+    type Error = PyErr;
+
+    fn extract(threads: Borrowed<'a, 'py, PyAny>) -> PyResult<Self> {
+        if threads.is_none() {
+            return Ok(Threads(None));
+        }
+        match threads.extract::<i64>() {
+            Ok(threads) => Ok(Threads(Some(threads))),
+            Err(error) if error.is_instance_of::<PyOverflowError>(threads.py()) => {
+                Err(PyValueError::new_err(format!("threads={} is out of range", threads.str()?)))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
 
 /// A validated portable model with its plan. Immutable, shared by threads.
 #[pyclass(frozen, module = "fastscore._core")]
@@ -41,16 +61,9 @@ impl Model {
         Ok(self.plan.get_or_init(|| plan))
     }
 
-    fn run(
-        &self,
-        py: Python<'_>,
-        table: &Table,
-        output: &str,
-        threads: Option<i64>,
-        missing: &str,
-    ) -> PyResult<Scores> {
+    fn run(&self, py: Python<'_>, table: &Table, output: &str, threads: Threads, missing: &str) -> PyResult<Scores> {
         let output = Output::parse(output).map_err(to_python)?;
-        let threads = exec::thread_count(threads).map_err(to_python)?;
+        let threads = exec::thread_count(threads.0).map_err(to_python)?;
         let on_refused = match missing {
             "source" => OnRefused::Raise,
             "propagate" => OnRefused::Null,
@@ -146,14 +159,7 @@ impl Model {
     }
 
     #[pyo3(signature = (table, output, threads, missing, /))]
-    fn score(
-        &self,
-        py: Python<'_>,
-        table: &Table,
-        output: &str,
-        threads: Option<i64>,
-        missing: &str,
-    ) -> PyResult<Scores> {
+    fn score(&self, py: Python<'_>, table: &Table, output: &str, threads: Threads, missing: &str) -> PyResult<Scores> {
         self.run(py, table, output, threads, missing)
     }
 
@@ -163,7 +169,7 @@ impl Model {
         py: Python<'_>,
         x: &Bound<'_, PyUntypedArray>,
         output: &str,
-        threads: Option<i64>,
+        threads: Threads,
         missing: &str,
     ) -> PyResult<Scores> {
         self.run(py, &Table::of_matrix(x, None)?, output, threads, missing)

@@ -13,7 +13,7 @@ use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyList, PyTuple};
 
-use crate::{arrow_ffi, labels};
+use crate::{arrow_ffi, column_stream, labels};
 
 /// One output of a model: a group of columns a target.
 #[pyclass(frozen, module = "fastscore._core")]
@@ -193,5 +193,15 @@ impl ScoreColumn {
     ) -> PyResult<Bound<'py, PyTuple>> {
         let _ = requested_schema;
         arrow_ffi::export_array(py, &self.field, &self.array)
+    }
+
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        let _ = requested_schema;
+        column_stream::export(py, self.field.clone(), self.array.clone())
     }
 }

@@ -17,28 +17,37 @@ pub type Binding = Vec<Option<usize>>;
 pub fn bind(model: &Model, table: &Table) -> Result<Binding> {
     let features = model.features();
     let read = model.features_read();
-    let binding = match (&features.names, table.names()) {
+    let mut binding = match (&features.names, table.names()) {
         (Some(names), Some(columns)) => by_name(features, names, columns, &read)?,
         _ => by_position(features, table)?,
     };
-    for (feature, &column) in binding.iter().enumerate() {
-        if let Some(column) = column
-            && let Some(found) = table.other_type(column)
-        {
-            let column = quote(table.names(), column);
-            let feature = quote(features.names.as_deref(), feature);
-            return Err(Error::Schema(format!(
-                "column {column} has the type {found}, but the model's feature {feature} is a number; convert it first \
-                 (Polars: .cast(pl.Float64), pandas: .astype(\"float64\"), Arrow: cast to float64), as was done for \
-                 training"
-            )));
+    for (feature, bound) in binding.iter_mut().enumerate() {
+        let Some(column) = *bound else { continue };
+        let Some(found) = table.other_type(column) else { continue };
+        if !read[feature] {
+            *bound = None;
+            continue;
         }
+        return Err(Error::Schema(format!(
+            "column {} has the type {found}, but the model's feature {} is a number; convert it first (Polars: \
+             .cast(pl.Float64), pandas: .astype(\"float64\"), Arrow: cast to float64), as was done for training",
+            quote(table.names(), column),
+            quote(features.names.as_deref(), feature)
+        )));
     }
     Ok(binding)
 }
 
+/// A bound column for messages; where only the model has names, its feature too.
+pub(super) fn describe(features: &Features, table: &Table, feature: usize, column: usize) -> String {
+    match (table.names(), &features.names) {
+        (None, Some(names)) => format!("number {column} (feature {:?})", names[feature]),
+        (names, _) => quote(names, column),
+    }
+}
+
 /// A column for messages: its name in quotes, or `number i`.
-pub fn quote(names: Option<&[String]>, index: usize) -> String {
+fn quote(names: Option<&[String]>, index: usize) -> String {
     match names.and_then(|names| names.get(index)) {
         Some(name) => format!("{name:?}"),
         None => format!("number {index}"),

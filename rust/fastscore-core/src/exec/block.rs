@@ -4,7 +4,7 @@ use super::bind::Binding;
 use super::table::{Body, Column, Csr, Numbers, Table};
 use crate::error::Error;
 use crate::kernels::Columns;
-use crate::model::{InputPolicy, InputWidth, OnBadValue};
+use crate::model::{Features, InputPolicy, InputWidth, Model, OnBadValue};
 
 /// Rows read at a time from memory that is not contiguous by column: so many rows of some dozen columns stay in the
 /// first cache level while all columns read them.
@@ -19,6 +19,7 @@ pub(super) struct Reader<'t> {
     slot: Vec<u32>,
     /// Per sparse column its slot.
     sparse_slot: Vec<u32>,
+    features: &'t Features,
     policy: InputPolicy,
 }
 
@@ -45,7 +46,8 @@ pub(super) struct Block<'r, 't> {
 impl<'t> Reader<'t> {
     /// `read` flags the features that the output needs. A feature that is not read is still loaded where its values
     /// could be refused.
-    pub(super) fn new(table: &'t Table<'t>, binding: &Binding, read: &[bool], policy: InputPolicy) -> Self {
+    pub(super) fn new(table: &'t Table<'t>, binding: &Binding, read: &[bool], model: &'t Model) -> Self {
+        let policy = model.input();
         let mut slot = vec![u32::MAX; binding.len()];
         let mut loaded = Vec::new();
         for (feature, &column) in binding.iter().enumerate() {
@@ -63,7 +65,7 @@ impl<'t> Reader<'t> {
                 sparse_slot[column] = at as u32;
             }
         }
-        Reader { table, loaded, slot, sparse_slot, policy }
+        Reader { table, loaded, slot, sparse_slot, features: model.features(), policy }
     }
 
     /// Features loaded for each row.
@@ -100,9 +102,9 @@ impl<'t> Reader<'t> {
                 }
             }
         }
-        for (found, &(_, column)) in found.iter().zip(&self.loaded) {
+        for (found, &(feature, column)) in found.iter().zip(&self.loaded) {
             if let &Some((kind, row, count)) = found {
-                let column = super::bind::quote(self.table.names(), column);
+                let column = super::bind::describe(self.features, self.table, feature, column);
                 return match kind {
                     Refused::Missing => Error::MissingValue { column, row, count },
                     Refused::NonFinite => {

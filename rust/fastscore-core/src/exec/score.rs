@@ -52,7 +52,7 @@ pub fn score(
     let names = super::column_names(model, output).ok_or_else(|| lacks(model, output))?;
     let binding = bind(model, table)?;
     let call = Call::new(plan, output);
-    let reader = Reader::new(table, &binding, &call.features_read(), model.input());
+    let reader = Reader::new(table, &binding, &call.features_read(), model);
     let rows = table.rows();
     let mut scores = empty_scores(model, output, names, rows, on_refused == OnRefused::Null);
     if rows == 0 {

@@ -19,6 +19,8 @@ pub struct ModelText {
     pub average_output: bool,
     /// `feature_names`
     pub feature_names: Vec<String>,
+    /// `pandas_categorical` lists categories: some columns were pandas categoricals in training, read as their codes.
+    pub pandas_categorical: bool,
     /// The trees, iteration by iteration, classes within.
     pub trees: Vec<TreeText>,
 }
@@ -104,6 +106,9 @@ impl ModelText {
             objective: header.get("objective").unwrap_or("").split_whitespace().map(str::to_string).collect(),
             average_output: header.get("average_output").is_some(),
             feature_names,
+            pandas_categorical: lines
+                .filter_map(|line| line.strip_prefix("pandas_categorical:"))
+                .any(|lists| !matches!(lists.trim(), "null" | "[]" | "")),
             trees,
         })
     }

@@ -16,6 +16,13 @@ use crate::model::{
 const ZERO_BAND: f64 = 1e-35_f32 as f64;
 
 pub(super) fn translate(text: ModelText, options: Options) -> Result<Model> {
+    if text.pandas_categorical {
+        return Err(Error::UnsupportedModel(
+            "the model was trained on pandas categorical columns, which are not supported yet; encode them as numbers \
+             before training"
+                .into(),
+        ));
+    }
     let per_iteration = text.trees_per_iteration;
     let all_iterations = text.trees.len() / per_iteration;
     let iterations = options.iterations.unwrap_or(all_iterations);
