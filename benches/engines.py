@@ -8,8 +8,9 @@ is measured.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import fastscore
 import lightgbm
@@ -26,38 +27,32 @@ Scores = NDArray[np.float64]
 Run = Callable[[], Scores]
 
 
-class Engine(Protocol):
+class Engine(ABC):
     name: str
-    most_rows: int | None
+    most_rows: int | None = None
     """Fewer rows than the case has, for the slow: time a row is what is compared."""
-
-    def can_run(self, case: Case, threads: int) -> bool: ...
-
-    def prepare(self, case: Case, x: NDArray[np.float64], threads: int) -> Run: ...
-
-
-class Fastscore:
-    """From a C-ordered NumPy array, as the source library gets it."""
-
-    name = "fastscore"
-    most_rows = None
 
     def can_run(self, case: Case, threads: int) -> bool:
         return True
+
+    @abstractmethod
+    def prepare(self, case: Case, x: NDArray[np.float64], threads: int) -> Run: ...
+
+
+class Fastscore(Engine):
+    """From a C-ordered NumPy array, as the source library gets it."""
+
+    name = "fastscore"
 
     def prepare(self, case: Case, x: NDArray[np.float64], threads: int) -> Run:
         model = fastscore.import_model(case.model)
         return lambda: fastscore.predict(x, model, output=case.output, threads=threads)
 
 
-class FastscoreArrow:
+class FastscoreArrow(Engine):
     """From an Arrow table, as a job gets it."""
 
     name = "fastscore (Arrow)"
-    most_rows = None
-
-    def can_run(self, case: Case, threads: int) -> bool:
-        return True
 
     def prepare(self, case: Case, x: NDArray[np.float64], threads: int) -> Run:
         model = fastscore.import_model(case.model)
@@ -76,9 +71,8 @@ def as_array(scores: Any) -> Scores:
     return np.asarray(scores.to_numpy())
 
 
-class LightGBM:
+class LightGBM(Engine):
     name = "LightGBM"
-    most_rows = None
 
     def can_run(self, case: Case, threads: int) -> bool:
         return isinstance(case.model, lightgbm.Booster)
@@ -88,11 +82,10 @@ class LightGBM:
         return lambda: np.asarray(case.model.predict(x, raw_score=raw, num_threads=threads))
 
 
-class ScikitLearn:
+class ScikitLearn(Engine):
     """Forests with `n_jobs`; linear models with as many threads of BLAS."""
 
     name = "scikit-learn"
-    most_rows = None
 
     def can_run(self, case: Case, threads: int) -> bool:
         return not isinstance(case.model, lightgbm.Booster)
@@ -110,11 +103,10 @@ class ScikitLearn:
         return run
 
 
-class NumPy:
+class NumPy(Engine):
     """A matrix product and a sigmoid, as one would write it by hand."""
 
     name = "NumPy"
-    most_rows = None
 
     def can_run(self, case: Case, threads: int) -> bool:
         return isinstance(case.model, LinearRegression | LogisticRegression)
@@ -135,7 +127,7 @@ class NumPy:
         return run
 
 
-class PurePython:
+class PurePython(Engine):
     """Loops over lists, on one thread and few rows."""
 
     name = "pure Python"

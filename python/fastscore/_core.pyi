@@ -5,6 +5,16 @@ from typing import Any, final
 
 from numpy.typing import NDArray
 
+__all__ = [
+    "Model",
+    "ScoreColumn",
+    "Scores",
+    "Table",
+    "__version__",
+    "simd_level",
+    "thread_count",
+]
+
 __version__: str
 
 @final

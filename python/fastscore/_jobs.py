@@ -46,6 +46,7 @@ T = TypeVar("T")
 
 OUTPUTS: Final = ("prediction", "probability", "margin", "leaf")
 STDIO: Final = "-"
+_STDIN: Final = "standard input"
 COMPRESSIONS: Final[dict[Format, tuple[str, ...]]] = {
     "parquet": ("snappy", "zstd", "gzip", "lz4", "brotli", "none"),
     "arrow": ("none", "lz4", "zstd"),
@@ -185,8 +186,7 @@ class _Csv:
         self.name = name
         self.rows: int | None = None
         self._reopen = reopen
-        text = head.decode("utf-8-sig", errors="replace")
-        lines = list(csv.reader(io.StringIO(text, newline="")))
+        lines = _csv_lines(head.decode("utf-8-sig", errors="replace"))
         if not lines or not lines[0]:
             raise JobError(f"{name} has no header line, which names the columns")
         names = lines[0]
@@ -201,7 +201,7 @@ class _Csv:
 
     def batches(self, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
         try:
-            yield from self._read(columns, threads=True)
+            yield from self._read(columns, threads=self.name != _STDIN)
         except pa.ArrowInvalid as error:
             raise JobError(self._explain(str(error), columns)) from error
 
@@ -218,7 +218,9 @@ class _Csv:
         )
 
     def _explain(self, message: str, columns: Sequence[str]) -> str:
-        if "Row #" not in message and self.name != STDIO:
+        if "straddling" in message:
+            return f"{self.name} has a row of more than {_BLOCK >> 20} MB: write Parquet instead"
+        if "Row #" not in message and self.name != _STDIN:
             # Several threads don't count rows: read once more, on one, up to the bad value.
             try:
                 deque(self._read(columns, threads=False), maxlen=0)
@@ -228,7 +230,8 @@ class _Csv:
             r"In CSV column #(\d+): (?:Row #(\d+): )?.*?invalid value '(.*)'", message, re.S
         )
         if found is None:
-            return f"{self.name} can't be read as CSV: {message}"
+            hint = ": save it as UTF-8" if "invalid UTF8" in message else ""
+            return f"{self.name} can't be read as CSV: {message}{hint}"
         column, row, value = found.groups()
         # Arrow counts the header as row 1; we count rows of data from 0, everywhere.
         where = f"row {int(row) - 2} (line {row}), " if row else ""
@@ -237,6 +240,14 @@ class _Csv:
             f"{self.name}, {where}column {name!r}: {value!r} is not a number: "
             "correct it, or leave it empty if it is missing"
         )
+
+
+def _csv_lines(text: str) -> list[list[str]]:
+    limit = csv.field_size_limit(len(text) + 1)
+    try:
+        return list(csv.reader(io.StringIO(text, newline="")))
+    finally:
+        csv.field_size_limit(limit)
 
 
 def _csv_type(sample: Sequence[Sequence[str]], index: int) -> pa.DataType:
@@ -303,10 +314,10 @@ def _open_source(name: str, features: Callable[[Sequence[str]], Sequence[str]]) 
         head = sys.stdin.buffer.read(_BLOCK)
         stream = io.BufferedReader(_Joined(head, sys.stdin.buffer), _BLOCK)
         if head.startswith(b"\xff\xff\xff\xff"):
-            return _ArrowStream(name, pa.PythonFile(stream, "r"))
+            return _ArrowStream(_STDIN, pa.PythonFile(stream, "r"))
         if head.startswith((b"PAR1", b"ARROW1")):
             raise JobError("standard input can be CSV or an Arrow stream; name other files")
-        return _Csv(name, head, lambda: pa.PythonFile(stream, "r"), features)
+        return _Csv(_STDIN, head, lambda: pa.PythonFile(stream, "r"), features)
     with open(name, "rb") as file:
         head = file.read(_BLOCK)
     format_ = format_of(name)

@@ -196,7 +196,8 @@ class TestNumpy:
         plain[3, 3], plain[4, 4], plain[5, 5] = 1.0, 0.1, 1 / 3
         model = models["lgbm values"]
         np.testing.assert_array_equal(model.predict(rows), model.predict(plain))
-        rows[0, 3] = "1.5"
+        used = model._core.features_read.index(True)
+        rows[0, used] = "1.5"
         with pytest.raises(fastscore.SchemaError, match="str"):
             model.predict(rows)
 

@@ -1,6 +1,8 @@
 //! Every engine at every width, for every number of rows and threads, gives the bits of the reference interpreter, on
 //! random models and on rows at, above and below their thresholds.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! The file format: what is written is read back, and every damage is found, by its reason.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use std::collections::BTreeMap;
 
 use fastscore_core::Error;

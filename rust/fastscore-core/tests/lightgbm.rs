@@ -1,5 +1,7 @@
 //! LightGBM model text: damage is named with its place, and no mutation of a real text panics.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
 use fastscore_core::Error;
 use fastscore_core::import::lightgbm::{Options, import};
 use proptest::prelude::*;

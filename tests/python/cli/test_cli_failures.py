@@ -135,6 +135,30 @@ def test_csv_lines_of_another_length(failing: Callable[..., str], tmp_path: Path
     assert "Expected 9 columns, got 3" in error
 
 
+def test_a_bad_number_in_csv_from_a_pipe(model: Path, columns: list[str]) -> None:
+    rows = f"{','.join(columns)}\n1,2,3,4,5,6,7,8,9\n1,2,3,4,5,6,7,8,nine\n"
+    with process("score", "-", "--model", model, "--output", "-", stdin=-1) as child:
+        _, err = child.communicate(rows.encode())
+    assert child.returncode == 1
+    assert err.startswith(b"error: standard input, row 1 (line 3), column 'Price': 'nine' is not")
+
+
+def test_a_csv_row_that_is_too_long(
+    failing: Callable[..., str], columns: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "long.csv"
+    path.write_text(f"{','.join(columns)},note\n1,2,3,4,5,6,7,8,9,{'x' * 3_000_000}\n")
+    assert "long.csv has a row of more than 1 MB" in failing(path)
+
+
+def test_csv_that_is_not_utf_8(
+    failing: Callable[..., str], columns: list[str], tmp_path: Path
+) -> None:
+    path = tmp_path / "latin.csv"
+    path.write_text(f"{','.join(columns)},note\n1,2,3,4,5,6,7,8,9,é\n", "latin-1")
+    assert "save it as UTF-8" in failing(path, "--keep", "note")
+
+
 def test_a_truncated_gzip(failing: Callable[..., str], table: pa.Table, tmp_path: Path) -> None:
     path = tmp_path / "cut.csv.gz"
     with pa.CompressedOutputStream(path, "gzip") as out:
@@ -226,6 +250,19 @@ def test_two_columns_of_one_name(
     ) as w:
         w.write_table(table.append_column("id", table["Age"]))
     assert "2 columns 'id'" in failing(tmp_path / "in.arrow", "--keep", "id")
+
+
+def test_a_kept_column_that_csv_can_not_hold(
+    cli: Cli, table: pa.Table, model: Path, tmp_path: Path
+) -> None:
+    lists = table.append_column("list", pa.array([[1, 2]] * len(table)))
+    pq.write_table(lists, tmp_path / "in.parquet")
+    arguments = ["score", tmp_path / "in.parquet", "--model", model, "--keep", "list"]
+    assert cli(*arguments, "--output", tmp_path / "o.parquet").code == 0
+    assert pq.read_table(tmp_path / "o.parquet")["list"].to_pylist()[-1] == [1, 2]
+    error = cli(*arguments, "--output", tmp_path / "o.csv").error()
+    assert "o.csv can't be written: Unsupported Type" in error
+    assert not (tmp_path / "o.csv").exists()
 
 
 def test_an_output_that_the_model_lacks(cli: Cli, credit: pd.DataFrame, tmp_path: Path) -> None:
@@ -493,6 +530,16 @@ def started(source: Path, model: Path, folder: Path) -> subprocess.Popen[bytes]:
         assert time.monotonic() < deadline, "the job wrote nothing"
         time.sleep(0.005)
     return child
+
+
+def test_jobs_that_write_the_same_output(parquet: Path, model: Path, tmp_path: Path) -> None:
+    """The last one to end wins; never a mixture."""
+    arguments = ["score", parquet, "--model", model, "--output", tmp_path / "out.parquet"]
+    children = [process(*arguments, "--batch-rows", "50") for _ in range(4)]
+    for child in children:
+        _, err = child.communicate()
+        assert child.returncode == 0, err
+    assert pq.read_table(tmp_path / "out.parquet").num_rows == 4454
 
 
 @pytest.fixture(scope="module")

@@ -362,6 +362,49 @@ def test_white_space_in_names_as_lightgbm_reads_it(cli: Cli, tmp_path: Path) -> 
     )
 
 
+def test_names_with_dots_beside_nested_columns(cli: Cli, tmp_path: Path) -> None:
+    """Parquet's own paths have dots, too."""
+    random = np.random.default_rng(0)
+    names = ["a", "a.b", "c"]
+    x = random.normal(size=(500, 3))
+    booster = lightgbm.train(
+        {"objective": "regression", "num_threads": 1, "verbose": -1},
+        lightgbm.Dataset(x, label=x.sum(axis=1), feature_name=names),
+        num_boost_round=3,
+    )
+    booster.save_model(tmp_path / "m.txt")
+    nested = pa.array([{"a": 1, "b": "x"}] * 500)
+    table = pa.table([nested, x[:, 2], x[:, 1], x[:, 0]], names=["c.a", "c", "a.b", "a"])
+    pq.write_table(table, tmp_path / "in.parquet")
+    out = tmp_path / "out.parquet"
+    ended = cli("score", tmp_path / "in.parquet", "--model", tmp_path / "m.txt", "--output", out)
+    assert ended.code == 0, ended.err
+    np.testing.assert_array_equal(read(out)["prediction"].to_numpy(), booster.predict(x))
+
+
+@pytest.mark.parametrize("write", [write_parquet, write_arrow_file, write_csv])
+def test_a_model_that_reads_no_column(
+    cli: Cli,
+    credit: pd.DataFrame,
+    columns: list[str],
+    tmp_path: Path,
+    write: Callable[[pa.Table, Path], Path],
+) -> None:
+    constant = lightgbm.train(
+        {"objective": "regression", "min_data_in_leaf": 10**6, "num_threads": 1, "verbose": -1},
+        lightgbm.Dataset(credit[columns], label=credit["Price"]),
+        num_boost_round=2,
+    )
+    constant.save_model(tmp_path / "m.txt")
+    source = write(pa.Table.from_pandas(credit, preserve_index=False), tmp_path)
+    out = tmp_path / "out.parquet"
+    ended = cli("score", source, "--model", tmp_path / "m.txt", "--output", out)
+    assert ended.code == 0, ended.err
+    np.testing.assert_array_equal(
+        read(out)["prediction"].to_numpy(), constant.predict(credit[columns])
+    )
+
+
 # --- many files ---
 
 
@@ -505,16 +548,11 @@ def test_csv_keeps_text_as_it_is(
 def test_csv_missing_values_and_spaces(
     cli: Cli, columns: list[str], model: Path, booster: lightgbm.Booster, tmp_path: Path
 ) -> None:
-    cells = ["", "NA", "null", " 12 ", "1e3", "nan", "-0.0", "+5", "12.50"]
+    cells = ["", "NA", "null", " 12 ", "1e3", "nan", "-0.0", "5", "12.50"]
     numbers = [np.nan, np.nan, np.nan, 12, 1000, np.nan, -0.0, 5, 12.5]
     source, out = tmp_path / "in.csv", tmp_path / "out.parquet"
-    source.write_text("\ufeff" + ",".join(columns) + "\n" + ",".join(cells) + "\n", "utf-8")
+    source.write_text("\ufeff" + ",".join(columns) + "\r\n" + ",".join(cells) + "\r\n", "utf-8")
     ended = cli("score", source, "--model", model, "--output", out, "--outputs", "margin")
-    if "+5" in cells and ended.code == 1:
-        assert "'+5' is not a number" in ended.err
-        cells[7] = "5"
-        source.write_text(",".join(columns) + "\r\n" + ",".join(cells) + "\r\n", "utf-8")
-        ended = cli("score", source, "--model", model, "--output", out, "--outputs", "margin")
     assert ended.code == 0, ended.err
     expected = booster.predict(np.array([numbers]), raw_score=True)
     np.testing.assert_array_equal(read(out)["margin"].to_numpy(), expected)

@@ -71,6 +71,7 @@ pub struct Step {
 
 /// What a step computes.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a model has a handful of steps")]
 pub enum Op {
     /// A sum of trees.
     Forest(Forest),

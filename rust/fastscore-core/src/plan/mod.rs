@@ -19,6 +19,9 @@ const TREE_NS: usize = 10;
 /// From so many rows on, the bit-sliced engine, which always computes 256, beats the walk.
 const SLICED_ROWS: usize = 16;
 
+/// Nodes that take more than this are streamed through the cache for each block.
+const DEEP_BYTES: usize = 256 << 10;
+
 /// A model with its engines.
 #[derive(Debug)]
 pub struct Plan {
@@ -41,6 +44,7 @@ pub enum Forced {
 
 /// What runs a step.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a plan has a handful of steps")]
 enum Engine {
     /// The walk for any number of rows, and the bit-sliced engine for full blocks where it fits.
     Forest { walk: Walk, sliced: Option<Sliced> },
@@ -123,6 +127,14 @@ impl Plan {
             })
             .max()
             .unwrap_or(0)
+    }
+
+    /// Whether some forest has trees too large to stay in cache beside a block.
+    pub(crate) fn has_deep_forest(&self) -> bool {
+        self.engines.iter().any(|engine| match engine {
+            Engine::Forest { walk, sliced } => sliced.is_none() && walk.node_bytes() > DEEP_BYTES,
+            Engine::Direct => false,
+        })
     }
 
     /// Nanoseconds a row, roughly.

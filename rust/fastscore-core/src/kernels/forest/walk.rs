@@ -22,6 +22,8 @@
 //! Beside it each node takes 4 bytes for its leaf's number. Bound: per row, tree and level two loads (node, key), a
 //! compare and an add, some seven instructions.
 
+use std::collections::VecDeque;
+
 use super::planes::{Key, Planes, Ranks, Split};
 use crate::kernels::Columns;
 use crate::model::{Child, Forest, InputWidth};
@@ -34,6 +36,8 @@ const LANES: usize = 16;
 const STRIDE: u32 = 4;
 /// Bytes of nodes that stay in the first cache level beside a tile.
 const GROUP_BYTES: usize = 16 << 10;
+/// Levels laid out one after another.
+const TOP_LEVELS: u32 = 7;
 /// Above this, the search for a rank costs more than wider nodes.
 const MOST_RANKS: usize = 4095;
 
@@ -92,7 +96,8 @@ impl Node for Narrow {
     #[inline(always)]
     fn next(self, key: f32) -> u32 {
         // Not `key > threshold`: NaN goes right.
-        (self.packed >> PLANE_BITS) + u32::from(!(key <= self.threshold))
+        let goes_left = key <= self.threshold;
+        (self.packed >> PLANE_BITS) + u32::from(!goes_left)
     }
 }
 
@@ -115,7 +120,8 @@ impl Node for Wide {
     }
     #[inline(always)]
     fn next(self, key: f64) -> u32 {
-        self.left + u32::from(!(key <= self.threshold))
+        let goes_left = key <= self.threshold;
+        self.left + u32::from(!goes_left)
     }
 }
 
@@ -171,6 +177,15 @@ impl Walk {
             Layout::Ranked(trees) => trees.scratch_per_row(),
             Layout::Narrow(trees) => trees.scratch_per_row(),
             Layout::Wide(trees) => trees.scratch_per_row(),
+        }
+    }
+
+    /// Bytes of nodes.
+    pub(crate) fn node_bytes(&self) -> usize {
+        match &self.0 {
+            Layout::Ranked(trees) => size_of_val(trees.nodes.nodes.as_slice()),
+            Layout::Narrow(trees) => size_of_val(trees.nodes.nodes.as_slice()),
+            Layout::Wide(trees) => size_of_val(trees.nodes.nodes.as_slice()),
         }
     }
 
@@ -257,34 +272,45 @@ struct Nodes<N> {
     trees: Vec<Tree>,
 }
 
-/// Lay out nodes level by level, siblings side by side. None where the layout can't hold them.
+/// Lay out nodes, siblings side by side: the top levels, which every row passes, level by level; below them each subtree
+/// depth first, so that a row's path stays on few cache lines. None where the layout can't hold them.
 fn nodes<N: Node>(forest: &Forest, splits: &[Split], key: impl Fn(usize) -> N::Key) -> Option<Nodes<N>> {
     let count = forest.feature.len() + forest.leaf_id.len();
     u32::try_from(count).ok()?;
     let mut laid = Nodes { nodes: Vec::with_capacity(count), leaf: Vec::with_capacity(count), trees: Vec::new() };
-    let mut queue: Vec<(Child, u32)> = Vec::new();
+    let hole = N::new(N::Key::LOWEST, 0, 0)?;
+    // Branches to lay out: what is there, its place counted from the root, its level.
+    let mut top: VecDeque<(Child, u32, u32)> = VecDeque::new();
+    let mut below: Vec<(Child, u32, u32)> = Vec::new();
     for tree in 0..forest.trees() {
         let (tree_splits, leaves) = (forest.splits(tree), forest.leaves(tree));
         let first = laid.nodes.len();
-        queue.clear();
-        queue.push((if tree_splits.is_empty() { Child::Leaf(0) } else { Child::Split(0) }, 0));
+        laid.nodes.push(hole);
+        laid.leaf.push(u32::MAX);
+        top.push_back((if tree_splits.is_empty() { Child::Leaf(0) } else { Child::Split(0) }, 0, 0));
         let mut depth = 0;
-        let mut at = 0;
-        while let Some(&(child, level)) = queue.get(at) {
-            depth = level;
-            let (node, leaf) = match child {
-                Child::Leaf(leaf) => (N::new(N::Key::LOWEST, 0, at as u32)?, (leaves.start + leaf) as u32),
+        while let Some((child, at, level)) = below.pop().or_else(|| top.pop_front()) {
+            depth = depth.max(level);
+            match child {
+                Child::Leaf(leaf) => {
+                    laid.nodes[first + at as usize] = N::new(N::Key::LOWEST, 0, at)?;
+                    laid.leaf[first + at as usize] = (leaves.start + leaf) as u32;
+                }
                 Child::Split(split) => {
                     let split = tree_splits.start + split;
-                    let left = queue.len() as u32;
-                    queue.push((Child::decode(forest.left[split]), level + 1));
-                    queue.push((Child::decode(forest.right[split]), level + 1));
-                    (N::new(key(split), splits[split].plane, left)?, u32::MAX)
+                    let left = (laid.nodes.len() - first) as u32;
+                    laid.nodes.extend([hole, hole]);
+                    laid.leaf.extend([u32::MAX, u32::MAX]);
+                    laid.nodes[first + at as usize] = N::new(key(split), splits[split].plane, left)?;
+                    let left_child = (Child::decode(forest.left[split]), left, level + 1);
+                    let right_child = (Child::decode(forest.right[split]), left + 1, level + 1);
+                    if level < TOP_LEVELS {
+                        top.extend([left_child, right_child]);
+                    } else {
+                        below.extend([right_child, left_child]);
+                    }
                 }
-            };
-            laid.nodes.push(node);
-            laid.leaf.push(leaf);
-            at += 1;
+            }
         }
         laid.trees.push(Tree { first, depth });
     }
