@@ -187,8 +187,8 @@ fn unknown_flags_are_refused() {
 
 #[test]
 fn lengths_that_disagree_are_refused() {
-    assert!(refusal(|p| drop(forest(p).threshold.pop())).contains("threshold has 1 entries, 2 are due"));
-    assert!(refusal(|p| drop(forest(p).leaf_value.pop())).contains("leaf values"));
+    assert!(refusal(|p| forest(p).threshold.truncate(1)).contains("threshold has 1 entries, 2 are due"));
+    assert!(refusal(|p| forest(p).leaf_value.truncate(3)).contains("leaf values"));
     assert!(refusal(|p| forest(p).split_offset[1] = 3).contains("split_offset"));
     assert!(refusal(|p| forest(p).split_offset[1] = -1).contains("split_offset"));
     assert!(refusal(|p| forest(p).leaf_offset = vec![]).contains("leaf_offset"));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, Int32Array, RecordBatch, RecordBatchOptions, StructArray};
-use arrow_buffer::{Buffer, NullBuffer, ScalarBuffer};
+use arrow_buffer::{ArrowNativeType, Buffer, NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Fields, Schema};
 use fastscore_core::exec::{self, Data};
 use fastscore_core::model;
@@ -89,10 +89,7 @@ impl Scores {
 }
 
 /// An array of shape (columns, rows) over a group's memory, kept alive by `owner`.
-fn borrow<'py, T: Element>(owner: &Bound<'py, Scores>, group: &Group) -> PyResult<Bound<'py, PyAny>>
-where
-    T: arrow_buffer::ArrowNativeType,
-{
+fn borrow<'py, T: Element + ArrowNativeType>(owner: &Bound<'py, Scores>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
     let shape = (group.names.len(), owner.get().rows);
     let view = ArrayView2::from_shape(shape, group.buffer.typed_data::<T>())
         .map_err(|e| PyValueError::new_err(e.to_string()))?;

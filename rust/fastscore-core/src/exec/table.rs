@@ -62,9 +62,10 @@ impl<'a, T: Copy> Strided<'a, T> {
                 }
             }
             stride => {
-                let source = self.base[start * stride..].iter().step_by(stride);
-                for (to, &from) in out.iter_mut().zip(source) {
-                    *to = convert(from);
+                let mut at = start * stride;
+                for to in out {
+                    *to = convert(self.base[at]);
+                    at += stride;
                 }
             }
         }

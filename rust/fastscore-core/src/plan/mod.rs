@@ -3,6 +3,7 @@
 //! Each forest gets the walk, which runs everything, and the bit-sliced engine where its trees fit; the number of rows
 //! decides. `FASTSCORE_ENGINE` forces one of them, or the reference interpreter, for tests.
 
+use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -18,6 +19,9 @@ const TREE_NS: usize = 10;
 
 /// From so many rows on, the bit-sliced engine, which always computes 256, beats the walk.
 const SLICED_ROWS: usize = 16;
+
+/// From one tree for so many features that are read on, the bit-sliced engine is worth its ranks.
+const SLICED_TREES: usize = 4;
 
 /// Nodes that take more than this are streamed through the cache for each block.
 const DEEP_BYTES: usize = 256 << 10;
@@ -242,5 +246,8 @@ impl Plan {
 fn forest_engine(forest: &Forest, width: InputWidth) -> Result<Engine> {
     let walk = Walk::new(forest, width)
         .ok_or_else(|| Error::UnsupportedModel("the forest has more than 2^32 - 1 nodes".into()))?;
-    Ok(Engine::Forest { walk, sliced: Sliced::new(forest, width) })
+    // The ranks that the bit-sliced engine needs cost about as much as walking so many trees.
+    let worth = forest.trees() * SLICED_TREES >= forest.feature.iter().collect::<HashSet<_>>().len();
+    let sliced = if worth { Sliced::new(forest, width) } else { None };
+    Ok(Engine::Forest { walk, sliced })
 }

@@ -15,8 +15,8 @@
 //!
 //! | key | node | runs |
 //! | --- | --- | --- |
-//! | `u16` rank | 8 bytes: rank, plane, left | at most 4 095 distinct thresholds a feature, 65 535 planes |
 //! | `f32` | 8 bytes: threshold, plane (10 bits) and left from the root (22 bits) | float32 sources, 1 023 planes, 2^22 nodes a tree |
+//! | `u16` rank | 8 bytes: rank, plane, left | many trees of a float64 source, at most 4 095 distinct thresholds a feature |
 //! | `f64` | 16 bytes: threshold, plane, left | everything else |
 //!
 //! Beside it each node takes 4 bytes for its leaf's number. Bound: per row, tree and level two loads (node, key), a
@@ -38,6 +38,8 @@ const STRIDE: u32 = 4;
 const GROUP_BYTES: usize = 16 << 10;
 /// Levels laid out one after another.
 const TOP_LEVELS: u32 = 7;
+/// From so many trees a plane on, ranks are worth their search.
+const TREES_PER_PLANE: usize = 2;
 /// Above this, the search for a rank costs more than wider nodes.
 const MOST_RANKS: usize = 4095;
 
@@ -148,27 +150,22 @@ impl Walk {
     /// Lay out a checked forest. None when it has more nodes than 32 bits count.
     pub(crate) fn new(forest: &Forest, width: InputWidth) -> Option<Self> {
         let (planes, splits) = Planes::new(forest, width);
-        let ranks = Ranks::new(forest, &planes, &splits, MOST_RANKS);
-        let (planes, layout) = match ranks {
-            Some(ranks) => {
-                let key = |split: usize| ranks.place(forest.feature[split] as u32, splits[split].threshold);
-                match nodes::<Ranked>(forest, &splits, key) {
-                    Some(nodes) => {
-                        return Some(Walk(Layout::Ranked(Trees::new(planes, ranks, nodes))));
-                    }
-                    None => (planes, None),
-                }
+        if width == InputWidth::Float32
+            && let Some(nodes) = nodes::<Narrow>(forest, &splits, |split| splits[split].threshold as f32)
+        {
+            return Some(Walk(Layout::Narrow(Trees::new(planes, (), nodes))));
+        }
+        // A rank costs about as much as a tree: it pays where many trees share it.
+        if forest.trees() >= TREES_PER_PLANE * planes.len()
+            && let Some(ranks) = Ranks::new(forest, &planes, &splits, MOST_RANKS)
+        {
+            let key = |split: usize| ranks.place(forest.feature[split] as u32, splits[split].threshold);
+            if let Some(nodes) = nodes::<Ranked>(forest, &splits, key) {
+                return Some(Walk(Layout::Ranked(Trees::new(planes, ranks, nodes))));
             }
-            None if width == InputWidth::Float32 => {
-                let nodes = nodes::<Narrow>(forest, &splits, |split| splits[split].threshold as f32);
-                (planes, nodes)
-            }
-            None => (planes, None),
-        };
-        Some(Walk(match layout {
-            Some(nodes) => Layout::Narrow(Trees::new(planes, (), nodes)),
-            None => Layout::Wide(Trees::new(planes, (), nodes(forest, &splits, |split| splits[split].threshold)?)),
-        }))
+        }
+        let nodes = nodes(forest, &splits, |split| splits[split].threshold)?;
+        Some(Walk(Layout::Wide(Trees::new(planes, (), nodes))))
     }
 
     /// Bytes of scratch that a row of a block takes.
