@@ -6,7 +6,6 @@ import json
 import pickle
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import cloudpickle
@@ -323,18 +322,13 @@ def test_verify_without_rows(cli: Cli, model: Path, model_text: Path, tmp_path: 
 def test_as_a_program(parquet: Path, model_text: Path, tmp_path: Path) -> None:
     """The entry point that the package installs, from another folder, with relative paths."""
     program = Path(sys.executable).parent / "fastscore"
-    script = f"""
-        set -e
-        {program} import {model_text} --output m.fscore
-        {program} score {parquet} --model m.fscore --output o.parquet --keep id
-        {program} inspect m.fscore
-    """
-    done = subprocess.run(
-        ["bash", "-c", textwrap.dedent(script)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    for arguments in (
+        ["import", model_text, "--output", "m.fscore"],
+        ["score", parquet, "--model", "m.fscore", "--output", "o.parquet", "--keep", "id"],
+        ["inspect", "m.fscore"],
+    ):
+        done = subprocess.run(
+            [program, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
     assert pq.read_schema(tmp_path / "o.parquet").names == ["id", "prediction"]

@@ -3,6 +3,8 @@
 use arrow_buffer::{BooleanBuffer, NullBuffer};
 use half::f16;
 
+use crate::kernels::gather;
+
 /// Elements `base[i * stride]` for `i < len`.
 #[derive(Debug, Clone, Copy)]
 pub struct Strided<'a, T> {
@@ -61,13 +63,7 @@ impl<'a, T: Copy> Strided<'a, T> {
                     out.fill(convert(first));
                 }
             }
-            stride => {
-                let mut at = start * stride;
-                for to in out {
-                    *to = convert(self.base[at]);
-                    at += stride;
-                }
-            }
+            stride => gather::strided(&self.base[start * stride..], stride, out, convert),
         }
     }
 }

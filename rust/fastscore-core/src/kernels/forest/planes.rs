@@ -52,6 +52,10 @@ pub(super) trait Key: Copy + PartialOrd + Send + Sync + std::fmt::Debug + 'stati
     const LOWEST: Self;
     /// At most no threshold.
     const NEVER: Self;
+    /// Whether the key of NaN is NEVER.
+    const NAN_IS_NEVER: bool;
+    /// Whether a key has at most float32's width, so that values need not be rounded before.
+    const NARROWS: bool;
     /// What turns values into keys.
     type Table: std::fmt::Debug + Send + Sync;
     /// `out[i]` is the key of `x[i]`, a number at the source's width (what NaN becomes does not matter).
@@ -61,6 +65,8 @@ pub(super) trait Key: Copy + PartialOrd + Send + Sync + std::fmt::Debug + 'stati
 impl Key for f64 {
     const LOWEST: f64 = f64::NEG_INFINITY;
     const NEVER: f64 = f64::NAN;
+    const NAN_IS_NEVER: bool = true;
+    const NARROWS: bool = false;
     type Table = ();
     fn convert((): &(), _: u32, x: &[f64], out: &mut [f64]) {
         out.copy_from_slice(x);
@@ -70,6 +76,8 @@ impl Key for f64 {
 impl Key for f32 {
     const LOWEST: f32 = f32::NEG_INFINITY;
     const NEVER: f32 = f32::NAN;
+    const NAN_IS_NEVER: bool = true;
+    const NARROWS: bool = true;
     type Table = ();
     fn convert((): &(), _: u32, x: &[f64], out: &mut [f32]) {
         for (out, &x) in out.iter_mut().zip(x) {
@@ -81,6 +89,8 @@ impl Key for f32 {
 impl Key for u16 {
     const LOWEST: u16 = 0;
     const NEVER: u16 = u16::MAX;
+    const NAN_IS_NEVER: bool = false;
+    const NARROWS: bool = false;
     type Table = Ranks;
     fn convert(ranks: &Ranks, feature: u32, x: &[f64], out: &mut [u16]) {
         ranks.rank(feature, x, out);
@@ -158,7 +168,8 @@ fn search<const N: usize>(thresholds: &[f64], levels: u32, x: &[f64; N]) -> [u16
             // `rank + half - 1` is at most `2^levels - 2`, the last of the thresholds by the assertion above. Without
             // the check the search takes half the time.
             let threshold = unsafe { *thresholds.get_unchecked(*rank + half - 1) };
-            *rank += if threshold < *x { half } else { 0 };
+            // Not an `if`, which would become a branch that is wrong half of the time.
+            *rank += usize::from(threshold < *x) << level;
         }
     }
     ranks.map(|rank| rank as u16)
@@ -198,30 +209,55 @@ impl Planes {
         out: &mut [K],
         stride: usize,
     ) {
-        let mut x = [0.0; MAX_STRIDE];
+        let mut scratch = [0.0; MAX_STRIDE];
         let mut keys = [K::LOWEST; MAX_STRIDE];
-        let (x, keys) = (&mut x[..stride], &mut keys[..stride]);
+        let (scratch, keys) = (&mut scratch[..stride], &mut keys[..stride]);
+        let as_they_are = rows == stride && self.zero_band < 0.0 && (K::NARROWS || !self.narrow);
         let mut loaded = None;
         out[..stride].fill(K::LOWEST);
         for (plane, out) in self.specs.iter().zip(out[stride..].chunks_mut(stride)) {
+            let source = &input.column(plane.feature as usize)[start..start + rows];
             // Planes of one feature follow each other: its keys are found once.
             if loaded != Some(plane.feature) {
                 loaded = Some(plane.feature);
-                x[..rows].copy_from_slice(&input.column(plane.feature as usize)[start..start + rows]);
-                if self.narrow {
-                    x.iter_mut().for_each(|x| *x = f64::from(*x as f32));
+                if as_they_are {
+                    K::convert(table, plane.feature, source, keys);
+                } else {
+                    self.prepare(source, &mut scratch[..rows]);
+                    K::convert(table, plane.feature, scratch, keys);
                 }
-                for x in x.iter_mut().filter(|x| x.abs() <= self.zero_band) {
-                    *x = 0.0;
-                }
-                K::convert(table, plane.feature, x, keys);
             }
-            let missing = if plane.missing_left { K::LOWEST } else { K::NEVER };
-            for ((out, &key), &x) in out.iter_mut().zip(keys.iter()).zip(x.iter()) {
-                let is_missing = x.is_nan() || (plane.zero_missing && x == 0.0);
-                let key = if plane.missing_only { K::NEVER } else { key };
-                *out = if is_missing { missing } else { key };
-            }
+            let x = if as_they_are { source } else { &*scratch };
+            fill_one(*plane, x, keys, out);
+        }
+    }
+
+    /// Values as the source compares them.
+    fn prepare(&self, source: &[f64], x: &mut [f64]) {
+        x.copy_from_slice(source);
+        if self.narrow {
+            x.iter_mut().for_each(|x| *x = f64::from(*x as f32));
+        }
+        if self.zero_band >= 0.0 {
+            x.iter_mut().for_each(|x| *x = if x.abs() <= self.zero_band { 0.0 } else { *x });
+        }
+    }
+}
+
+/// One plane from a feature's values and their keys.
+fn fill_one<K: Key>(plane: Plane, x: &[f64], keys: &[K], out: &mut [K]) {
+    let missing = if plane.missing_left { K::LOWEST } else { K::NEVER };
+    if plane.zero_missing || plane.missing_only {
+        for ((out, &key), &x) in out.iter_mut().zip(keys).zip(x) {
+            let is_missing = x.is_nan() || (plane.zero_missing && x == 0.0);
+            let key = if plane.missing_only { K::NEVER } else { key };
+            *out = if is_missing { missing } else { key };
+        }
+    } else if K::NAN_IS_NEVER && !plane.missing_left {
+        out.copy_from_slice(keys);
+    } else {
+        for ((out, &key), &x) in out.iter_mut().zip(keys).zip(x) {
+            *out = if x.is_nan() { missing } else { key };
         }
     }
 }
