@@ -254,7 +254,7 @@ fn plans(model: &Arc<Model>) -> Vec<(String, Plan)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn engines_equal_the_reference(model in any_model(), seeds in prop::collection::vec(any::<u64>(), 1..700)) {

@@ -4,7 +4,7 @@
 #[inline]
 pub(crate) fn strided<T: Copy>(base: &[T], stride: usize, out: &mut [f64], convert: impl Fn(T) -> f64) {
     let Some(last) = out.len().checked_sub(1) else { return };
-    let reach = last.checked_mul(stride).unwrap_or(usize::MAX);
+    let reach = last.saturating_mul(stride);
     assert!(reach < base.len(), "a strided read past its slice");
     for (i, to) in out.iter_mut().enumerate() {
         // SAFETY: `i <= last`, so `i * stride <= reach`, which the assertion holds below `base.len()`. The check in

@@ -212,7 +212,9 @@ impl Planes {
         let mut scratch = [0.0; MAX_STRIDE];
         let mut keys = [K::LOWEST; MAX_STRIDE];
         let (scratch, keys) = (&mut scratch[..stride], &mut keys[..stride]);
-        let as_they_are = rows == stride && self.zero_band < 0.0 && (K::NARROWS || !self.narrow);
+        // What counts as zero is seen after rounding.
+        let rounded = self.narrow && (!K::NARROWS || self.specs.iter().any(|plane| plane.zero_missing));
+        let as_they_are = rows == stride && self.zero_band < 0.0 && !rounded;
         let mut loaded = None;
         out[..stride].fill(K::LOWEST);
         for (plane, out) in self.specs.iter().zip(out[stride..].chunks_mut(stride)) {
