@@ -78,6 +78,18 @@ fn what_is_written_is_read_back() {
     assert_eq!(Model::from_bytes(&bytes).unwrap().to_bytes().unwrap(), bytes);
 }
 
+/// `tests/data/sample_v1.fscore` was written by fastscore 0.1.0 from [`sample`], with
+/// `FASTSCORE_WRITE_GOLDEN=1 cargo test -p fastscore-core --test format golden`. It must be read for ever.
+#[test]
+fn golden_file_of_version_1_is_read() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sample_v1.fscore");
+    let model = Model::new(sample()).unwrap();
+    if std::env::var_os("FASTSCORE_WRITE_GOLDEN").is_some() {
+        std::fs::write(path, model.to_bytes().unwrap()).unwrap();
+    }
+    assert_eq!(Model::from_bytes(&std::fs::read(path).unwrap()).unwrap(), model);
+}
+
 #[test]
 fn every_flipped_bit_is_found() {
     let bytes = Model::new(sample()).unwrap().to_bytes().unwrap();

@@ -38,7 +38,7 @@ fn add_product(level: Level, w: f64, x: &[f64], y: &mut [f64]) {
         fn avx2(w: f64, x: &[f64], y: &mut [f64]) {
             body(w, x, y);
         }
-        #[target_feature(enable = "avx512f,avx512vl,fma")]
+        #[target_feature(enable = "avx512f,avx512vl")]
         fn avx512(w: f64, x: &[f64], y: &mut [f64]) {
             body(w, x, y);
         }

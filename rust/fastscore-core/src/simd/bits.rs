@@ -72,7 +72,7 @@ mod x86 {
     #[derive(Clone, Copy)]
     pub(super) struct Avx2(());
 
-    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    #[target_feature(enable = "avx2")]
     pub(super) fn run_avx2(work: impl BitWork) {
         work.run(Avx2(()));
     }
