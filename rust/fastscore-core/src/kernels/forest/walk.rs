@@ -361,11 +361,47 @@ impl<N: Node> Trees<N> {
         visit: impl FnMut(usize, usize, &[u32]),
     ) {
         if rows == 1 {
-            self.run_tiles::<1, 1>(input, scratch, rows, visit);
+            self.run_one_row(input, scratch, visit);
         } else if rows <= 8 {
             self.run_tiles::<8, 8>(input, scratch, rows, visit);
         } else {
             self.run_tiles::<TILE, LANES>(input, scratch, rows, visit);
+        }
+    }
+
+    /// One row: eight trees in flight in place of many rows.
+    fn run_one_row(
+        &self,
+        input: &impl Columns,
+        scratch: &mut Vec<N::Key>,
+        mut visit: impl FnMut(usize, usize, &[u32]),
+    ) {
+        const TREES: usize = 8;
+        scratch.resize(self.planes.len(), N::Key::LOWEST);
+        self.planes.fill(&self.table, input, 0, 1, scratch, 1);
+        let nodes = &self.nodes.nodes;
+        for (batch, trees) in self.nodes.trees.chunks(TREES).enumerate() {
+            // Lanes past the last tree walk it again; nobody looks at them.
+            let tree: [Tree; TREES] = std::array::from_fn(|lane| trees[lane.min(trees.len() - 1)]);
+            let depth = trees.iter().map(|tree| tree.depth).max().unwrap_or(0);
+            let mut at = [0; TREES];
+            let mut level = 0;
+            while level < depth {
+                let before = at;
+                for _ in 0..STRIDE {
+                    for (at, tree) in at.iter_mut().zip(&tree) {
+                        let node = nodes[tree.first + *at as usize];
+                        *at = node.next(scratch[node.plane()]);
+                    }
+                }
+                if at == before {
+                    break;
+                }
+                level += STRIDE;
+            }
+            for (lane, tree) in trees.iter().enumerate() {
+                visit(batch * TREES + lane, 0, &[self.nodes.leaf[tree.first + at[lane] as usize]]);
+            }
         }
     }
 
