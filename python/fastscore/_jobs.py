@@ -166,6 +166,8 @@ class _ArrowStream:
 
 
 def _slices(batch: pa.RecordBatch, rows: int) -> Iterator[pa.RecordBatch]:
+    # Lengths and offsets come from the file: what they claim is held against the buffers.
+    batch.validate(full=True)
     for start in range(0, batch.num_rows, rows):
         yield batch.slice(start, rows)
 
@@ -250,8 +252,11 @@ def _csv_lines(text: str) -> list[list[str]]:
         csv.field_size_limit(limit)
 
 
+_CSV_NULLS = {null.lower() for null in pa_csv.ConvertOptions().null_values}
+
+
 def _csv_type(sample: Sequence[Sequence[str]], index: int) -> pa.DataType:
-    seen = {row[index].lower() for row in sample if index < len(row)} - {""}
+    seen = {row[index].lower() for row in sample if index < len(row)} - _CSV_NULLS
     return pa.bool_() if seen and seen <= {"true", "false"} else pa.float64()
 
 

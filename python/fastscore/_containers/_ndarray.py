@@ -78,8 +78,5 @@ def sparse_table(matrix: Any) -> _core.Table:
     if matrix.ndim != 2:
         raise ValueError(f"Expected 2D sparse array, got {matrix.ndim}D sparse array instead.")
     csr = matrix.tocsr()
-    if not csr.has_canonical_format:
-        csr = csr.copy() if csr is matrix else csr
-        csr.sum_duplicates()
     values = _plain(csr.data)
     return _core.Table.from_csr(csr.indptr, csr.indices, values, csr.shape[1])

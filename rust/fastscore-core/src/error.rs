@@ -46,6 +46,14 @@ pub enum Error {
     /// A value of an argument or environment variable that is not allowed.
     #[error("{0}")]
     InvalidArgument(String),
+    /// The result does not fit into memory.
+    #[error("{rows} rows x {columns} columns of scores do not fit into memory: score fewer rows a call")]
+    OutOfMemory {
+        /// Rows asked for.
+        rows: usize,
+        /// Columns of the output.
+        columns: usize,
+    },
     /// The caller asked to stop.
     #[error("interrupted")]
     Interrupted,

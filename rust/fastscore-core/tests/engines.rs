@@ -125,7 +125,7 @@ fn model(forest: Forest, width: InputWidth, links: Vec<Link>, policy: OnBadValue
 
 prop_compose! {
     fn any_model()(
-        grown in prop::collection::vec(tree(40, 3), 1..8),
+        grown in prop::collection::vec(tree(40, 3), 0..8),
         lt: bool,
         narrow: bool,
         shape in 0usize..3,

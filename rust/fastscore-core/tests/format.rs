@@ -230,6 +230,31 @@ fn classes_must_fit_the_columns() {
 }
 
 #[test]
+fn labels_must_fit_their_dtype() {
+    let labels = |dtype: &str, values: LabelValues| {
+        let dtype = dtype.to_string();
+        refusal(move |p: &mut ModelParts| p.targets[0].classes = Some(Labels { dtype, values }))
+    };
+    let text = || LabelValues::Str(vec!["no".into(), "yes".into()]);
+    for dtype in ["<U200000000", "<U2", "nonsense", "datetime64[ns]", "int64", "<U", ""] {
+        assert!(labels(dtype, text()).contains("dtype"), "{dtype}");
+    }
+    assert!(labels("int8", LabelValues::Int(vec![0, 300])).contains("int8"));
+    assert!(labels("uint8", LabelValues::UInt(vec![0, 256])).contains("uint8"));
+}
+
+#[test]
+fn columns_that_no_bytes_back_are_refused() {
+    let wide = |p: &mut ModelParts| {
+        (p.features.count, p.features.names) = (1 << 19, None);
+        p.steps.push(Step { input: 0, op: Op::Link(Link::Exp {}) });
+    };
+    assert!(refusal(wide).contains("columns"));
+    let many = |p: &mut ModelParts| p.targets = vec![p.targets[0].clone(); 100_000];
+    assert!(refusal(many).contains("columns"));
+}
+
+#[test]
 fn links_must_fit_their_input() {
     assert!(refusal(|p| p.steps[2] = Step { input: 0, op: Op::Link(Link::Complement {}) }).contains("can't read 2"));
     let columns = |columns: Vec<usize>| move |p: &mut ModelParts| p.steps[2].op = Op::Link(Link::Columns { columns });

@@ -40,6 +40,9 @@ fn damage_is_named_with_its_place() {
     assert!(changed("num_leaves=4", "num_leaves=5").contains("tree 0"));
     assert!(changed("num_leaves=4", "num_leaves=0").contains("num_leaves is 0"));
     assert!(changed("num_leaves=4", "num_leaves=2147483648").contains("tree 0"));
+    let claim = TEXT.replace("decision_type=", "other=");
+    assert!(refusal(&claim.replace("num_leaves=4", "num_leaves=1000000000000000")).contains("tree 0"));
+    assert!(refusal(&claim.replace("num_leaves=4", "num_leaves=18446744073709551615")).contains("tree 0"));
     assert!(changed("Tree=1", "Tree=7").contains("tree 7 stands where tree 1 is due"));
     assert!(changed("end of trees", "").contains("no \"end of trees\""));
     assert!(changed("split_feature=0 0 3", "split_feature=0 0 4").contains("reads feature 4 of 4"));

@@ -58,24 +58,29 @@ fn import_stream(capsule: &Bound<'_, PyCapsule>) -> PyResult<(FieldRef, Vec<Arra
     let (Some(get_schema), Some(get_next)) = (stream.get_schema(), stream.get_next()) else {
         return Err(PyValueError::new_err("the Arrow stream was read before: a stream can be read once"));
     };
-    let mut schema = FFI_ArrowSchema::empty();
-    // SAFETY: the stream is valid and not released, `schema` is writable.
-    let code = unsafe { get_schema(&raw mut stream, &raw mut schema) };
-    check(&mut stream, code)?;
-    let field = Field::try_from(&schema).map_err(unsupported)?;
-    let mut arrays = Vec::new();
-    loop {
-        let mut array = FFI_ArrowArray::empty();
-        // SAFETY: as above.
-        let code = unsafe { get_next(&raw mut stream, &raw mut array) };
+    // The producer may need the GIL on threads of its own (a Python file system, a user's function): it is not held while
+    // the stream is read.
+    capsule.py().detach(|| {
+        let mut schema = FFI_ArrowSchema::empty();
+        // SAFETY: the stream is valid and not released, `schema` is writable.
+        let code = unsafe { get_schema(&raw mut stream, &raw mut schema) };
         check(&mut stream, code)?;
-        if array.is_released() {
-            return Ok((Arc::new(field), arrays));
+        let field = Field::try_from(&schema).map_err(unsupported)?;
+        let mut arrays = Vec::new();
+        loop {
+            let mut array = FFI_ArrowArray::empty();
+            // SAFETY: as above.
+            let code = unsafe { get_next(&raw mut stream, &raw mut array) };
+            check(&mut stream, code)?;
+            if array.is_released() {
+                return Ok((Arc::new(field), arrays));
+            }
+            // SAFETY: the stream's arrays are described by its schema.
+            let data = unsafe { from_ffi(array, &schema) }.map_err(unsupported)?;
+            arrays.push(make_array(data));
+            Python::attach(|py| py.check_signals())?;
         }
-        // SAFETY: the stream's arrays are described by its schema.
-        let data = unsafe { from_ffi(array, &schema) }.map_err(unsupported)?;
-        arrays.push(make_array(data));
-    }
+    })
 }
 
 fn check(stream: &mut FFI_ArrowArrayStream, code: i32) -> PyResult<()> {

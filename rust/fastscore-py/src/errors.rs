@@ -1,7 +1,7 @@
 //! One table from causes to exceptions. The classes live in `fastscore._errors`.
 
 use fastscore_core::Error;
-use pyo3::exceptions::{PyKeyboardInterrupt, PyValueError};
+use pyo3::exceptions::{PyKeyboardInterrupt, PyMemoryError, PyValueError};
 use pyo3::prelude::*;
 
 /// The exception for an error.
@@ -13,6 +13,7 @@ pub fn to_python(error: Error) -> PyErr {
         Error::MissingValue { .. } => "MissingValueError",
         Error::NonFinite { .. } => "NonFiniteValueError",
         Error::InvalidArgument(message) => return PyValueError::new_err(message.clone()),
+        Error::OutOfMemory { .. } => return PyMemoryError::new_err(error.to_string()),
         Error::Interrupted => return PyKeyboardInterrupt::new_err(()),
     };
     Python::attach(|py| {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, BooleanArray, PrimitiveArray, StringArray, types};
 use arrow_schema::DataType;
 use fastscore_core::model::{LabelValues, Labels};
+use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
@@ -20,13 +21,15 @@ pub fn to_python<'py>(py: Python<'py>, labels: &Labels) -> PyResult<Bound<'py, P
 }
 
 /// The label of each code, null where `nulls` says so. Integers and floats keep the width of the source's dtype.
-pub fn to_arrow(labels: &Labels, codes: &[i32], nulls: Option<&[u8]>) -> ArrayRef {
+///
+/// MemoryError where the text of all rows is beyond what Arrow's string type holds (2 GiB).
+pub fn to_arrow(labels: &Labels, codes: &[i32], nulls: Option<&[u8]>) -> PyResult<ArrayRef> {
     macro_rules! primitive {
         ($values:expr, $type:ty) => {
             Arc::new(look_up($values, codes, nulls, |&x| x as _).collect::<PrimitiveArray<$type>>()) as ArrayRef
         };
     }
-    match &labels.values {
+    Ok(match &labels.values {
         LabelValues::Int(v) => match labels.dtype.as_str() {
             "int8" => primitive!(v, types::Int8Type),
             "int16" => primitive!(v, types::Int16Type),
@@ -44,14 +47,24 @@ pub fn to_arrow(labels: &Labels, codes: &[i32], nulls: Option<&[u8]>) -> ArrayRe
             _ => primitive!(v, types::Float64Type),
         },
         LabelValues::Bool(v) => Arc::new(look_up(v, codes, nulls, |&x| x).collect::<BooleanArray>()),
-        LabelValues::Str(v) => Arc::new(look_up(v, codes, nulls, String::as_str).collect::<StringArray>()),
-    }
+        LabelValues::Str(v) => {
+            let bytes: usize = look_up(v, codes, nulls, String::len).flatten().sum();
+            if i32::try_from(bytes).is_err() {
+                return Err(PyMemoryError::new_err(format!(
+                    "the labels of {} rows are {bytes} bytes of text, an Arrow string array holds 2 GiB: score fewer rows \
+                     a call",
+                    codes.len()
+                )));
+            }
+            Arc::new(look_up(v, codes, nulls, String::as_str).collect::<StringArray>())
+        }
+    })
 }
 
 /// The Arrow type of the labels.
-pub fn data_type(labels: &Labels) -> DataType {
+pub fn data_type(labels: &Labels) -> PyResult<DataType> {
     use arrow_array::Array;
-    to_arrow(labels, &[], None).data_type().clone()
+    Ok(to_arrow(labels, &[], None)?.data_type().clone())
 }
 
 fn look_up<'a, T, U>(

@@ -48,29 +48,29 @@ impl Scores {
         self.model.targets().get(group.codes_of?)?.classes.as_ref()
     }
 
-    fn field(&self, group: &Group, name: &str) -> Field {
+    fn field(&self, group: &Group, name: &str) -> PyResult<Field> {
         let data_type = match self.labels(group) {
-            Some(labels) => labels::data_type(labels),
+            Some(labels) => labels::data_type(labels)?,
             None if group.integers => DataType::Int32,
             None => DataType::Float64,
         };
-        Field::new(name, data_type, true)
+        Ok(Field::new(name, data_type, true))
     }
 
     /// Column `column` of a group as an Arrow array: numbers share our memory.
-    fn array(&self, group: &Group, column: usize) -> ArrayRef {
+    fn array(&self, group: &Group, column: usize) -> PyResult<ArrayRef> {
         let (start, rows) = (column * self.rows, self.rows);
         let nulls = || self.nulls.as_ref().map(|nulls| nulls.iter().map(|&null| null == 0).collect::<NullBuffer>());
-        match self.labels(group) {
+        Ok(match self.labels(group) {
             Some(labels) => {
                 let codes = ScalarBuffer::<i32>::new(group.buffer.clone(), start, rows);
-                labels::to_arrow(labels, &codes, self.nulls.as_deref())
+                labels::to_arrow(labels, &codes, self.nulls.as_deref())?
             }
             None if group.integers => {
                 Arc::new(Int32Array::new(ScalarBuffer::new(group.buffer.clone(), start, rows), nulls()))
             }
             None => Arc::new(Float64Array::new(ScalarBuffer::new(group.buffer.clone(), start, rows), nulls())),
-        }
+        })
     }
 
     fn batch(&self) -> PyResult<RecordBatch> {
@@ -78,8 +78,8 @@ impl Scores {
         let mut arrays = Vec::new();
         for group in &self.groups {
             for (column, name) in group.names.iter().enumerate() {
-                fields.push(self.field(group, name));
-                arrays.push(self.array(group, column));
+                fields.push(self.field(group, name)?);
+                arrays.push(self.array(group, column)?);
             }
         }
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
@@ -156,7 +156,7 @@ impl Scores {
         let mut before = 0;
         for group in &self.groups {
             if let Some(name) = group.names.get(index - before) {
-                return Ok(ScoreColumn { field: self.field(group, name), array: self.array(group, index - before) });
+                return Ok(ScoreColumn { field: self.field(group, name)?, array: self.array(group, index - before)? });
             }
             before += group.names.len();
         }

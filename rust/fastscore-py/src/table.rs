@@ -1,6 +1,7 @@
 //! Tables from Arrow producers and NumPy arrays.
 
 use arrow_array::ArrayRef;
+use fastscore_core::Result;
 use fastscore_core::exec::arrow;
 use fastscore_core::exec::table::{self, Body, Chunk, Column, Csr, Nulls, Numbers};
 use numpy::PyUntypedArray;
@@ -12,7 +13,8 @@ use crate::arrow_ffi;
 use crate::errors::to_python;
 use crate::numpy_ffi::{NumpyArray, indexes};
 
-/// Columns to score: borrowed from Arrow or NumPy, never copied.
+/// Columns to score: numbers are borrowed from Arrow or NumPy, not copied; decimals, dictionaries and the indexes of
+/// sparse matrices are converted.
 #[pyclass(frozen, module = "fastscore._core")]
 pub struct Table {
     names: Option<Vec<String>>,
@@ -100,8 +102,8 @@ impl Table {
             arrow_schema::DataType::Struct(fields) => fields.iter().map(|field| field.data_type().clone()).collect(),
             _ => Vec::new(),
         };
-        let columns =
-            columns.into_iter().zip(types).map(|(arrays, data_type)| held_arrow(arrays, &data_type)).collect();
+        let columns = columns.into_iter().zip(types).map(|(arrays, data_type)| held_arrow(arrays, &data_type));
+        let columns = data.py().detach(|| columns.collect::<Result<Vec<_>>>()).map_err(to_python)?;
         Ok(Table { names: Some(names), source: Source::Columns(columns), rows })
     }
 
@@ -158,9 +160,9 @@ impl Table {
     }
 }
 
-fn held_arrow(arrays: Vec<ArrayRef>, data_type: &arrow_schema::DataType) -> Held {
+fn held_arrow(arrays: Vec<ArrayRef>, data_type: &arrow_schema::DataType) -> Result<Held> {
     let arrays = if arrays.is_empty() { vec![arrow_array::new_empty_array(data_type)] } else { arrays };
-    Held::Arrow(arrays.into_iter().map(arrow::normalize).collect())
+    Ok(Held::Arrow(arrays.into_iter().map(arrow::normalize).collect::<Result<_>>()?))
 }
 
 /// A column in one of the forms of `Table.from_columns`.
@@ -184,7 +186,8 @@ fn held(column: &Bound<'_, PyAny>) -> PyResult<Held> {
         for chunk in chunks {
             arrays.extend(arrow_ffi::import(&chunk)?.1);
         }
-        return Ok(Held::Arrow(arrays.into_iter().map(arrow::normalize).collect()));
+        let arrays = arrays.into_iter().map(arrow::normalize).collect::<Result<_>>();
+        return Ok(Held::Arrow(arrays.map_err(to_python)?));
     }
     let (field, arrays) = arrow_ffi::import(column).map_err(|error| {
         if error.is_instance_of::<PyTypeError>(column.py()) {
@@ -193,5 +196,5 @@ fn held(column: &Bound<'_, PyAny>) -> PyResult<Held> {
             error
         }
     })?;
-    Ok(held_arrow(arrays, field.data_type()))
+    held_arrow(arrays, field.data_type()).map_err(to_python)
 }

@@ -5,12 +5,16 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, cast::AsArray, types};
 use arrow_schema::DataType;
 
+use crate::error::{Error, Result};
+
 use super::table::{Chunk, Column, Nulls, Numbers, Strided, Values};
 
 /// Make an array readable by [`column`]: decimals become the nearest float64, dictionaries of numbers their values.
 /// Other arrays come back as they are.
-pub fn normalize(array: ArrayRef) -> ArrayRef {
-    match array.data_type() {
+///
+/// A dictionary key beyond the values is an error: what producers claim about memory is trusted, what it holds is not.
+pub fn normalize(array: ArrayRef) -> Result<ArrayRef> {
+    Ok(match array.data_type() {
         DataType::Decimal32(_, scale) => {
             decimals(&array, *scale, |i| array.as_primitive::<types::Decimal32Type>().value(i).to_string())
         }
@@ -23,9 +27,9 @@ pub fn normalize(array: ArrayRef) -> ArrayRef {
         DataType::Decimal256(_, scale) => {
             decimals(&array, *scale, |i| array.as_primitive::<types::Decimal256Type>().value(i).to_string())
         }
-        DataType::Dictionary(_, values) if is_number(values) => decode(&array),
+        DataType::Dictionary(_, values) if is_number(values) => decode(&array)?,
         _ => array,
-    }
+    })
 }
 
 fn is_number(data_type: &DataType) -> bool {
@@ -40,24 +44,29 @@ fn decimals(array: &ArrayRef, scale: i8, digits: impl Fn(usize) -> String) -> Ar
 }
 
 /// A dictionary of numbers as float64, null where the key or the value is.
-fn decode(array: &ArrayRef) -> ArrayRef {
+fn decode(array: &ArrayRef) -> Result<ArrayRef> {
     let dictionary = array.as_any_dictionary();
-    let values = normalize(dictionary.values().clone());
+    let values = normalize(dictionary.values().clone())?;
     let mut table = vec![f64::NAN; values.len()];
     if let Column::Numbers(numbers) = column(std::slice::from_ref(&values)) {
         numbers.read(0, &mut table);
     }
     let keys = dictionary.keys();
-    let keys_f64 = match column_of_keys(keys) {
-        Some(keys) => keys,
-        None => return array.clone(),
+    let Some(codes) = column_of_keys(keys) else { return Ok(array.clone()) };
+    let value = |(row, &code): (usize, &f64)| {
+        if keys.is_null(row) {
+            return Ok(None);
+        }
+        let at = code as usize;
+        if code < 0.0 || at >= table.len() {
+            return Err(Error::Schema(format!(
+                "a dictionary column has the key {code} in row {row} of a chunk, but {} values: the data is damaged",
+                table.len()
+            )));
+        }
+        Ok(values.is_valid(at).then(|| table[at]))
     };
-    let value = |i: usize| {
-        let key = keys_f64[i];
-        let at = (keys.is_valid(i) && key >= 0.0).then_some(key as usize)?;
-        (at < table.len() && values.is_valid(at)).then(|| table[at])
-    };
-    Arc::new((0..array.len()).map(value).collect::<Float64Array>())
+    Ok(Arc::new(codes.iter().enumerate().map(value).collect::<Result<Float64Array>>()?))
 }
 
 /// Keys as float64: exact, as no dictionary has 2^53 values.

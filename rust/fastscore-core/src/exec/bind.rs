@@ -29,8 +29,8 @@ pub fn bind(model: &Model, table: &Table) -> Result<Binding> {
             continue;
         }
         return Err(Error::Schema(format!(
-            "column {} has the type {found}, but the model's feature {} is a number; convert it first (Polars: \
-             .cast(pl.Float64), pandas: .astype(\"float64\"), Arrow: cast to float64), as was done for training",
+            "column {} has the type {found}, but the model's feature {} is a number; convert it as was done for \
+             training, to float64 in the end (Polars .cast(pl.Float64), pandas .astype(\"float64\"))",
             quote(table.names(), column),
             quote(features.names.as_deref(), feature)
         )));

@@ -84,10 +84,13 @@ impl<'t> Reader<'t> {
     }
 
     /// The error for values that the source refuses: the first such column, its first row and how many.
-    pub(super) fn refusal(&self) -> Error {
+    pub(super) fn refusal(&self, interrupt: &dyn Fn() -> bool) -> Error {
         let mut found: Vec<Option<(Refused, usize, usize)>> = vec![None; self.loaded.len()];
         let mut block = Block::new(self, 1024.min(self.table.rows().max(1)));
         for start in (0..self.table.rows()).step_by(block.stride) {
+            if (start / block.stride).is_multiple_of(64) && interrupt() {
+                return Error::Interrupted;
+            }
             block.load(start, block.stride.min(self.table.rows() - start));
             for (at, found) in found.iter_mut().enumerate() {
                 for (row, &x) in (start..).zip(block.slot_rows(at)) {

@@ -4,7 +4,7 @@
 //! come along, finds another process's tag, makes a pool for itself and leaks the old one. No lock is ever held: the
 //! pool is published by one compare-and-swap, so that a fork at any moment leaves the child nothing locked.
 
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use rayon::ThreadPool;
 
@@ -13,6 +13,8 @@ use crate::error::{Error, Result};
 struct Tagged {
     process: u32,
     pool: ThreadPool,
+    /// Threads that calls have taken.
+    busy: AtomicUsize,
 }
 
 static POOL: AtomicPtr<Tagged> = AtomicPtr::new(std::ptr::null_mut());
@@ -50,25 +52,49 @@ pub(super) fn run(workers: usize, work: impl Fn(bool) + Sync) -> Result<()> {
         work(true);
         return Ok(());
     }
-    let pool = current()?;
-    let helpers = (workers - 1).min(pool.current_num_threads());
-    pool.in_place_scope(|scope| {
+    let tagged = current()?;
+    let helpers = tagged.reserve(workers - 1);
+    tagged.pool.in_place_scope(|scope| {
         for _ in 0..helpers {
-            scope.spawn(|_| work(false));
+            scope.spawn(|_| {
+                let _free = Free(&tagged.busy);
+                work(false);
+            });
         }
         work(true);
     });
     Ok(())
 }
 
-fn current() -> Result<&'static ThreadPool> {
+/// Gives a thread back, also when the work panics.
+struct Free<'a>(&'a AtomicUsize);
+
+impl Drop for Free<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Tagged {
+    /// Up to `most` of the threads that no other call has. A call never queues behind another one's work: it runs on
+    /// what is free, at least on its own thread.
+    fn reserve(&self, most: usize) -> usize {
+        let threads = self.pool.current_num_threads();
+        let taken = |busy: usize| busy + most.min(threads.saturating_sub(busy));
+        let update = self.busy.fetch_update(Ordering::AcqRel, Ordering::Acquire, |busy| Some(taken(busy)));
+        let busy = update.unwrap_or_else(|busy| busy);
+        taken(busy) - busy
+    }
+}
+
+fn current() -> Result<&'static Tagged> {
     let process = std::process::id();
     let published = POOL.load(Ordering::Acquire);
     // SAFETY: the pointer is null or from `Box::into_raw` below, and what it points to is never freed or changed.
     if let Some(tagged) = unsafe { published.as_ref() }
         && tagged.process == process
     {
-        return Ok(&tagged.pool);
+        return Ok(tagged);
     }
     // The caller of a scope works too, so one thread fewer than cores would do; one is kept where there is a core only.
     let threads = cores().max(thread_count(None).unwrap_or(1)).min(1024);
@@ -77,10 +103,10 @@ fn current() -> Result<&'static ThreadPool> {
         .thread_name(|index| format!("fastscore-{index}"))
         .build()
         .map_err(|error| Error::InvalidArgument(format!("worker threads can't be started: {error}")))?;
-    let made = Box::into_raw(Box::new(Tagged { process, pool }));
+    let made = Box::into_raw(Box::new(Tagged { process, pool, busy: AtomicUsize::new(0) }));
     match POOL.compare_exchange(published, made, Ordering::AcqRel, Ordering::Acquire) {
         // SAFETY: `made` was just made and is published for good: nothing frees it.
-        Ok(_) => Ok(unsafe { &(*made).pool }),
+        Ok(_) => Ok(unsafe { &*made }),
         Err(_) => {
             // SAFETY: `made` came from `Box::into_raw` and was not published, so nobody else knows it.
             drop(unsafe { Box::from_raw(made) });

@@ -56,7 +56,7 @@ pub fn score(
     let call = Call::new(plan, output);
     let reader = Reader::new(table, &binding, &call.features_read(), model);
     let rows = table.rows();
-    let mut scores = empty_scores(model, output, names, rows, on_refused == OnRefused::Null);
+    let mut scores = empty_scores(model, output, names, rows, on_refused == OnRefused::Null)?;
     if rows == 0 {
         return Ok(scores);
     }
@@ -89,7 +89,7 @@ pub fn score(
         return Err(Error::Interrupted);
     }
     if refused.into_inner() {
-        return Err(reader.refusal());
+        return Err(reader.refusal(interrupt));
     }
     drop(jobs);
     Ok(scores)
@@ -107,16 +107,30 @@ pub fn lacks(model: &Model, output: Output) -> Error {
     ))
 }
 
-fn empty_scores(model: &Model, output: Output, names: Vec<Vec<String>>, rows: usize, nullable: bool) -> Scores {
-    let groups = names.into_iter().enumerate().map(|(target, names)| {
+fn empty_scores(model: &Model, output: Output, names: Vec<Vec<String>>, rows: usize, nullable: bool) -> Result<Scores> {
+    let group = |(target, names): (usize, Vec<String>)| {
         let codes = output == Output::Prediction && !matches!(model.targets()[target].prediction, Decision::Value(_));
-        let count = names.len() * rows;
-        let data =
-            if codes || output == Output::Leaf { Data::I32(vec![0; count]) } else { Data::F64(vec![0.0; count]) };
-        Group { names, data, codes_of: codes.then_some(target) }
-    });
-    let groups = groups.collect();
-    Scores { rows, groups, nulls: (nullable && model.input().refuses()).then(|| vec![0; rows]) }
+        let data = if codes || output == Output::Leaf {
+            Data::I32(zeros(rows, names.len())?)
+        } else {
+            Data::F64(zeros(rows, names.len())?)
+        };
+        Ok(Group { names, data, codes_of: codes.then_some(target) })
+    };
+    let groups = names.into_iter().enumerate().map(group).collect::<Result<Vec<_>>>()?;
+    let nulls = (nullable && model.input().refuses()).then(|| zeros(rows, 1)).transpose()?;
+    Ok(Scores { rows, groups, nulls })
+}
+
+/// A zeroed buffer. Rows may be a claim that no memory backs (a NumPy view of stride 0, an Arrow null array), so a size
+/// that can't be had is an error, not an abort.
+fn zeros<T: Copy + Default>(rows: usize, columns: usize) -> Result<Vec<T>> {
+    let count = rows.checked_mul(columns);
+    let fits = count.is_some_and(|count| Vec::<T>::new().try_reserve_exact(count).is_ok());
+    match count {
+        Some(count) if fits => Ok(vec![T::default(); count]),
+        _ => Err(Error::OutOfMemory { rows, columns }),
+    }
 }
 
 /// The rows of a block in the result, column by column.

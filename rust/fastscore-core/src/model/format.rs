@@ -12,6 +12,8 @@ use crate::error::{Result, format_error};
 /// Versions up to this one are read; this one is written.
 pub const VERSION: u32 = 1;
 const MAX_STRUCTURE: usize = 16 << 20;
+/// The structure, its quotes escaped, and the list of tensors.
+const MAX_HEADER: u64 = 40 << 20;
 const MAX_LEVELS: usize = 64;
 const KEY: &str = "fastscore";
 const DIGITS: usize = 64;
@@ -74,6 +76,10 @@ impl Model {
         let container = |e: &dyn std::fmt::Display| {
             format_error(format!("not a whole .fscore file (cut short or damaged): {e}; copy or export it again"))
         };
+        let claimed = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
+        if claimed > MAX_HEADER {
+            return Err(format_error(format!("the header claims {claimed} bytes, at most {MAX_HEADER} are possible")));
+        }
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| container(&e))?;
         let text = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY)).ok_or_else(|| {
             format_error("a safetensors file, but not a fastscore model: its metadata has no key \"fastscore\"")

@@ -1,5 +1,7 @@
 //! Class labels, in the source's own type.
 
+use crate::error::{Result, format_error};
+
 /// The labels themselves.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LabelValues {
@@ -51,4 +53,37 @@ impl Labels {
             LabelValues::Str(v) => v.clone(),
         }
     }
+
+    /// Whether the dtype is one that holds these labels. It reaches NumPy as it is, so nothing else may pass.
+    pub(super) fn check(&self) -> Result<()> {
+        let fits_int = |low: i64, high: i64, v: &[i64]| v.iter().all(|x| (low..=high).contains(x));
+        let fits_uint = |high: u64, v: &[u64]| v.iter().all(|x| *x <= high);
+        let good = match (&self.values, self.dtype.as_str()) {
+            (LabelValues::Str(_) | LabelValues::Int(_) | LabelValues::Float(_) | LabelValues::Bool(_), "object") => {
+                true
+            }
+            (LabelValues::Int(v), "int8") => fits_int(i8::MIN.into(), i8::MAX.into(), v),
+            (LabelValues::Int(v), "int16") => fits_int(i16::MIN.into(), i16::MAX.into(), v),
+            (LabelValues::Int(v), "int32") => fits_int(i32::MIN.into(), i32::MAX.into(), v),
+            (LabelValues::Int(_), "int64") | (LabelValues::UInt(_), "uint64") => true,
+            (LabelValues::UInt(v), "uint8") => fits_uint(u8::MAX.into(), v),
+            (LabelValues::UInt(v), "uint16") => fits_uint(u16::MAX.into(), v),
+            (LabelValues::UInt(v), "uint32") => fits_uint(u32::MAX.into(), v),
+            (LabelValues::Float(_), "float16" | "float32" | "float64") | (LabelValues::Bool(_), "bool") => true,
+            (LabelValues::Str(v), dtype) => {
+                let longest = v.iter().map(|text| text.chars().count()).max().unwrap_or(0);
+                let width = dtype.strip_prefix("<U").or(dtype.strip_prefix(">U")).and_then(|n| n.parse().ok());
+                width.is_some_and(|width: usize| width >= longest && width <= longest.max(MAX_STRING_WIDTH))
+            }
+            _ => false,
+        };
+        if good {
+            Ok(())
+        } else {
+            Err(format_error(format!("class labels of the dtype {:?} do not fit it", self.dtype)))
+        }
+    }
 }
+
+/// NumPy's fixed-width strings take their width for every label: wider than this only where a label needs it.
+const MAX_STRING_WIDTH: usize = 1 << 12;

@@ -5,8 +5,8 @@ use super::{
 };
 use crate::error::{Result, format_error};
 
-/// More columns in one value than this are refused.
-const MAX_WIDTH: usize = 1 << 20;
+/// More columns in all values together, or in all outputs, than this are refused: no bytes of the file back them.
+const MAX_COLUMNS: usize = 1 << 18;
 
 /// Check everything; gives the number of columns of each value.
 pub(super) fn check(parts: &ModelParts) -> Result<Vec<usize>> {
@@ -27,6 +27,7 @@ pub(super) fn check(parts: &ModelParts) -> Result<Vec<usize>> {
         }
     }
     let mut widths = vec![features.count];
+    let mut columns = 0;
     for (index, step) in parts.steps.iter().enumerate() {
         let Some(&input) = widths.get(step.input) else {
             return Err(format_error(format!("step {index} reads value {}, which comes later", step.input)));
@@ -37,16 +38,24 @@ pub(super) fn check(parts: &ModelParts) -> Result<Vec<usize>> {
             Op::Link(link) => check_link(link, input),
         };
         let width = width.map_err(|error| format_error(format!("step {index}: {error}")))?;
-        if width == 0 || width > MAX_WIDTH {
-            return Err(format_error(format!("step {index} gives {width} columns, 1 to {MAX_WIDTH} are possible")));
+        columns += width;
+        if width == 0 || columns > MAX_COLUMNS {
+            return Err(format_error(format!(
+                "step {index} gives {width} columns; a step gives at least 1, all together at most {MAX_COLUMNS}"
+            )));
         }
         widths.push(width);
     }
     if parts.targets.is_empty() {
         return Err(format_error("the model has no target"));
     }
+    let mut outputs = 0;
     for (index, target) in parts.targets.iter().enumerate() {
         check_target(target, &widths).map_err(|error| format_error(format!("target {index}: {error}")))?;
+        outputs += widths[target.margin] + target.probability.map_or(0, |value| widths[value]);
+        if outputs > MAX_COLUMNS {
+            return Err(format_error(format!("the targets have more than {MAX_COLUMNS} columns")));
+        }
     }
     if let Some(leaf) = parts.leaf
         && !matches!(parts.steps.get(leaf).map(|step| &step.op), Some(Op::Forest(_)))
@@ -89,6 +98,9 @@ fn check_target(target: &Target, widths: &[usize]) -> Result<()> {
         Some(&width) if value > 0 => Ok(width),
         _ => Err(format_error(format!("its {what} is value {value}, which no step gives"))),
     };
+    if let Some(labels) = &target.classes {
+        labels.check()?;
+    }
     width(target.margin, "margin")?;
     let decided = width(target.prediction.value(), "prediction")?;
     let classes = target.classes.as_ref().map(super::Labels::len);

@@ -125,12 +125,14 @@ impl TreeText {
             Some(_) => paragraph.number::<u8>("is_linear")? != 0,
             None => false,
         };
+        let split_feature: Vec<i32> = paragraph.list("split_feature", splits)?;
         let decision_type = match paragraph.get("decision_type") {
             Some(_) => paragraph.list("decision_type", splits)?,
-            None => vec![0; splits],
+            // As many as there are splits in the text, whatever it claims.
+            None => vec![0; split_feature.len()],
         };
         Ok(TreeText {
-            split_feature: paragraph.list("split_feature", splits)?,
+            split_feature,
             threshold: paragraph.list::<Real>("threshold", splits)?.into_iter().map(|x| x.0).collect(),
             decision_type,
             left_child: paragraph.list("left_child", splits)?,

@@ -26,7 +26,7 @@ pub(super) fn translate(text: ModelText, options: Options) -> Result<Model> {
     let per_iteration = text.trees_per_iteration;
     let all_iterations = text.trees.len() / per_iteration;
     let iterations = options.iterations.unwrap_or(all_iterations);
-    if iterations == 0 || iterations > all_iterations {
+    if (iterations == 0 && all_iterations > 0) || iterations > all_iterations {
         return Err(Error::InvalidArgument(format!(
             "iterations={iterations}: the model has {all_iterations}, ask for 1 to {all_iterations}"
         )));

@@ -328,8 +328,7 @@ impl<N: Node> Trees<N> {
         let mut groups = vec![0];
         let mut group_start = 0;
         let ends = nodes.trees.iter().skip(1).map(|tree| tree.first).chain([nodes.nodes.len()]);
-        for (tree, end) in ends.enumerate() {
-            let first = nodes.trees[tree].first;
+        for (tree, (first, end)) in nodes.trees.iter().map(|tree| tree.first).zip(ends).enumerate() {
             if first > group_start && (end - group_start) * size_of::<N>() > GROUP_BYTES {
                 groups.push(tree);
                 group_start = first;
