@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ import click
 
 import fastscore
 from fastscore import _core, _jobs
+from fastscore._errors import FastscoreError, MissingValueError, NonFiniteValueError
 from fastscore._jobs import JobError
 from fastscore._sniff import is_pickle
 
@@ -191,9 +194,11 @@ def score(
     if threads is not None and threads < 1:
         raise click.UsageError("--threads must be at least 1")
     kept = [name for names in keep for name in names]
+    core = _core_of(fastscore.load(model))
+    _jobs.check_output(output, [model], overwrite=True)
     with _progress() as (started, progress):
         report = _jobs.score_files(
-            _core_of(fastscore.load(model)),
+            core,
             inputs,
             output,
             outputs=outputs,
@@ -297,7 +302,15 @@ def import_(
     library that wrote them.
     """
     options = {"classes": classes, "features": features, "iterations": iterations}
-    model = _source_model(file, trust_pickle, {k: v for k, v in options.items() if v is not None})
+    given = {k: v for k, v in options.items() if v is not None}
+    try:
+        model = _source_model(file, trust_pickle, given)
+    except ValueError as error:
+        if not given or isinstance(error, FastscoreError):
+            raise
+        message = re.sub(rf"\b({'|'.join(options)})=(?=[^\s:])", r"--\1 ", str(error))
+        message = re.sub(rf"\b({'|'.join(options)})=", r"--\1", message)
+        raise click.UsageError(message, click.get_current_context()) from error
     _jobs.check_output(output, [file], overwrite=True)
     with _jobs.writing(output):
         model.save(output)
@@ -483,7 +496,12 @@ def verify(
     loaded = fastscore.load(model)
     source = _live_source(against, trust_pickle)
     table = _jobs.read_head(_core_of(loaded), data, rows)
-    report = loaded.verify(table, source)
+    try:
+        report = loaded.verify(table, source)
+    except (MissingValueError, NonFiniteValueError) as error:
+        raise type(error)(f"{data}: {error}") from error
+    except ValueError as error:
+        raise JobError(f"{model} can't be verified against {against}: {error}") from error
     if as_json:
         _print_json({**asdict(report), "ok": report.ok})
     else:
@@ -509,6 +527,7 @@ def _live_source(file: str, trust_pickle: bool) -> Any:
         import lightgbm
     except ImportError as error:
         raise JobError(f"{file} needs LightGBM to compare with: pip install lightgbm") from error
+    fastscore.load(file)  # LightGBM crashes on text that is damaged
     return lightgbm.Booster(model_file=file)
 
 
@@ -517,4 +536,14 @@ def _core_of(model: fastscore.Model) -> _core.Model:
 
 
 def _print_json(value: dict[str, Any]) -> None:
-    click.echo(json.dumps(value, default=str, ensure_ascii=False))
+    text = json.dumps(_finite(value), default=str, ensure_ascii=False, allow_nan=False)
+    click.echo(text)
+
+
+def _finite(value: Any) -> Any:
+    """JSON has neither NaN nor infinities: null."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -4,17 +4,16 @@ import hashlib
 import html
 import json
 import os
-import secrets
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastscore import _core
+from fastscore._atomic import replacing
 from fastscore._core import Model as CoreModel
 from fastscore._errors import UnsupportedModelError
 from fastscore._layout import Layout, class_array, layouts
@@ -188,21 +187,11 @@ class Model:
         """Write the model to `path`, conventionally `NAME.fscore`: data only, no code.
 
         The file appears whole or not at all: it is written under a temporary name in the same
-        folder, then renamed.
+        folder, then renamed. A link is followed, and a file that is replaced hands on its mode.
         """
-        target = Path(os.fsdecode(path))
-        temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
         data = self._core.to_bytes()
-        try:
-            with temporary.open("xb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        _sync_folder(target.parent)
+        with replacing(os.fsdecode(path)) as temporary, open(temporary, "r+b") as file:
+            file.write(data)
 
     # --- scoring
 
@@ -329,16 +318,3 @@ def _weak(source: object | None) -> Callable[[], Any] | None:
 def _shortened(labels: NDArray[Any]) -> str:
     shown = ", ".join(repr(label) for label in labels[:5].tolist())
     return shown if len(labels) <= 5 else f"{shown}, ... ({len(labels)})"
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename last through a power cut, where the system can."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    except OSError:
-        pass
-    finally:
-        os.close(handle)

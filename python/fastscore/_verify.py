@@ -1,6 +1,8 @@
 """`Model.verify`: the source library against fastscore on the same rows, output by output."""
 
+import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastscore._containers import make_table
+from fastscore._errors import FastscoreError, MissingValueError, NonFiniteValueError
 from fastscore._model import Model
 from fastscore._sources import Source, open_source
 from fastscore._tabulate import as_matrix, replayable
 
 _TIES_SHOWN = 10
 _ULPS = 2
+_ANOTHER = "it is not the model that was imported"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,22 +106,37 @@ def verify(model: Model, data: Any, source: Any) -> VerifyReport:
         raise ValueError("verify needs at least one row")
     ours: dict[str, Any] = {}
     for output, layout in model._layouts.items():
-        scores = model._core.score(table, output, None, "source")
+        try:
+            scores = model._core.score(table, output, None, "source")
+        except (MissingValueError, NonFiniteValueError) as error:
+            refused = str(error).rpartition(": ")[0]
+            raise type(error)(f"{refused}: fill or drop these rows to verify the others") from error
         ours[output] = layout.numpy(scores, "source")
     matrix = as_matrix(data, model, table.num_rows)
     structure = json.loads(model._core.spec)
     targets = structure["targets"]
     linear = any(step["op"] == "linear" for step in structure["steps"])
-    slack = theirs.linear_bound(matrix) if linear else None
-    checks: list[OutputCheck] = []
-    for output, have in ours.items():
-        want = theirs.output(output, matrix)
+    with _asking(theirs):
+        slack = theirs.linear_bound(matrix) if linear else None
+    pairs: dict[str, tuple[list[NDArray[Any]], list[NDArray[Any]]]] = {}
+    # Predictions last: labels can only be looked up where the number of classes is right.
+    for output in sorted(ours, key=lambda output: output == "prediction"):
+        with _asking(theirs):
+            want = theirs.output(output, matrix)
         if want is None:
             continue
-        wants, haves = (_targets(part, output, len(targets)) for part in (want, have))
+        haves = _targets(ours[output], output, len(targets))
+        wants = _targets(want, output, len(targets))
+        _check_shapes(output, wants, haves)
+        pairs[output] = wants, haves
+    checks: list[OutputCheck] = []
+    for output in filter(pairs.__contains__, ours):
+        wants, haves = pairs[output]
         for t, (theirs_t, ours_t) in enumerate(zip(wants, haves, strict=True)):
             name = output if len(wants) == 1 else f"{output} {targets[t]['name'] or t}"
             if output == "leaf" or (output == "prediction" and targets[t]["classes"] is not None):
+                if output == "prediction":
+                    _check_classes(theirs, model, t, theirs_t)
                 gap = (
                     None
                     if output == "leaf"
@@ -140,7 +159,7 @@ def _targets(values: Any, output: str, n_targets: int) -> list[NDArray[Any]]:
     if isinstance(values, list):
         return [_two_dimensional(part) for part in values]
     array = _two_dimensional(values)
-    if n_targets > 1 and output != "leaf":
+    if n_targets > 1 and output != "leaf" and array.shape[1] == n_targets:
         return [array[:, [t]] for t in range(n_targets)]
     return [array]
 
@@ -148,6 +167,49 @@ def _targets(values: Any, output: str, n_targets: int) -> list[NDArray[Any]]:
 def _two_dimensional(values: Any) -> NDArray[Any]:
     array = np.asarray(values)
     return array.reshape(-1, 1) if array.ndim == 1 else array
+
+
+@contextlib.contextmanager
+def _asking(theirs: Source) -> Iterator[None]:
+    """Name the source in what goes wrong in it."""
+    try:
+        yield
+    except (FastscoreError, MemoryError):
+        raise
+    except Exception as error:
+        said = (str(error).strip().splitlines() or [""])[0]
+        raise ValueError(
+            f"the source, {theirs.name}, can't score these rows: {type(error).__name__}: {said}"
+        ) from error
+
+
+def _check_shapes(output: str, wants: list[NDArray[Any]], haves: list[NDArray[Any]]) -> None:
+    if len(wants) == len(haves):
+        pairs = [(a.shape[1], b.shape[1]) for a, b in zip(wants, haves, strict=True)]
+        theirs, ours = next((pair for pair in pairs if pair[0] != pair[1]), (0, 0))
+    else:
+        theirs, ours = (sum(part.shape[1] for part in parts) for parts in (wants, haves))
+    if len(wants) != len(haves) or theirs != ours:
+        plural = "" if theirs == 1 else "s"
+        raise ValueError(
+            f"the source gives {theirs} {output} column{plural}, the model {ours}: {_ANOTHER}"
+        )
+
+
+def _check_classes(theirs: Source, model: Model, target: int, want: NDArray[Any]) -> None:
+    known = model._classes[target]
+    ours = set() if known is None else set(known.tolist())
+    unknown = [label for label in dict.fromkeys(want.ravel().tolist()) if label not in ours]
+    if not unknown:
+        with _asking(theirs):
+            classes = theirs.classes(target).tolist()
+        unknown = [label for label in classes if label not in ours]
+        if not unknown and len(classes) != len(ours):
+            raise ValueError(
+                f"the source has {len(classes)} classes, the model {len(ours)}: {_ANOTHER}"
+            )
+    if unknown:
+        raise ValueError(f"the source predicts {unknown[0]!r}, no class of the model: {_ANOTHER}")
 
 
 def _slack(output: str, slack: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
@@ -168,13 +230,15 @@ def _check_floats(
     exact: bool,
     slack: NDArray[np.float64] | None,
 ) -> OutputCheck:
+    if want.dtype.kind not in "fiub":
+        raise ValueError(f"the source predicts labels, the model numbers: {_ANOTHER}")
     want = np.ascontiguousarray(want, dtype=np.float64)
     have = np.ascontiguousarray(have, dtype=np.float64)
     equal = (want.view(np.int64) == have.view(np.int64)) | (np.isnan(want) & np.isnan(have))
     with np.errstate(invalid="ignore", over="ignore"):
         difference = np.where(equal, 0.0, np.abs(want - have))
     difference = np.where(np.isnan(difference), np.inf, difference)
-    ulp = np.where(equal, 0, _ulps(want, have))
+    ulp = np.where(equal, np.uint64(0), _ulps(want, have))
     if slack is not None:
         within = difference <= slack
         bound = (
@@ -229,21 +293,18 @@ def _first(
     return (row, theirs[0], ours[0]) if len(theirs) == 1 else (row, theirs, ours)
 
 
-def _ulps(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.int64]:
-    """How many float64 values lie between, capped at 2**62; NaN against a number is the cap."""
-    cap = 1 << 62
+def _ulps(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.uint64]:
+    """How many float64 values lie between; NaN against a number is the largest integer."""
 
     def ordered(x: NDArray[np.float64]) -> NDArray[np.int64]:
         bits = x.view(np.int64)
         mapped: NDArray[np.int64] = np.where(bits < 0, np.int64(-(2**63)) - bits, bits)
         return mapped
 
-    x, y = ordered(a) >> 1, ordered(b) >> 1
-    coarse = np.abs(x - y)
-    near = coarse < 1 << 40
-    exact = np.abs(np.where(near, ordered(a) - np.where(near, ordered(b), 0), 0))
-    distance = np.where(near, exact, np.minimum(coarse, cap >> 1) * 2)
-    return np.where(np.isnan(a) | np.isnan(b), cap, distance)
+    x, y = ordered(a), ordered(b)
+    # Up to 2**64 apart: the difference of the bit patterns, which wraps, is right as unsigned.
+    distance = np.maximum(x, y).view(np.uint64) - np.minimum(x, y).view(np.uint64)
+    return np.where(np.isnan(a) | np.isnan(b), np.iinfo(np.uint64).max, distance)
 
 
 def _close_rows(
@@ -260,7 +321,8 @@ def _close_rows(
     if not len(rows):
         return close
     part = matrix[rows]
-    scores = theirs.class_scores(part, target)
+    with _asking(theirs):
+        scores = theirs.class_scores(part, target)
     codes = {label: code for code, label in enumerate(theirs.classes(target).tolist())}
     theirs_at = [codes[label] for label in want[rows, 0].tolist()]
     ours_at = [codes[label] for label in have[rows, 0].tolist()]

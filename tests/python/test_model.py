@@ -216,3 +216,14 @@ def test_public_names():
         error = getattr(fastscore, name)
         assert issubclass(error, fastscore.FastscoreError)
         assert issubclass(error, builtin)
+
+
+def test_save_follows_a_link_and_keeps_the_mode(models, tmp_path):
+    path, link = tmp_path / "m.fscore", tmp_path / "link.fscore"
+    models["linear"].save(path)
+    path.chmod(0o640)
+    link.symlink_to(path)
+    models["booster"].save(link)
+    assert link.is_symlink()
+    assert fastscore.load(path) == models["booster"]
+    assert path.stat().st_mode & 0o777 == 0o640

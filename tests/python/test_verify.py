@@ -137,3 +137,68 @@ def test_the_source_is_left_as_it_was(frame, labels):
     source = RandomForestClassifier(3, n_jobs=2, random_state=0).fit(frame, labels)
     fastscore.import_model(source).verify(frame)
     assert source.n_jobs == 2
+
+
+@pytest.mark.parametrize(
+    ("model", "source", "message"),
+    [
+        ("forest values", "tree values", r"gives 1 leaf column, the model 4: it is not the model"),
+        ("forest labels", "forest binary", "it is not the model"),
+        ("forest labels", "forest integers", "no class of the model"),
+        ("forest labels", "forest values", "gives 1 margin column, the model 3"),
+        ("forest values", "forest labels", "gives 3 margin columns, the model 1"),
+        ("forest several values", "forest values", "gives 1 prediction column, the model 2"),
+        ("forest values", "forest several values", "gives 2 prediction columns, the model 1"),
+        ("forest several labels", "forest labels", "it is not the model"),
+        ("lgbm labels", "lgbm binary", "gives 2 probability columns, the model 3"),
+        ("lgbm binary", "lgbm labels", "it is not the model"),
+        ("linear", "forest values", "RandomForestRegressor .* can't score these rows"),
+        ("logistic labels", "logistic binary", "it is not the model"),
+    ],
+)
+def test_a_source_of_another_shape(models, sources, frame, model, source, message):
+    with pytest.raises(ValueError, match=message) as error:
+        models[model].verify(frame, source=sources[source])
+    assert "\n" not in str(error.value)
+
+
+def test_a_source_that_predicts_labels(models, frame, labels):
+    from sklearn.ensemble import RandomForestClassifier
+
+    other = RandomForestClassifier(4, max_depth=4).fit(frame, np.where(labels == "low", "a", "b"))
+    with pytest.raises(ValueError, match="predicts labels, the model numbers"):
+        models["forest values"].verify(frame, source=other)
+
+
+def test_a_source_of_other_features(models, sources, frame):
+    import lightgbm
+
+    other = lightgbm.LGBMRegressor(n_estimators=5, num_leaves=7, verbose=-1, n_jobs=1)
+    other.fit(frame.iloc[:, :4], frame["age"])
+    with pytest.raises(ValueError, match=r"LGBMRegressor \(LightGBM .* can't score") as error:
+        models["lgbm values"].verify(frame, source=other)
+    assert "\n" not in str(error.value)
+
+
+def test_missing_values_that_the_source_refuses(models, sources, frame):
+    for value, kind in (
+        (np.nan, fastscore.MissingValueError),
+        (np.inf, fastscore.NonFiniteValueError),
+    ):
+        holes = frame.copy()
+        holes.iloc[3, 1] = value
+        with pytest.raises(kind, match=r"row 3.*: fill or drop these rows") as error:
+            models["linear"].verify(holes, source=sources["linear"])
+        assert "propagate" not in str(error.value)
+
+
+def test_ulps():
+    from fastscore._verify import _ulps
+
+    tiny = 5e-324
+    a = np.array([1.0, -tiny, -0.0, -1.0, 1.0, -np.inf, np.nan])
+    b = np.array([np.nextafter(1.0, 2.0), tiny, 0.0, 1.0, np.nextafter(1.0, 0.0), np.inf, 1.0])
+    one, infinite = (int(np.float64(v).view(np.int64)) for v in (1.0, np.inf))
+    expected = [1, 2, 0, 2 * one, 1, 2 * infinite, 2**64 - 1]
+    assert _ulps(a, b).tolist() == expected
+    assert _ulps(b, a).tolist() == expected

@@ -199,6 +199,45 @@ def test_an_output_that_can_not_be_written(cli: Cli, model_text: Path) -> None:
     assert "/proc/fastscore.fscore" in error
 
 
+def test_the_output_is_a_link_to_the_input(cli: Cli, model_text: Path, tmp_path: Path) -> None:
+    link = tmp_path / "link.fscore"
+    link.symlink_to(model_text)
+    before = model_text.read_bytes()
+    assert "is also an input" in cli("import", model_text, "--output", link).error()
+    assert model_text.read_bytes() == before
+
+
+def test_the_output_of_scores_is_the_model(
+    cli: Cli, model: Path, parquet: Path, tmp_path: Path
+) -> None:
+    before = model.read_bytes()
+    link = tmp_path / "link.parquet"
+    link.symlink_to(model)
+    for output in (model, link):
+        arguments = ["score", parquet, "--model", model, "--output", output]
+        assert "is also an input" in cli(*arguments, "--format", "parquet").error()
+    assert model.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--classes", "a,b,c"], "error: --classes has 3 labels"),
+        (["--classes", "a,a"], "error: --classes: class labels must be distinct"),
+        (["--iterations", "99"], "error: --iterations 99 is out of range"),
+        (["--features", "a,a"], "error: --features has duplicates"),
+        (["--features", "a,b"], "error: "),
+    ],
+)
+def test_options_that_do_not_fit(
+    cli: Cli, model_text: Path, tmp_path: Path, options: list[str], message: str
+) -> None:
+    error = cli("import", model_text, "--output", tmp_path / "m.fscore", *options).error(2)
+    assert error.startswith(message)
+    assert "ValueError" not in error
+    assert "fastscore import --help" in error
+
+
 # --- inspect ---
 
 
@@ -316,7 +355,62 @@ def test_verify_without_rows(cli: Cli, model: Path, model_text: Path, tmp_path: 
     assert "has no rows" in cli("verify", model, "--against", model_text, source).error()
 
 
+@pytest.mark.parametrize("part", [0.02, 0.3, 0.6, 0.9])
+def test_verify_against_a_cut_text(
+    cli: Cli, model: Path, model_text: Path, parquet: Path, tmp_path: Path, part: float
+) -> None:
+    source = tmp_path / "cut.txt"
+    data = model_text.read_bytes()
+    source.write_bytes(data[: int(len(data) * part)])
+    assert "cut.txt" in cli("verify", model, "--against", source, parquet).error()
+
+
+def test_verify_against_another_model(
+    cli: Cli, model: Path, booster: lightgbm.Booster, parquet: Path, tmp_path: Path
+) -> None:
+    booster.save_model(tmp_path / "other.txt", num_iteration=3)
+    error = cli("verify", model, "--against", tmp_path / "other.txt", parquet).error()
+    assert "other.txt: the source gives 3 leaf columns, the model 30" in error
+
+
+def test_verify_rows_that_the_source_refuses(
+    cli: Cli, logistic: LogisticRegression, parquet: Path, tmp_path: Path
+) -> None:
+    fastscore.import_model(logistic).save(tmp_path / "m.fscore")
+    joblib.dump(logistic, tmp_path / "m.joblib")
+    error = cli(
+        "verify",
+        tmp_path / "m.fscore",
+        "--against",
+        tmp_path / "m.joblib",
+        parquet,
+        "--trust-pickle",
+    ).error()
+    assert "credit.parquet: column" in error
+    assert "fill or drop these rows" in error
+    assert "propagate" not in error
+
+
+def test_verify_json_is_json(cli: Cli, model: Path, model_text: Path, parquet: Path) -> None:
+    ended = cli("verify", model, "--against", model_text, parquet, "--json")
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    found = json.loads(ended.out, parse_constant=refuse)
+    (leaf,) = [check for check in found["checks"] if check["output"] == "leaf"]
+    assert leaf["largest_difference"] is None
+
+
 # --- the program ---
+
+
+def test_without_arguments(cli: Cli) -> None:
+    ended = cli()
+    assert ended.code == 0
+    assert ended.err == ""
+    assert ended.out.startswith("Usage: fastscore")
+    assert "\nCommands:\n  import " in ended.out
 
 
 def test_as_a_program(parquet: Path, model_text: Path, tmp_path: Path) -> None:

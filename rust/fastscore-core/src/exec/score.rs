@@ -207,12 +207,7 @@ impl<'p> Call<'p> {
     }
 
     fn features_read(&self) -> Vec<bool> {
-        let model = self.plan.model();
-        let mut read = vec![false; model.features().count];
-        for &step in self.steps.iter().chain(&self.leaf_step) {
-            model.steps()[step].mark_features(&mut read);
-        }
-        read
+        self.plan.model().features_read_by(self.steps.iter().chain(&self.leaf_step).copied())
     }
 
     /// How many threads to use and how many rows a block has.

@@ -138,13 +138,16 @@ pub struct ModelParts {
 pub struct Model {
     parts: ModelParts,
     widths: Vec<usize>,
+    /// Per step the features that it reads, each once: asked for by every call.
+    reads: Vec<Vec<u32>>,
 }
 
 impl Model {
     /// Check `parts`; every error names the step, tree or target.
     pub fn new(parts: ModelParts) -> crate::Result<Model> {
         let widths = validate::check(&parts)?;
-        let model = Model { parts, widths };
+        let reads = parts.steps.iter().map(|step| step.features(parts.features.count)).collect();
+        let model = Model { parts, widths, reads };
         for output in Output::ALL {
             let mut seen = HashSet::new();
             let names = column_names(&model, output).unwrap_or_default();
@@ -193,22 +196,33 @@ impl Model {
 
     /// Per feature, whether any step reads it.
     pub fn features_read(&self) -> Vec<bool> {
+        self.features_read_by(0..self.parts.steps.len())
+    }
+
+    /// Per feature, whether one of these steps reads it.
+    pub fn features_read_by(&self, steps: impl IntoIterator<Item = usize>) -> Vec<bool> {
         let mut read = vec![false; self.parts.features.count];
-        self.parts.steps.iter().for_each(|step| step.mark_features(&mut read));
+        for step in steps {
+            self.reads[step].iter().for_each(|&feature| read[feature as usize] = true);
+        }
         read
     }
 }
 
 impl Step {
-    /// Set the flag of every feature that this step reads.
-    pub fn mark_features(&self, read: &mut [bool]) {
-        if self.input != 0 {
-            return;
-        }
+    /// The features that this step reads, each once.
+    fn features(&self, count: usize) -> Vec<u32> {
+        let all = || (0..count as u32).collect();
+        let distinct = |features: &mut dyn Iterator<Item = usize>| {
+            let mut read = vec![false; count];
+            features.for_each(|feature| read[feature] = true);
+            (0..count as u32).filter(|&feature| read[feature as usize]).collect()
+        };
         match &self.op {
-            Op::Forest(forest) => forest.feature.iter().for_each(|&feature| read[feature as usize] = true),
-            Op::Link(Link::Columns { columns }) => columns.iter().for_each(|&column| read[column] = true),
-            Op::Linear(_) | Op::Link(_) => read.fill(true),
+            _ if self.input != 0 => Vec::new(),
+            Op::Forest(forest) => distinct(&mut forest.feature.iter().map(|&feature| feature as usize)),
+            Op::Link(Link::Columns { columns }) => distinct(&mut columns.iter().copied()),
+            Op::Linear(_) | Op::Link(_) => all(),
         }
     }
 }
