@@ -328,26 +328,39 @@ proptest! {
     }
 }
 
-/// A tree of more leaves than the bit-sliced engine holds, and more thresholds than a byte or a short rank holds.
+/// Trees of more leaves than the bit-sliced engine holds, more thresholds than a byte or a short rank holds, and more
+/// conditions than a chunk holds.
 #[test]
-fn large_trees_equal_the_reference() {
-    for (leaves, narrow) in [(255, false), (256, false), (257, false), (6000, true), (6000, false), (70_000, false)] {
-        let splits =
-            (0..leaves - 1).map(|i| (i * 7 % (i + 1), i % FEATURES, (i as f64 * 0.37).sin() * 50.0, (i % 4) as u8));
-        let values = (0..leaves).map(|i| f64::from(i as u32).sqrt()).collect();
-        let grown = vec![Grown { splits: splits.collect(), values }; 2];
-        let width = if narrow { InputWidth::Float32 } else { InputWidth::Float64 };
-        let forest = forest(grown, Comparison::Le, 1, false, None);
+fn large_forests_equal_the_reference() {
+    let narrow = InputWidth::Float32;
+    let wide = InputWidth::Float64;
+    let cases = [
+        (255, 2, wide),
+        (256, 2, wide),
+        (257, 2, wide),
+        (250, 60, wide),
+        (250, 60, narrow),
+        (6000, 2, narrow),
+        (6000, 2, wide),
+        (70_000, 2, wide),
+    ];
+    for (leaves, trees, width) in cases {
+        let tree = |tree: usize| {
+            let threshold = |i: usize| ((i + 1000 * tree) as f64 * 0.37).sin() * 50.0;
+            let splits = (0..leaves - 1).map(|i| (i * 7 % (i + 1), i % FEATURES, threshold(i), (i % 4) as u8));
+            Grown { splits: splits.collect(), values: (0..leaves).map(|i| f64::from(i as u32).sqrt()).collect() }
+        };
+        let forest = forest((0..trees).map(tree).collect(), Comparison::Le, 1, false, None);
         let model = model(forest, width, vec![], OnBadValue::Accept);
         let rows = rows(&model, &(0..500).collect::<Vec<_>>());
         let columns = columns(&rows);
-        let table =
-            Table::new(None, Body::Columns(columns.iter().map(|c| numbers([c.as_slice()])).collect()), 500).unwrap();
+        let body = Body::Columns(columns.iter().map(|c| numbers([c.as_slice()])).collect());
+        let table = Table::new(None, body, rows.len()).unwrap();
         let model = Arc::new(model);
         for (name, plan) in plans(&model) {
             for output in [Output::Margin, Output::Leaf] {
                 let found = difference(&run(&plan, &table, output, 1), &expected(&model, &rows, output));
-                assert_eq!(found, None, "{leaves} {name} {output:?}");
+                assert_eq!(found, None, "{leaves} leaves, {trees} trees, {name}, {output:?}");
             }
         }
     }

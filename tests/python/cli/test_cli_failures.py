@@ -521,9 +521,16 @@ def test_a_killed_job_leaves_only_what_looks_temporary(
 
 def started(source: Path, model: Path, folder: Path) -> subprocess.Popen[bytes]:
     """A job that has written some of its rows and is far from done."""
-    child = process(
-        "score", source, "--model", model, "--output", folder / "out.csv", "--outputs", "leaf"
-    )
+    # A child inherits what its parent ignores, as SIGHUP under nohup, and rightly keeps ignoring it.
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in signals}
+    try:
+        child = process(
+            "score", source, "--model", model, "--output", folder / "out.csv", "--outputs", "leaf"
+        )
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
     deadline = time.monotonic() + 60
     while not any(path.suffix == ".tmp" and path.stat().st_size for path in folder.iterdir()):
         assert child.poll() is None, child.communicate()

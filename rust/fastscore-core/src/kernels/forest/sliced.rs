@@ -36,6 +36,8 @@ use crate::simd::bits::{self, BitWork, Bits, WORD};
 /// Rows evaluated together.
 pub(crate) const ROWS: usize = MAX_STRIDE;
 const WORDS: usize = ROWS / WORD;
+/// Planes whose keys, 512 bytes each, a worker keeps: 4 MB at most.
+const MAX_PLANES: usize = 8192;
 /// Leaves that a byte can number.
 const MAX_LEAVES: usize = 256;
 /// Thresholds that a byte can rank, with 0 for "below all" and 255 for "above all".
@@ -111,13 +113,16 @@ pub(crate) struct Scratch {
 }
 
 impl Sliced {
-    /// Lay out a checked forest; None where it does not fit: a tree of more than 256 leaves, or a feature with more
-    /// than 65 534 distinct thresholds.
+    /// Lay out a checked forest; None where it does not fit: a tree of more than 256 leaves, a feature with more
+    /// than 65 534 distinct thresholds, more than 8 192 planes.
     pub(crate) fn new(forest: &Forest, width: InputWidth) -> Option<Self> {
         if (0..forest.trees()).any(|tree| forest.leaves(tree).len() > MAX_LEAVES) {
             return None;
         }
         let (planes, splits) = Planes::new(forest, width);
+        if planes.len() > MAX_PLANES {
+            return None;
+        }
         let ranks = Ranks::new(forest, &planes, &splits, usize::from(u16::MAX) - 1)?;
         let mut sliced = Sliced {
             planes,
