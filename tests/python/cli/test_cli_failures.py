@@ -521,7 +521,7 @@ def test_a_killed_job_leaves_only_what_looks_temporary(
 
 def started(source: Path, model: Path, folder: Path) -> subprocess.Popen[bytes]:
     """A job that has written some of its rows and is far from done."""
-    # A child inherits what its parent ignores, as SIGHUP under nohup, and rightly keeps ignoring it.
+    # A child goes on ignoring what its parent ignores, as SIGHUP under nohup, and rightly so.
     signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, signal.SIG_DFL) for number in signals}
     try:
