@@ -165,10 +165,15 @@ impl Plan {
     ) {
         let here = &self.model.steps()[step];
         match (&here.op, &self.engines[step]) {
-            (Op::Forest(forest), Engine::Forest { walk, sliced }) => match self.pick(sliced, rows) {
-                Some(sliced) => sliced.sum(self.level, forest, input, &mut scratch.sliced, out, stride, rows),
-                None => walk.sum(forest, input, &mut scratch.walk, out, stride, rows),
-            },
+            (Op::Forest(forest), Engine::Forest { walk, sliced }) => {
+                for (o, &base) in forest.base.iter().enumerate() {
+                    out[o * stride..o * stride + rows].fill(base);
+                }
+                match self.pick(sliced, rows) {
+                    Some(sliced) => sliced.sum(self.level, input, &mut scratch.sliced, out, stride, rows),
+                    None => walk.sum(forest, input, &mut scratch.walk, out, stride, rows),
+                }
+            }
             (Op::Linear(model), _) => linear::linear(self.level, model, input, out, stride, rows),
             (Op::Link(kind), _) => {
                 link::link(self.level, kind, input, self.model.width(here.input), out, stride, rows);

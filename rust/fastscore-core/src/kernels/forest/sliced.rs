@@ -229,21 +229,16 @@ impl Sliced {
         )
     }
 
-    /// Margins: `out[o * stride + r]` starts at the base and gets every tree's leaf value.
-    #[allow(clippy::too_many_arguments)]
+    /// Margins: `out[o * stride + r]`, which holds the base, gets every tree's leaf value.
     pub(crate) fn sum(
         &self,
         level: Level,
-        forest: &Forest,
         input: &impl Columns,
         scratch: &mut Scratch,
         out: &mut [f64],
         stride: usize,
         rows: usize,
     ) {
-        for (o, &base) in forest.base.iter().enumerate() {
-            out[o * stride..o * stride + rows].fill(base);
-        }
         let scalar = self.leaf_width == 1;
         self.run(level, input, scratch, rows, |start, trees, numbers| {
             let count = ROWS.min(rows - start);

@@ -195,7 +195,7 @@ impl Walk {
         }
     }
 
-    /// Margins: `out[o * stride + r]` starts at the base and gets every tree's leaf value.
+    /// Margins: `out[o * stride + r]`, which holds the base, gets every tree's leaf value.
     pub(crate) fn sum(
         &self,
         forest: &Forest,
@@ -205,9 +205,6 @@ impl Walk {
         stride: usize,
         rows: usize,
     ) {
-        for (o, &base) in forest.base.iter().enumerate() {
-            out[o * stride..o * stride + rows].fill(base);
-        }
         if forest.leaf_width == 1 {
             self.run(input, scratch, rows, |tree, first, leaves| {
                 let column = forest.first_output(tree) * stride + first;
