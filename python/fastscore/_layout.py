@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fastscore import _core
 
-OUTPUTS = ("prediction", "probability", "margin", "leaf")
+OUTPUTS = ("prediction", "probability", "margin", "leaf", "score", "transform")
 """Every output that a model may have, in the order in which they are listed."""
 
 MISSING = ("source", "propagate")
@@ -133,7 +133,7 @@ def layouts(
             output=output,
             names=names,
             classes=codes if labels else (None,) * len(names),
-            single=output in ("prediction", "margin") and len(names) == 1 and len(names[0]) == 1,
+            single=output in ("prediction", "margin", "score") and len(names) == 1 and len(names[0]) == 1,
             listed=len(names) > 1
             and output in ("probability", "margin")
             and any(labels is not None for labels in classes),

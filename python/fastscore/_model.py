@@ -137,7 +137,7 @@ class Model:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """The outputs that it has, of `prediction`, `probability`, `margin` and `leaf`."""
+        """The outputs that it has, of those that `fastscore.predict` lists."""
         return tuple(self._layouts)
 
     @property
@@ -147,7 +147,7 @@ class Model:
         Raises AttributeError where there are none.
         """
         classes = self._classes
-        if all(labels is None for labels in classes):
+        if all(labels is None for labels in classes) or self._finds_outliers():
             raise AttributeError(
                 "the model has no class labels: classes_ exists for classifiers only"
             )
@@ -227,14 +227,25 @@ class Model:
         """Index of the leaf of each tree, as the source numbers them: int32, `(n, trees)`."""
         return score(self._core, self._layouts, data, "leaf", threads, missing)
 
+    def score_samples(
+        self, data: Any, *, threads: int | None = None, missing: str = "source"
+    ) -> Any:
+        """Return what the source's `score_samples` does, the lower the more of an outlier.
+
+        ValueError when the model has no such score.
+        """
+        return score(self._core, self._layouts, data, "score", threads, missing)
+
     def transform(self, data: Any, *, threads: int | None = None, missing: str = "source") -> Any:
-        """Output of a pipeline without a predictor.
+        """Output of a model without a predictor: one column for each of the source's output names.
 
         UnsupportedModelError for models that predict.
         """
+        if "transform" in self._layouts:
+            return score(self._core, self._layouts, data, "transform", threads, missing)
         outputs = ", ".join(map(repr, self._layouts))
         raise UnsupportedModelError(
-            "transform is for pipelines without a final predictor; "
+            "transform is for models without a predictor; "
             f"{self._kind()} predicts: use predict, or output= with one of {outputs}"
         )
 
@@ -265,6 +276,11 @@ class Model:
     def _kind(self) -> str:
         return self.source.class_name or f"this {self.source.library} model"
 
+    def _finds_outliers(self) -> bool:
+        """Whether predictions are 1 and -1, as of scikit-learn's outlier detectors."""
+        rules = [target["prediction"]["rule"] for target in self._structure["targets"]]
+        return "inlier" in rules
+
     def _facts(self) -> list[tuple[str, str]]:
         source = self.source
         version = f" {source.version}" if source.version else ""
@@ -274,7 +290,7 @@ class Model:
             ("outputs", ", ".join(self._layouts)),
         ]
         classes = [labels for labels in self._classes if labels is not None]
-        if classes:
+        if classes and not self._finds_outliers():
             facts.append(("classes", "; ".join(_shortened(labels) for labels in classes[:3])))
         if len(self._classes) > 1:
             facts.append(("targets", str(len(self._classes))))

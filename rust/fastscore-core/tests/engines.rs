@@ -56,14 +56,7 @@ fn forest(grown: Vec<Grown>, comparison: Comparison, outputs: usize, vector: boo
         base: (0..outputs).map(|o| o as f64 * 0.3).collect(),
         split_offset: vec![0],
         leaf_offset: vec![0],
-        target: Vec::new(),
-        feature: Vec::new(),
-        threshold: Vec::new(),
-        left: Vec::new(),
-        right: Vec::new(),
-        flags: Vec::new(),
-        leaf_value: Vec::new(),
-        leaf_id: Vec::new(),
+        ..Forest::default()
     };
     for (number, tree) in grown.into_iter().enumerate() {
         // `edges[leaf]` is where the leaf hangs: None for the root, else a split and its side.
@@ -99,7 +92,9 @@ fn forest(grown: Vec<Grown>, comparison: Comparison, outputs: usize, vector: boo
     forest
 }
 
-fn model(forest: Forest, width: InputWidth, links: Vec<Link>, policy: OnBadValue) -> Model {
+fn model(mut forest: Forest, width: Width, links: Vec<Link>, policy: OnBadValue) -> Model {
+    forest.width = width;
+    let output_width = forest.sum;
     let mut steps = vec![Step { input: 0, op: Op::Forest(forest) }];
     for link in links {
         let input = steps.len();
@@ -116,11 +111,93 @@ fn model(forest: Forest, width: InputWidth, links: Vec<Link>, policy: OnBadValue
             margin: 1,
             probability: Some(last),
             prediction: Decision::Value(last),
+            score: None,
         }],
+        transform: None,
+        output_width: if last == 1 { output_width } else { Width::Float64 },
         leaf: Some(0),
         source: Source { parameters: BTreeMap::new(), ..Source::default() },
     })
     .unwrap()
+}
+
+/// What some libraries' forests have beside thresholds.
+#[derive(Debug, Clone)]
+struct Extras {
+    /// Which splits are categorical, with their sets.
+    categories: Vec<Option<Vec<u32>>>,
+    outside_left: bool,
+    fraction: bool,
+    missing_value: Option<f64>,
+    narrow_sums: bool,
+    /// Terms of leaf `i % len`, none where leaves are plain.
+    linear: Option<Vec<Vec<(usize, f64)>>>,
+}
+
+fn extras() -> impl Strategy<Value = Extras> {
+    let set = prop_oneof![
+        prop::collection::vec(any::<u32>(), 0..4),
+        Just(vec![u32::MAX]),
+        Just(vec![0, 0, 0, 1]),
+        prop::collection::vec(any::<u32>(), 200..201),
+    ];
+    let terms = prop::collection::vec((0..FEATURES, -2.0..2.0f64), 0..3);
+    (
+        prop::collection::vec(prop::option::of(set), 0..12),
+        any::<bool>(),
+        any::<bool>(),
+        prop::option::of(prop::sample::select(vec![-1.0, 0.0, 2.0, 0.1])),
+        any::<bool>(),
+        prop::option::weighted(0.2, prop::collection::vec(terms, 1..5)),
+    )
+        .prop_map(|(categories, outside_left, fraction, missing_value, narrow_sums, linear)| Extras {
+            categories,
+            outside_left,
+            fraction,
+            missing_value,
+            narrow_sums,
+            linear,
+        })
+}
+
+fn extend(forest: &mut Forest, extras: Extras) {
+    if extras.categories.iter().any(Option::is_some) && !forest.feature.is_empty() {
+        forest.categories.offset.push(0);
+        for split in 0..forest.feature.len() {
+            let Some(words) = &extras.categories[split % extras.categories.len()] else {
+                forest.categories.set.push(-1);
+                continue;
+            };
+            forest.threshold[split] = 0.0;
+            forest.flags[split] |= if extras.outside_left { FLAG_OUTSIDE_LEFT } else { 0 };
+            forest.categories.set.push(forest.categories.offset.len() as i32 - 1);
+            forest.categories.words.extend(words);
+            forest.categories.offset.push(forest.categories.words.len() as i64);
+        }
+        if extras.fraction {
+            forest.negative_fraction = NegativeFraction::Zero;
+        }
+    }
+    forest.missing_value = extras.missing_value;
+    match extras.linear {
+        Some(terms) if forest.leaf_width == 1 => {
+            let mut linear = LinearLeaves { offset: vec![0], ..LinearLeaves::default() };
+            for leaf in 0..forest.leaf_id.len() {
+                for &(feature, coefficient) in &terms[leaf % terms.len()] {
+                    linear.feature.push(feature as i32);
+                    linear.coefficient.push(coefficient);
+                }
+                linear.offset.push(linear.feature.len() as i64);
+                linear.constant.push(leaf as f64 * 0.1);
+            }
+            forest.linear = Some(linear);
+        }
+        _ if extras.narrow_sums => {
+            forest.sum = Width::Float32;
+            forest.base.iter_mut().chain(&mut forest.leaf_value).for_each(|x| *x = f64::from(*x as f32));
+        }
+        _ => {}
+    }
 }
 
 prop_compose! {
@@ -130,6 +207,7 @@ prop_compose! {
         narrow: bool,
         shape in 0usize..3,
         band: bool,
+        extras in prop::option::of(extras()),
         link in prop::sample::select(vec![
             vec![],
             vec![Link::Sigmoid { scale: 1.5 }],
@@ -147,8 +225,11 @@ prop_compose! {
             tree
         }).collect();
         let comparison = if lt { Comparison::Lt } else { Comparison::Le };
-        let width = if narrow { InputWidth::Float32 } else { InputWidth::Float64 };
-        let forest = forest(grown, comparison, outputs, vector, band.then_some(f64::from(1e-35f32)));
+        let width = if narrow { Width::Float32 } else { Width::Float64 };
+        let mut forest = forest(grown, comparison, outputs, vector, band.then_some(f64::from(1e-35f32)));
+        if let Some(extras) = extras {
+            extend(&mut forest, extras);
+        }
         model(forest, width, link, OnBadValue::Accept)
     }
 }
@@ -172,6 +253,20 @@ fn rows(model: &Model, seeds: &[u64]) -> Vec<[f64; FEATURES]> {
         -1e39,
         f64::MAX,
         1.0,
+        2.0,
+        31.0,
+        32.5,
+        63.0,
+        64.0,
+        96.0,
+        6399.0,
+        6400.0,
+        2_147_483_647.0,
+        2_147_483_648.0,
+        4_294_967_296.0,
+        -1.0,
+        -0.5,
+        0.1,
     ];
     for &t in &forest.threshold {
         let narrow = t as f32;
@@ -203,6 +298,9 @@ fn bits(scores: &Scores) -> Vec<u64> {
     for group in &scores.groups {
         match &group.data {
             Data::F64(data) => all.extend(data.iter().map(|x| if x.is_nan() { u64::MAX } else { x.to_bits() })),
+            Data::F32(data) => {
+                all.extend(data.iter().map(|x| if x.is_nan() { u64::MAX } else { f64::from(*x).to_bits() }))
+            }
             Data::I32(data) => all.extend(data.iter().map(|&x| x as u64)),
         }
     }
@@ -332,8 +430,8 @@ proptest! {
 /// conditions than a chunk holds.
 #[test]
 fn large_forests_equal_the_reference() {
-    let narrow = InputWidth::Float32;
-    let wide = InputWidth::Float64;
+    let narrow = Width::Float32;
+    let wide = Width::Float64;
     let cases = [
         (255, 2, wide),
         (256, 2, wide),
@@ -369,7 +467,7 @@ fn large_forests_equal_the_reference() {
 fn small(policy: OnBadValue) -> Plan {
     let grown = Grown { splits: vec![(0, 1, 0.5, 1)], values: vec![1.0, 2.0] };
     let forest = forest(vec![grown], Comparison::Le, 1, false, None);
-    Plan::compile_for(Arc::new(model(forest, InputWidth::Float32, vec![], policy)), Level::detect(), None).unwrap()
+    Plan::compile_for(Arc::new(model(forest, Width::Float32, vec![], policy)), Level::detect(), None).unwrap()
 }
 
 #[test]
@@ -408,7 +506,7 @@ fn no_rows_give_no_scores_of_the_right_type() {
 fn a_call_can_be_interrupted() {
     let grown = Grown { splits: vec![(0, 1, 0.5, 1)], values: vec![1.0, 2.0] };
     let forest = forest(vec![grown; 2000], Comparison::Le, 1, false, None);
-    let model = Arc::new(model(forest, InputWidth::Float64, vec![], OnBadValue::Accept));
+    let model = Arc::new(model(forest, Width::Float64, vec![], OnBadValue::Accept));
     let plan = Plan::compile_for(model, Level::Portable, Some(Forced::Walk)).unwrap();
     let column = vec![0.25; 200_000];
     let table = Table::new(None, Body::Columns(vec![numbers([column.as_slice()]); FEATURES]), column.len()).unwrap();

@@ -10,7 +10,7 @@ use fastscore_core::model::*;
 fn sample() -> ModelParts {
     ModelParts {
         features: Features { count: 2, names: Some(vec!["a".into(), "ö b".into()]), name_match: NameMatch::Exact },
-        input: InputPolicy { missing: OnBadValue::Accept, non_finite: OnBadValue::Refuse, width: InputWidth::Float32 },
+        input: InputPolicy { missing: OnBadValue::Accept, non_finite: OnBadValue::Refuse, width: Width::Float32 },
         steps: vec![
             Step {
                 input: 0,
@@ -30,6 +30,8 @@ fn sample() -> ModelParts {
                     flags: vec![1, 2],
                     leaf_value: vec![1.0, f64::MIN_POSITIVE, -0.0, 7.0],
                     leaf_id: vec![3, 4, 1, 0],
+                    width: Width::Float32,
+                    ..Forest::default()
                 }),
             },
             Step { input: 1, op: Op::Link(Link::Sigmoid { scale: 0.1 }) },
@@ -41,7 +43,10 @@ fn sample() -> ModelParts {
             margin: 1,
             probability: Some(3),
             prediction: Decision::ArgMax(3),
+            score: None,
         }],
+        transform: None,
+        output_width: Width::Float64,
         leaf: Some(0),
         source: Source {
             library: "test".into(),
@@ -194,7 +199,7 @@ fn a_feature_out_of_range_is_refused() {
 
 #[test]
 fn unknown_flags_are_refused() {
-    assert!(refusal(|p| forest(p).flags[0] = 4).contains("unknown flags"));
+    assert!(refusal(|p| forest(p).flags[0] = 8).contains("unknown flags"));
 }
 
 #[test]

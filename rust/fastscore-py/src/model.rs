@@ -189,6 +189,7 @@ fn tensor(name: &str, array: &Bound<'_, PyUntypedArray>) -> PyResult<Tensor> {
         .map(TensorData::F64)
         .or_else(|| elements(array).map(TensorData::I64))
         .or_else(|| elements(array).map(TensorData::I32))
+        .or_else(|| elements(array).map(TensorData::U32))
         .or_else(|| elements(array).map(TensorData::U8))
         .or_else(|| elements(array).map(TensorData::U64));
     let data = data.ok_or_else(|| {

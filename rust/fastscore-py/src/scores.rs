@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float64Array, Int32Array, RecordBatch, RecordBatchOptions, StructArray};
+use arrow_array::{ArrayRef, Float32Array, Float64Array, Int32Array, RecordBatch, RecordBatchOptions, StructArray};
 use arrow_buffer::{ArrowNativeType, Buffer, NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Fields, Schema};
 use fastscore_core::exec::{self, Data};
@@ -27,19 +27,28 @@ pub struct Scores {
 struct Group {
     names: Vec<String>,
     buffer: Buffer,
-    integers: bool,
+    kind: Kind,
     codes_of: Option<usize>,
+}
+
+/// The elements of a group's buffer.
+#[derive(Clone, Copy)]
+enum Kind {
+    F64,
+    F32,
+    I32,
 }
 
 impl Scores {
     /// Take over what the core computed.
     pub fn new(scores: exec::Scores, model: Arc<model::Model>) -> Self {
         let groups = scores.groups.into_iter().map(|group| {
-            let (buffer, integers) = match group.data {
-                Data::F64(data) => (Buffer::from_vec(data), false),
-                Data::I32(data) => (Buffer::from_vec(data), true),
+            let (buffer, kind) = match group.data {
+                Data::F64(data) => (Buffer::from_vec(data), Kind::F64),
+                Data::F32(data) => (Buffer::from_vec(data), Kind::F32),
+                Data::I32(data) => (Buffer::from_vec(data), Kind::I32),
             };
-            Group { names: group.names, buffer, integers, codes_of: group.codes_of }
+            Group { names: group.names, buffer, kind, codes_of: group.codes_of }
         });
         Scores { rows: scores.rows, groups: groups.collect(), nulls: scores.nulls, model }
     }
@@ -49,10 +58,11 @@ impl Scores {
     }
 
     fn field(&self, group: &Group, name: &str) -> PyResult<Field> {
-        let data_type = match self.labels(group) {
-            Some(labels) => labels::data_type(labels)?,
-            None if group.integers => DataType::Int32,
-            None => DataType::Float64,
+        let data_type = match (self.labels(group), group.kind) {
+            (Some(labels), _) => labels::data_type(labels)?,
+            (None, Kind::F64) => DataType::Float64,
+            (None, Kind::F32) => DataType::Float32,
+            (None, Kind::I32) => DataType::Int32,
         };
         Ok(Field::new(name, data_type, true))
     }
@@ -61,15 +71,15 @@ impl Scores {
     fn array(&self, group: &Group, column: usize) -> PyResult<ArrayRef> {
         let (start, rows) = (column * self.rows, self.rows);
         let nulls = || self.nulls.as_ref().map(|nulls| nulls.iter().map(|&null| null == 0).collect::<NullBuffer>());
-        Ok(match self.labels(group) {
-            Some(labels) => {
-                let codes = ScalarBuffer::<i32>::new(group.buffer.clone(), start, rows);
+        let buffer = || group.buffer.clone();
+        Ok(match (self.labels(group), group.kind) {
+            (Some(labels), _) => {
+                let codes = ScalarBuffer::<i32>::new(buffer(), start, rows);
                 labels::to_arrow(labels, &codes, self.nulls.as_deref())?
             }
-            None if group.integers => {
-                Arc::new(Int32Array::new(ScalarBuffer::new(group.buffer.clone(), start, rows), nulls()))
-            }
-            None => Arc::new(Float64Array::new(ScalarBuffer::new(group.buffer.clone(), start, rows), nulls())),
+            (None, Kind::F64) => Arc::new(Float64Array::new(ScalarBuffer::new(buffer(), start, rows), nulls())),
+            (None, Kind::F32) => Arc::new(Float32Array::new(ScalarBuffer::new(buffer(), start, rows), nulls())),
+            (None, Kind::I32) => Arc::new(Int32Array::new(ScalarBuffer::new(buffer(), start, rows), nulls())),
         })
     }
 
@@ -111,11 +121,11 @@ impl Scores {
     }
 
     fn arrays<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
-        let arrays = slf
-            .get()
-            .groups
-            .iter()
-            .map(|group| if group.integers { borrow::<i32>(slf, group) } else { borrow::<f64>(slf, group) });
+        let arrays = slf.get().groups.iter().map(|group| match group.kind {
+            Kind::F64 => borrow::<f64>(slf, group),
+            Kind::F32 => borrow::<f32>(slf, group),
+            Kind::I32 => borrow::<i32>(slf, group),
+        });
         PyList::new(slf.py(), arrays.collect::<PyResult<Vec<_>>>()?)
     }
 

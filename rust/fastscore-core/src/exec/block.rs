@@ -4,7 +4,7 @@ use super::bind::Binding;
 use super::table::{Body, Column, Csr, Numbers, Table};
 use crate::error::Error;
 use crate::kernels::Columns;
-use crate::model::{Features, InputPolicy, InputWidth, Model, OnBadValue};
+use crate::model::{Features, InputPolicy, Model, OnBadValue, Width};
 
 /// Rows read at a time from memory that is not contiguous by column: so many rows of some dozen columns stay in the
 /// first cache level while all columns read them.
@@ -112,8 +112,8 @@ impl<'t> Reader<'t> {
                     Refused::Missing => Error::MissingValue { column, row, count },
                     Refused::NonFinite => {
                         let width = match self.policy.width {
-                            InputWidth::Float64 => "float64",
-                            InputWidth::Float32 => "float32",
+                            Width::Float64 => "float64",
+                            Width::Float32 => "float32",
                         };
                         Error::NonFinite { column, row, count, width }
                     }
@@ -135,8 +135,8 @@ fn refused(policy: InputPolicy, x: f64) -> Option<Refused> {
         (policy.missing == OnBadValue::Refuse).then_some(Refused::Missing)
     } else {
         let overflows = match policy.width {
-            InputWidth::Float64 => x.is_infinite(),
-            InputWidth::Float32 => (x as f32).is_infinite(),
+            Width::Float64 => x.is_infinite(),
+            Width::Float32 => (x as f32).is_infinite(),
         };
         (overflows && policy.non_finite == OnBadValue::Refuse).then_some(Refused::NonFinite)
     }
@@ -244,10 +244,10 @@ impl<'r, 't> Block<'r, 't> {
 
 /// Whether a value may be refused: NaN, infinite, or beyond float32 at that width.
 #[inline(always)]
-fn suspicious(width: InputWidth, x: f64) -> bool {
+fn suspicious(width: Width, x: f64) -> bool {
     match width {
-        InputWidth::Float64 => !x.is_finite(),
-        InputWidth::Float32 => !(x as f32).is_finite(),
+        Width::Float64 => !x.is_finite(),
+        Width::Float32 => !(x as f32).is_finite(),
     }
 }
 

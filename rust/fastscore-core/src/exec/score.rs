@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use super::bind::bind;
 use super::block::{Block, Reader};
 use super::pool;
-use super::scores::{Data, Group, Output, Scores, needed_steps, output_value};
+use super::scores::{Data, Group, Output, Scores, Source, needed_steps, sources};
 use super::table::Table;
 use crate::error::{Error, Result};
-use crate::kernels::{Buffer, Columns};
-use crate::model::{Decision, Model};
+use crate::kernels::{Buffer, Columns, Values};
+use crate::model::{Decision, Model, Width};
 use crate::plan::{Plan, Scratch};
 use crate::reference;
 
@@ -108,14 +108,17 @@ pub fn lacks(model: &Model, output: Output) -> Error {
 }
 
 fn empty_scores(model: &Model, output: Output, names: Vec<Vec<String>>, rows: usize, nullable: bool) -> Result<Scores> {
-    let group = |(target, names): (usize, Vec<String>)| {
-        let codes = output == Output::Prediction && !matches!(model.targets()[target].prediction, Decision::Value(_));
-        let data = if codes || output == Output::Leaf {
+    let sources = sources(model, output);
+    let group = |(index, names): (usize, Vec<String>)| {
+        let codes_of = sources.get(index).and_then(|source: &Source| source.decision).map(|_| index);
+        let data = if codes_of.is_some() || output == Output::Leaf {
             Data::I32(zeros(rows, names.len())?)
+        } else if model.output_width() == Width::Float32 {
+            Data::F32(zeros(rows, names.len())?)
         } else {
             Data::F64(zeros(rows, names.len())?)
         };
-        Ok(Group { names, data, codes_of: codes.then_some(target) })
+        Ok(Group { names, data, codes_of })
     };
     let groups = names.into_iter().enumerate().map(group).collect::<Result<Vec<_>>>()?;
     let nulls = (nullable && model.input().refuses()).then(|| zeros(rows, 1)).transpose()?;
@@ -136,6 +139,7 @@ fn zeros<T: Copy + Default>(rows: usize, columns: usize) -> Result<Vec<T>> {
 /// The rows of a block in the result, column by column.
 enum Slices<'a> {
     F64(Vec<&'a mut [f64]>),
+    F32(Vec<&'a mut [f32]>),
     I32(Vec<&'a mut [i32]>),
 }
 
@@ -160,6 +164,14 @@ fn split(scores: &mut Scores, block_rows: usize) -> Vec<Job<'_>> {
                 jobs.iter_mut().for_each(|job| job.groups.push(Slices::F64(Vec::with_capacity(width))));
                 for (job, part) in data.chunks_mut(rows).flat_map(|column| jobs_of(column, block_rows)) {
                     if let Some(Slices::F64(slices)) = jobs[job].groups.last_mut() {
+                        slices.push(part);
+                    }
+                }
+            }
+            Data::F32(data) => {
+                jobs.iter_mut().for_each(|job| job.groups.push(Slices::F32(Vec::with_capacity(width))));
+                for (job, part) in data.chunks_mut(rows).flat_map(|column| jobs_of(column, block_rows)) {
+                    if let Some(Slices::F32(slices)) = jobs[job].groups.last_mut() {
                         slices.push(part);
                     }
                 }
@@ -190,11 +202,12 @@ fn jobs_of<T>(column: &mut [T], block_rows: usize) -> impl Iterator<Item = (usiz
 /// What every block of a call has in common.
 struct Call<'p> {
     plan: &'p Plan,
-    output: Output,
     /// The steps to run, in order.
     steps: Vec<usize>,
     /// The step whose leaves are wanted.
     leaf_step: Option<usize>,
+    /// What each group of the result is written from; empty for leaves.
+    sources: Vec<Source>,
 }
 
 impl<'p> Call<'p> {
@@ -203,7 +216,7 @@ impl<'p> Call<'p> {
         let steps =
             needed_steps(model, output).iter().enumerate().filter(|(_, needed)| **needed).map(|(i, _)| i).collect();
         let leaf_step = if output == Output::Leaf { model.leaf_forest().map(|(step, _)| step) } else { None };
-        Call { plan, output, steps, leaf_step }
+        Call { plan, steps, leaf_step, sources: sources(model, output) }
     }
 
     fn features_read(&self) -> Vec<bool> {
@@ -273,31 +286,17 @@ impl<'r, 't> Worker<'r, 't> {
         let Worker { call, block, values, stride, scratch, .. } = self;
         let (plan, stride, rows) = (call.plan, *stride, job.rows);
         for &step in &call.steps {
-            let input = plan.model().steps()[step].input;
             let (before, after) = values.split_at_mut(step);
-            let out = &mut after[0];
-            match input {
-                0 => plan.run(step, block, scratch, out, stride, rows),
-                _ => plan.run(step, &Buffer { data: &before[input - 1], stride, rows }, scratch, out, stride, rows),
-            }
+            let values = Values { features: &*block, steps: before, stride, rows };
+            plan.run(step, &values, scratch, &mut after[0]);
         }
+        let values = Values { features: &*block, steps: values, stride, rows };
         if let (Some(step), [Slices::I32(out)]) = (call.leaf_step, job.groups.as_mut_slice()) {
-            match plan.model().steps()[step].input {
-                0 => plan.run_leaves(step, block, scratch, out, rows),
-                input => {
-                    plan.run_leaves(step, &Buffer { data: &values[input - 1], stride, rows }, scratch, out, rows);
-                }
-            }
+            plan.run_leaves(step, &values, scratch, out);
             return;
         }
-        for (target, out) in plan.model().targets().iter().zip(&mut job.groups) {
-            match output_value(target, call.output) {
-                0 => {}
-                value => {
-                    let value = Buffer { data: &values[value - 1], stride, rows };
-                    decide(call.output, target.prediction, &value, out);
-                }
-            }
+        for (source, out) in call.sources.iter().zip(&mut job.groups) {
+            decide(source, &values.of(source.value), out);
         }
     }
 
@@ -315,48 +314,59 @@ impl<'r, 't> Worker<'r, 't> {
                 out.iter_mut().zip(&result.leaves).for_each(|(column, &leaf)| column[row] = leaf);
                 continue;
             }
-            for (target, out) in model.targets().iter().zip(&mut job.groups) {
-                let value = &result.values[output_value(target, self.call.output)];
-                let value = Buffer { data: value, stride: 1, rows: 1 };
+            for (source, out) in self.call.sources.iter().zip(&mut job.groups) {
+                let value = Buffer { data: &result.values[source.value], stride: 1, rows: 1 };
                 let mut one = match out {
                     Slices::F64(columns) => Slices::F64(columns.iter_mut().map(|c| &mut c[row..=row]).collect()),
+                    Slices::F32(columns) => Slices::F32(columns.iter_mut().map(|c| &mut c[row..=row]).collect()),
                     Slices::I32(columns) => Slices::I32(columns.iter_mut().map(|c| &mut c[row..=row]).collect()),
                 };
-                decide(self.call.output, target.prediction, &value, &mut one);
+                decide(source, &value, &mut one);
             }
         }
     }
 }
 
 /// Write a value's columns, or the class codes that follow from them.
-fn decide(output: Output, decision: Decision, value: &Buffer, out: &mut Slices) {
+fn decide(source: &Source, value: &impl Columns, out: &mut Slices) {
     match out {
         Slices::F64(columns) => {
             for (c, column) in columns.iter_mut().enumerate() {
                 column.copy_from_slice(value.column(c));
             }
         }
+        Slices::F32(columns) => {
+            for (c, column) in columns.iter_mut().enumerate() {
+                for (to, &from) in column.iter_mut().zip(value.column(c)) {
+                    *to = from as f32;
+                }
+            }
+        }
         Slices::I32(columns) => {
-            let [codes] = columns.as_mut_slice() else {
-                return;
-            };
-            match decision {
-                Decision::Positive(_) if output == Output::Prediction => {
-                    for (code, &x) in codes.iter_mut().zip(value.column(0)) {
-                        *code = i32::from(x > 0.0);
+            let mut each = |code: &dyn Fn(f64) -> bool| {
+                for (c, column) in columns.iter_mut().enumerate() {
+                    for (to, &x) in column.iter_mut().zip(value.column(c)) {
+                        *to = i32::from(code(x));
                     }
                 }
-                _ => arg_max(value, codes),
+            };
+            match source.decision {
+                Some(Decision::Positive(_)) => each(&|x| x > 0.0),
+                Some(Decision::Above(_, at)) => each(&|x| x > at),
+                // NaN is no outlier: it is not below 0.
+                Some(Decision::Inlier(_)) => each(&|x| x >= 0.0 || x.is_nan()),
+                Some(Decision::ArgMax(_)) => columns.iter_mut().for_each(|codes| arg_max(value, source.width, codes)),
+                Some(Decision::Value(_)) | None => {}
             }
         }
     }
 }
 
 /// The first largest column of each row; NaN counts as larger than any number, as in NumPy.
-fn arg_max(value: &Buffer, codes: &mut [i32]) {
+fn arg_max(value: &impl Columns, width: usize, codes: &mut [i32]) {
     let mut best = value.column(0).to_vec();
     codes.fill(0);
-    for c in 1..value.data.len() / value.stride {
+    for c in 1..width {
         for ((code, best), &x) in codes.iter_mut().zip(&mut best).zip(value.column(c)) {
             if x > *best || (x.is_nan() && !best.is_nan()) {
                 *best = x;
@@ -372,22 +382,16 @@ fn blank(job: &mut Job) {
     if nulls.iter().all(|&null| null == 0) {
         return;
     }
+    fn put<T: Copy>(columns: &mut [&mut [T]], nulls: &[u8], value: T) {
+        for column in columns {
+            column.iter_mut().zip(nulls).filter(|(_, null)| **null != 0).for_each(|(x, _)| *x = value);
+        }
+    }
     for group in &mut job.groups {
         match group {
-            Slices::F64(columns) => {
-                for column in columns {
-                    column
-                        .iter_mut()
-                        .zip(nulls.iter())
-                        .filter(|(_, null)| **null != 0)
-                        .for_each(|(x, _)| *x = f64::NAN);
-                }
-            }
-            Slices::I32(columns) => {
-                for column in columns {
-                    column.iter_mut().zip(nulls.iter()).filter(|(_, null)| **null != 0).for_each(|(x, _)| *x = 0);
-                }
-            }
+            Slices::F64(columns) => put(columns, nulls, f64::NAN),
+            Slices::F32(columns) => put(columns, nulls, f32::NAN),
+            Slices::I32(columns) => put(columns, nulls, 0),
         }
     }
 }

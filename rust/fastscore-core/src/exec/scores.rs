@@ -1,7 +1,7 @@
 //! What comes out: one group of columns a target, each group in one buffer.
 
 use crate::error::{Error, Result};
-use crate::model::{Decision, Model, Target};
+use crate::model::{Decision, Model, Target, ValueId};
 
 /// Which output of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,11 +14,16 @@ pub enum Output {
     Margin,
     /// The leaf index of each tree.
     Leaf,
+    /// What `score_samples` gives.
+    Score,
+    /// What a model without a final predictor gives.
+    Transform,
 }
 
 impl Output {
     /// Every output, in the order in which they are listed to users.
-    pub const ALL: [Output; 4] = [Output::Prediction, Output::Probability, Output::Margin, Output::Leaf];
+    pub const ALL: [Output; 6] =
+        [Output::Prediction, Output::Probability, Output::Margin, Output::Leaf, Output::Score, Output::Transform];
 
     /// Its name in the public interface.
     pub fn name(self) -> &'static str {
@@ -27,13 +32,16 @@ impl Output {
             Output::Probability => "probability",
             Output::Margin => "margin",
             Output::Leaf => "leaf",
+            Output::Score => "score",
+            Output::Transform => "transform",
         }
     }
 
     /// The output of that name.
     pub fn parse(name: &str) -> Result<Output> {
         Output::ALL.into_iter().find(|output| output.name() == name).ok_or_else(|| {
-            Error::InvalidArgument(format!("output={name:?} is not one of prediction, probability, margin, leaf"))
+            let names = Output::ALL.map(Output::name).join(", ");
+            Error::InvalidArgument(format!("output={name:?} is not one of {names}"))
         })
     }
 }
@@ -43,6 +51,8 @@ impl Output {
 pub enum Data {
     /// Numbers.
     F64(Vec<f64>),
+    /// Numbers of a model whose outputs are float32.
+    F32(Vec<f32>),
     /// Leaf indexes, or class codes (indexes into the target's labels).
     I32(Vec<i32>),
 }
@@ -75,6 +85,12 @@ pub fn column_names(model: &Model, output: Output) -> Option<Vec<Vec<String>>> {
         let trees = model.leaf_forest()?.1.trees();
         return Some(vec![(0..trees).map(|tree| format!("leaf_{tree}")).collect()]);
     }
+    if output == Output::Transform {
+        return Some(vec![model.transform()?.names.clone()]);
+    }
+    if model.targets().is_empty() {
+        return None;
+    }
     let several = model.targets().len() > 1;
     let mut groups = Vec::with_capacity(model.targets().len());
     for (index, target) in model.targets().iter().enumerate() {
@@ -86,16 +102,23 @@ pub fn column_names(model: &Model, output: Output) -> Option<Vec<Vec<String>>> {
         let (value, one_name) = match output {
             Output::Prediction => match target.prediction {
                 Decision::Value(value) => (value, true),
-                Decision::ArgMax(_) | Decision::Positive(_) => {
+                // Labels that a row can have together have a column each.
+                Decision::Above(value, _) if model.width(value) > 1 => {
+                    groups.push((0..model.width(value)).map(|column| format!("{base}_{column}")).collect());
+                    continue;
+                }
+                _ => {
                     groups.push(vec![base]);
                     continue;
                 }
             },
             Output::Probability => (target.probability?, false),
-            Output::Margin | Output::Leaf => (target.margin, true),
+            Output::Score => (target.score?, true),
+            Output::Margin | Output::Leaf | Output::Transform => (target.margin, true),
         };
         let width = model.width(value);
-        let labels = target.classes.as_ref().map(|labels| labels.text());
+        let several_labels = matches!(target.prediction, Decision::Above(value, _) if model.width(value) > 1);
+        let labels = target.classes.as_ref().filter(|_| !several_labels).map(|labels| labels.text());
         groups.push(match labels {
             _ if width == 1 && one_name => vec![base],
             Some(labels) if labels.len() == width => labels.iter().map(|label| format!("{base}_{label}")).collect(),
@@ -105,37 +128,55 @@ pub fn column_names(model: &Model, output: Output) -> Option<Vec<Vec<String>>> {
     Some(groups)
 }
 
+/// What a group of the result is written from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Source {
+    /// The value.
+    pub value: ValueId,
+    /// Its columns.
+    pub width: usize,
+    /// How class codes follow from it; None where the value itself is the result.
+    pub decision: Option<Decision>,
+}
+
+/// The sources of an output that the model has, one a group; none for leaves.
+pub(super) fn sources(model: &Model, output: Output) -> Vec<Source> {
+    let source = |value: ValueId, decision| Source { value, width: model.width(value), decision };
+    let of_target = |target: &Target| match output {
+        Output::Prediction => {
+            let decides = !matches!(target.prediction, Decision::Value(_));
+            source(target.prediction.value(), decides.then_some(target.prediction))
+        }
+        Output::Probability => source(target.probability.unwrap_or(target.margin), None),
+        Output::Score => source(target.score.unwrap_or(target.margin), None),
+        Output::Margin | Output::Leaf | Output::Transform => source(target.margin, None),
+    };
+    match output {
+        Output::Leaf => Vec::new(),
+        Output::Transform => model.transform().map(|transform| source(transform.value, None)).into_iter().collect(),
+        _ => model.targets().iter().map(of_target).collect(),
+    }
+}
+
 /// The steps that an output needs, as flags.
 pub(super) fn needed_steps(model: &Model, output: Output) -> Vec<bool> {
     let mut needed = vec![false; model.steps().len()];
-    let mut want = |value: usize| {
+    let mut want = |value: ValueId| {
         if value > 0 {
             needed[value - 1] = true;
         }
     };
-    match output {
-        Output::Leaf => {
-            if let Some((step, _)) = model.leaf_forest() {
-                // Its own sums are not needed, only what it reads.
-                want(model.steps()[step].input);
-            }
-        }
-        _ => model.targets().iter().for_each(|target| want(output_value(target, output))),
+    match model.leaf_forest() {
+        // Its own sums are not needed, only what it reads.
+        Some((step, _)) if output == Output::Leaf => want(model.steps()[step].input),
+        _ => sources(model, output).iter().for_each(|source| want(source.value)),
     }
     for step in (0..needed.len()).rev() {
-        let input = model.steps()[step].input;
-        if needed[step] && input > 0 {
-            needed[input - 1] = true;
+        if needed[step] {
+            for value in model.steps()[step].inputs().filter(|&value| value > 0) {
+                needed[value - 1] = true;
+            }
         }
     }
     needed
-}
-
-/// The value behind a target's output (not for leaves).
-pub(super) fn output_value(target: &Target, output: Output) -> usize {
-    match output {
-        Output::Probability => target.probability.unwrap_or(target.margin),
-        Output::Margin | Output::Leaf => target.margin,
-        Output::Prediction => target.prediction.value(),
-    }
 }

@@ -26,3 +26,37 @@ impl Columns for Buffer<'_> {
         &self.data[c * self.stride..c * self.stride + self.rows]
     }
 }
+
+/// The values of a block: the features, and what each step gave.
+pub(crate) struct Values<'a, C> {
+    /// Value 0.
+    pub features: &'a C,
+    /// Values 1 and on, those that are not needed empty: row r of column c is at `c * stride + r`.
+    pub steps: &'a [Vec<f64>],
+    /// Distance between columns of `steps`.
+    pub stride: usize,
+    /// Rows in use.
+    pub rows: usize,
+}
+
+impl<C: Columns> Values<'_, C> {
+    /// The columns of a value.
+    pub(crate) fn of(&self, value: usize) -> impl Columns {
+        Value { values: self, value }
+    }
+}
+
+struct Value<'a, C> {
+    values: &'a Values<'a, C>,
+    value: usize,
+}
+
+impl<C: Columns> Columns for Value<'_, C> {
+    fn column(&self, c: usize) -> &[f64] {
+        let Values { features, steps, stride, rows } = *self.values;
+        match self.value {
+            0 => features.column(c),
+            value => &steps[value - 1][c * stride..c * stride + rows],
+        }
+    }
+}

@@ -158,6 +158,7 @@ fn raw_bytes(tensor: &Tensor) -> (Dtype, &[usize], Vec<u8>) {
         TensorData::I64(v) => (Dtype::I64, v.iter().flat_map(|x| x.to_le_bytes()).collect()),
         TensorData::U64(v) => (Dtype::U64, v.iter().flat_map(|x| x.to_le_bytes()).collect()),
         TensorData::I32(v) => (Dtype::I32, v.iter().flat_map(|x| x.to_le_bytes()).collect()),
+        TensorData::U32(v) => (Dtype::U32, v.iter().flat_map(|x| x.to_le_bytes()).collect()),
         TensorData::U8(v) => (Dtype::U8, v.clone()),
     };
     (dtype, &tensor.shape, bytes)
@@ -173,6 +174,7 @@ fn typed(name: &str, view: &TensorView) -> Result<Tensor> {
         Dtype::I64 => TensorData::I64(words(bytes, i64::from_le_bytes)),
         Dtype::U64 => TensorData::U64(words(bytes, u64::from_le_bytes)),
         Dtype::I32 => TensorData::I32(words(bytes, i32::from_le_bytes)),
+        Dtype::U32 => TensorData::U32(words(bytes, u32::from_le_bytes)),
         Dtype::U8 => TensorData::U8(bytes.to_vec()),
         other => {
             return Err(format_error(format!("tensor {name:?} has the type {other:?}, which no part uses")));

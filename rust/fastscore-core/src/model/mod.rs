@@ -13,11 +13,14 @@ mod spec;
 mod tensors;
 mod validate;
 
-pub use forest::{Child, Comparison, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest};
+pub use forest::{
+    Category, CategorySets, Child, Comparison, FLAG_MISSING_LEFT, FLAG_OUTSIDE_LEFT, FLAG_ZERO_MISSING, Forest,
+    LinearLeaves, NegativeFraction,
+};
 pub use labels::{LabelValues, Labels};
 pub use linear::Linear;
 pub use link::Link;
-pub use spec::{InputWidth, NameMatch, OnBadValue, Source};
+pub use spec::{NameMatch, OnBadValue, Source, Width};
 pub use tensors::{Tensor, TensorData, Tensors};
 
 use std::collections::HashSet;
@@ -50,7 +53,7 @@ pub struct InputPolicy {
     /// Infinities, and at width float32 what overflows it.
     pub non_finite: OnBadValue,
     /// The width at which the source reads its input.
-    pub width: InputWidth,
+    pub width: Width,
 }
 
 impl InputPolicy {
@@ -63,7 +66,7 @@ impl InputPolicy {
 /// One step of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
-    /// The value that it reads.
+    /// The value that it reads, the first one where it reads several.
     pub input: ValueId,
     /// What it computes.
     pub op: Op,
@@ -71,7 +74,6 @@ pub struct Step {
 
 /// What a step computes.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "a model has a handful of steps")]
 pub enum Op {
     /// A sum of trees.
     Forest(Forest),
@@ -79,10 +81,16 @@ pub enum Op {
     Linear(Linear),
     /// A row-wise function of its input.
     Link(Link),
+    /// The input's columns, then those of these values.
+    Concat(Vec<ValueId>),
+    /// The input's columns, to which those of these values are added in order.
+    Sum(Vec<ValueId>),
+    /// Trees whose leaves name output columns (`leaf_value`): 1 where the row's leaf is, 0 elsewhere.
+    LeafIndicator(Forest),
 }
 
 /// How a target's prediction follows from a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Decision {
     /// The value's columns themselves.
     Value(ValueId),
@@ -90,13 +98,22 @@ pub enum Decision {
     ArgMax(ValueId),
     /// Class 1 where the one column is above 0, else class 0.
     Positive(ValueId),
+    /// Each column on its own: class 1 where it is above the number, else class 0. Several columns are labels that a
+    /// row can have together.
+    Above(ValueId, f64),
+    /// Class 0, labelled -1, where the one column is below 0, else class 1: outliers and inliers.
+    Inlier(ValueId),
 }
 
 impl Decision {
     /// The value that the decision reads.
     pub fn value(&self) -> ValueId {
         match *self {
-            Decision::Value(v) | Decision::ArgMax(v) | Decision::Positive(v) => v,
+            Decision::Value(v)
+            | Decision::ArgMax(v)
+            | Decision::Positive(v)
+            | Decision::Above(v, _)
+            | Decision::Inlier(v) => v,
         }
     }
 }
@@ -114,6 +131,17 @@ pub struct Target {
     pub probability: Option<ValueId>,
     /// The prediction.
     pub prediction: Decision,
+    /// What `score_samples` gives.
+    pub score: Option<ValueId>,
+}
+
+/// What a model without a final predictor gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Transform {
+    /// The value.
+    pub value: ValueId,
+    /// The name of each of its columns.
+    pub names: Vec<String>,
 }
 
 /// The contents of a model before they are checked.
@@ -125,8 +153,12 @@ pub struct ModelParts {
     pub input: InputPolicy,
     /// The steps, in order.
     pub steps: Vec<Step>,
-    /// The targets.
+    /// The targets; none when the model only transforms.
     pub targets: Vec<Target>,
+    /// What `transform` gives.
+    pub transform: Option<Transform>,
+    /// The width of margins, probabilities and predicted values, which are exact at it.
+    pub output_width: Width,
     /// The forest step whose leaf indexes the source reports.
     pub leaf: Option<usize>,
     /// Where the model comes from.
@@ -185,6 +217,14 @@ impl Model {
             _ => None,
         }
     }
+    /// What `transform` gives.
+    pub fn transform(&self) -> Option<&Transform> {
+        self.parts.transform.as_ref()
+    }
+    /// The width of margins, probabilities and predicted values.
+    pub fn output_width(&self) -> Width {
+        self.parts.output_width
+    }
     /// Where the model comes from.
     pub fn source(&self) -> &Source {
         &self.parts.source
@@ -210,6 +250,16 @@ impl Model {
 }
 
 impl Step {
+    /// The values that it reads.
+    pub fn inputs(&self) -> impl Iterator<Item = ValueId> {
+        let others: &[ValueId] = match &self.op {
+            Op::Concat(others) | Op::Sum(others) => others,
+            Op::Forest(forest) => forest.start.as_slice(),
+            Op::LeafIndicator(_) | Op::Linear(_) | Op::Link(_) => &[],
+        };
+        std::iter::once(self.input).chain(others.iter().copied())
+    }
+
     /// The features that this step reads, each once.
     fn features(&self, count: usize) -> Vec<u32> {
         let all = || (0..count as u32).collect();
@@ -218,11 +268,16 @@ impl Step {
             features.for_each(|feature| read[feature] = true);
             (0..count as u32).filter(|&feature| read[feature as usize]).collect()
         };
+        if !self.inputs().any(|value| value == 0) {
+            return Vec::new();
+        }
         match &self.op {
-            _ if self.input != 0 => Vec::new(),
-            Op::Forest(forest) => distinct(&mut forest.feature.iter().map(|&feature| feature as usize)),
+            Op::Forest(forest) | Op::LeafIndicator(forest) if self.input == 0 && forest.start != Some(0) => {
+                let terms = forest.linear.iter().flat_map(|linear| &linear.feature);
+                distinct(&mut forest.feature.iter().chain(terms).map(|&feature| feature as usize))
+            }
             Op::Link(Link::Columns { columns }) => distinct(&mut columns.iter().copied()),
-            Op::Linear(_) | Op::Link(_) => all(),
+            _ => all(),
         }
     }
 }

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Comparison, Decision, Features, Forest, InputPolicy, LabelValues, Labels, Linear, Link, Model, ModelParts, Op,
-    Step, Target, Tensors, ValueId,
+    CategorySets, Comparison, Decision, Features, Forest, InputPolicy, LabelValues, Labels, Linear, LinearLeaves, Link,
+    Model, ModelParts, NegativeFraction, Op, Step, Target, Tensors, Transform, ValueId,
 };
 use crate::error::{Result, format_error};
 
@@ -21,14 +21,31 @@ pub enum OnBadValue {
     Refuse,
 }
 
-/// The width at which the source reads its input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// A width of floating-point numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum InputWidth {
+pub enum Width {
     /// 64 bits
+    #[default]
     Float64,
     /// 32 bits
     Float32,
+}
+
+impl Width {
+    /// The nearest number of this width.
+    #[inline]
+    pub fn round(self, x: f64) -> f64 {
+        match self {
+            Width::Float64 => x,
+            Width::Float32 => f64::from(x as f32),
+        }
+    }
+
+    /// Whether it is the default, which files leave out.
+    pub(super) fn is_default(&self) -> bool {
+        *self == Width::default()
+    }
 }
 
 /// How a column's name is compared with a feature's.
@@ -64,8 +81,12 @@ pub struct Source {
 struct Spec {
     features: FeaturesSpec,
     input: InputSpec,
+    #[serde(default, skip_serializing_if = "Width::is_default")]
+    output_width: Width,
     steps: Vec<StepSpec>,
     targets: Vec<TargetSpec>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    transform: Option<TransformSpec>,
     leaf: Option<usize>,
     source: Source,
 }
@@ -84,29 +105,48 @@ struct FeaturesSpec {
 struct InputSpec {
     missing: OnBadValue,
     non_finite: OnBadValue,
-    width: InputWidth,
+    width: Width,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 enum StepSpec {
-    Linear {
-        input: ValueId,
-        coefficients: String,
-        intercept: String,
-    },
-    Forest {
-        input: ValueId,
-        comparison: Comparison,
-        outputs: usize,
-        leaf_width: usize,
-        zero_band: Option<f64>,
-        tensors: String,
-    },
-    Link {
-        input: ValueId,
-        kind: Link,
-    },
+    Linear { input: ValueId, coefficients: String, intercept: String },
+    Forest(ForestSpec),
+    LeafIndicator(ForestSpec),
+    Link { input: ValueId, kind: Link },
+    Concat { inputs: Vec<ValueId> },
+    Sum { inputs: Vec<ValueId> },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ForestSpec {
+    input: ValueId,
+    comparison: Comparison,
+    outputs: usize,
+    leaf_width: usize,
+    #[serde(default)]
+    zero_band: Option<f64>,
+    /// None is the input's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    width: Option<Width>,
+    #[serde(default, skip_serializing_if = "Width::is_default")]
+    sum: Width,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    start: Option<ValueId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    missing_value: Option<f64>,
+    #[serde(default)]
+    negative_fraction: NegativeFraction,
+    tensors: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TransformSpec {
+    value: ValueId,
+    names: String,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -117,6 +157,8 @@ struct TargetSpec {
     margin: ValueId,
     probability: Option<ValueId>,
     prediction: DecisionSpec,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    score: Option<ValueId>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -142,6 +184,8 @@ enum LabelKind {
 struct DecisionSpec {
     rule: Rule,
     value: ValueId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    at: Option<f64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -150,6 +194,8 @@ enum Rule {
     Value,
     Argmax,
     Positive,
+    Above,
+    Inlier,
 }
 
 /// Structure and tensors to an unchecked model. Every tensor must be used exactly once.
@@ -159,64 +205,121 @@ pub(super) fn to_parts(json: &str, mut tensors: Tensors) -> Result<ModelParts> {
     let names = spec.features.names.map(|name| tensors.take_strings(&name)).transpose()?;
     let features = Features { count: spec.features.count, names, name_match: spec.features.name_match };
     let input = InputPolicy { missing: spec.input.missing, non_finite: spec.input.non_finite, width: spec.input.width };
-    let steps = spec.steps.into_iter().map(|step| to_step(step, &mut tensors)).collect::<Result<Vec<_>>>()?;
-    let targets = spec.targets.into_iter().map(|target| to_target(target, &mut tensors)).collect::<Result<Vec<_>>>()?;
+    let steps = spec.steps.into_iter().map(|step| to_step(step, input.width, &mut tensors)).collect::<Result<_>>()?;
+    let targets = spec.targets.into_iter().map(|target| to_target(target, &mut tensors)).collect::<Result<_>>()?;
+    let transform = match spec.transform {
+        Some(transform) => Some(Transform { value: transform.value, names: tensors.take_strings(&transform.names)? }),
+        None => None,
+    };
     tensors.expect_empty()?;
-    Ok(ModelParts { features, input, steps, targets, leaf: spec.leaf, source: spec.source })
+    Ok(ModelParts {
+        features,
+        input,
+        steps,
+        targets,
+        transform,
+        output_width: spec.output_width,
+        leaf: spec.leaf,
+        source: spec.source,
+    })
 }
 
-fn to_step(step: StepSpec, tensors: &mut Tensors) -> Result<Step> {
+fn to_step(step: StepSpec, width: Width, tensors: &mut Tensors) -> Result<Step> {
     Ok(match step {
         StepSpec::Linear { input, coefficients, intercept } => {
             let (outputs, inputs, coefficients) = tensors.take_matrix(&coefficients)?;
             let intercept = tensors.take_f64(&intercept)?;
             Step { input, op: Op::Linear(Linear { inputs, outputs, coefficients, intercept }) }
         }
-        StepSpec::Forest { input, comparison, outputs, leaf_width, zero_band, tensors: prefix } => {
-            let name = |part: &str| format!("{prefix}.{part}");
-            let (_, value_width, leaf_value) = tensors.take_matrix(&name("leaf_value"))?;
-            if value_width != leaf_width {
-                return Err(format_error(format!(
-                    "{}: {value_width} columns, leaf_width says {leaf_width}",
-                    name("leaf_value")
-                )));
-            }
-            let target = if leaf_width == 1 { tensors.take_i32(&name("target"))? } else { Vec::new() };
-            let forest = Forest {
-                comparison,
-                outputs,
-                leaf_width,
-                zero_band,
-                base: tensors.take_f64(&name("base"))?,
-                split_offset: tensors.take_i64(&name("split_offset"))?,
-                leaf_offset: tensors.take_i64(&name("leaf_offset"))?,
-                target,
-                feature: tensors.take_i32(&name("feature"))?,
-                threshold: tensors.take_f64(&name("threshold"))?,
-                left: tensors.take_i32(&name("left"))?,
-                right: tensors.take_i32(&name("right"))?,
-                flags: tensors.take_u8(&name("flags"))?,
-                leaf_value,
-                leaf_id: tensors.take_i32(&name("leaf_id"))?,
-            };
-            Step { input, op: Op::Forest(forest) }
+        StepSpec::Forest(spec) => Step { input: spec.input, op: Op::Forest(to_forest(spec, width, tensors)?) },
+        StepSpec::LeafIndicator(spec) => {
+            Step { input: spec.input, op: Op::LeafIndicator(to_forest(spec, width, tensors)?) }
         }
         StepSpec::Link { input, kind } => Step { input, op: Op::Link(kind) },
+        StepSpec::Concat { inputs } => several(inputs, "concat", Op::Concat)?,
+        StepSpec::Sum { inputs } => several(inputs, "sum", Op::Sum)?,
+    })
+}
+
+fn several(inputs: Vec<ValueId>, name: &str, op: impl Fn(Vec<ValueId>) -> Op) -> Result<Step> {
+    match inputs.split_first() {
+        Some((&input, others)) => Ok(Step { input, op: op(others.to_vec()) }),
+        None => Err(format_error(format!("a step {name} without inputs"))),
+    }
+}
+
+fn to_forest(spec: ForestSpec, width: Width, tensors: &mut Tensors) -> Result<Forest> {
+    let name = |part: &str| format!("{}.{part}", spec.tensors);
+    let (_, value_width, leaf_value) = tensors.take_matrix(&name("leaf_value"))?;
+    if value_width != spec.leaf_width {
+        return Err(format_error(format!(
+            "{}: {value_width} columns, leaf_width says {}",
+            name("leaf_value"),
+            spec.leaf_width
+        )));
+    }
+    let target = if spec.leaf_width == 1 { tensors.take_i32(&name("target"))? } else { Vec::new() };
+    let mut categories = CategorySets::default();
+    if tensors.has(&name("category_set")) {
+        categories = CategorySets {
+            set: tensors.take_i32(&name("category_set"))?,
+            offset: tensors.take_i64(&name("set_offset"))?,
+            words: tensors.take_u32(&name("set_words"))?,
+        };
+    }
+    let mut linear = None;
+    if tensors.has(&name("linear_constant")) {
+        linear = Some(LinearLeaves {
+            offset: tensors.take_i64(&name("linear_offset"))?,
+            feature: tensors.take_i32(&name("linear_feature"))?,
+            coefficient: tensors.take_f64(&name("linear_coefficient"))?,
+            constant: tensors.take_f64(&name("linear_constant"))?,
+        });
+    }
+    Ok(Forest {
+        comparison: spec.comparison,
+        width: spec.width.unwrap_or(width),
+        sum: spec.sum,
+        start: spec.start,
+        outputs: spec.outputs,
+        leaf_width: spec.leaf_width,
+        zero_band: spec.zero_band,
+        missing_value: spec.missing_value,
+        negative_fraction: spec.negative_fraction,
+        base: tensors.take_f64(&name("base"))?,
+        split_offset: tensors.take_i64(&name("split_offset"))?,
+        leaf_offset: tensors.take_i64(&name("leaf_offset"))?,
+        target,
+        feature: tensors.take_i32(&name("feature"))?,
+        threshold: tensors.take_f64(&name("threshold"))?,
+        left: tensors.take_i32(&name("left"))?,
+        right: tensors.take_i32(&name("right"))?,
+        flags: tensors.take_u8(&name("flags"))?,
+        leaf_value,
+        leaf_id: tensors.take_i32(&name("leaf_id"))?,
+        categories,
+        linear,
     })
 }
 
 fn to_target(target: TargetSpec, tensors: &mut Tensors) -> Result<Target> {
-    let classes = target.classes.map(|spec| to_labels(spec, tensors)).transpose()?;
+    let classes = target.classes.as_ref().map(|spec| to_labels(spec, tensors)).transpose()?;
     let value = target.prediction.value;
     let prediction = match target.prediction.rule {
         Rule::Value => Decision::Value(value),
         Rule::Argmax => Decision::ArgMax(value),
         Rule::Positive => Decision::Positive(value),
+        Rule::Inlier => Decision::Inlier(value),
+        Rule::Above => match target.prediction.at {
+            Some(at) => Decision::Above(value, at),
+            None => return Err(format_error("a prediction by the rule \"above\" without its number \"at\"")),
+        },
     };
-    Ok(Target { name: target.name, classes, margin: target.margin, probability: target.probability, prediction })
+    let TargetSpec { name, margin, probability, score, .. } = target;
+    Ok(Target { name, classes, margin, probability, prediction, score })
 }
 
-fn to_labels(spec: ClassesSpec, tensors: &mut Tensors) -> Result<Labels> {
+fn to_labels(spec: &ClassesSpec, tensors: &mut Tensors) -> Result<Labels> {
     let name = &spec.values;
     let values = match spec.kind {
         LabelKind::Int => LabelValues::Int(tensors.take_i64(name)?),
@@ -225,7 +328,7 @@ fn to_labels(spec: ClassesSpec, tensors: &mut Tensors) -> Result<Labels> {
         LabelKind::Bool => LabelValues::Bool(tensors.take_u8(name)?.into_iter().map(|b| b != 0).collect()),
         LabelKind::String => LabelValues::Str(tensors.take_strings(name)?),
     };
-    Ok(Labels { dtype: spec.dtype, values })
+    Ok(Labels { dtype: spec.dtype.clone(), values })
 }
 
 /// A model as structure and tensors: the inverse of [`to_parts`], deterministic.
@@ -237,13 +340,20 @@ pub(super) fn from_model(model: &Model) -> Result<(String, Tensors)> {
         "features.names".to_string()
     });
     let input = model.input();
-    let steps = model.steps().iter().enumerate().map(|(i, step)| from_step(i, step, &mut tensors)).collect();
+    let steps =
+        model.steps().iter().enumerate().map(|(i, step)| from_step(i, step, input.width, &mut tensors)).collect();
     let targets = model.targets().iter().enumerate().map(|(i, t)| from_target(i, t, &mut tensors)).collect();
+    let transform = model.transform().map(|transform| {
+        tensors.put_strings("transform.names", &transform.names);
+        TransformSpec { value: transform.value, names: "transform.names".to_string() }
+    });
     let spec = Spec {
         features: FeaturesSpec { count: features.count, names, name_match: features.name_match },
         input: InputSpec { missing: input.missing, non_finite: input.non_finite, width: input.width },
+        output_width: model.output_width(),
         steps,
         targets,
+        transform,
         leaf: model.leaf_forest().map(|(step, _)| step),
         source: model.source().clone(),
     };
@@ -251,7 +361,7 @@ pub(super) fn from_model(model: &Model) -> Result<(String, Tensors)> {
     Ok((json, tensors))
 }
 
-fn from_step(index: usize, step: &Step, tensors: &mut Tensors) -> StepSpec {
+fn from_step(index: usize, step: &Step, width: Width, tensors: &mut Tensors) -> StepSpec {
     let prefix = format!("steps.{index}");
     let name = |part: &str| format!("{prefix}.{part}");
     let input = step.input;
@@ -261,31 +371,52 @@ fn from_step(index: usize, step: &Step, tensors: &mut Tensors) -> StepSpec {
             tensors.put_f64(name("intercept"), linear.intercept.clone());
             StepSpec::Linear { input, coefficients: name("coefficients"), intercept: name("intercept") }
         }
-        Op::Forest(forest) => {
-            let leaves = forest.leaf_id.len();
-            tensors.put_f64(name("base"), forest.base.clone());
-            tensors.put_i64(name("split_offset"), forest.split_offset.clone());
-            tensors.put_i64(name("leaf_offset"), forest.leaf_offset.clone());
-            if forest.leaf_width == 1 {
-                tensors.put_i32(name("target"), forest.target.clone());
-            }
-            tensors.put_i32(name("feature"), forest.feature.clone());
-            tensors.put_f64(name("threshold"), forest.threshold.clone());
-            tensors.put_i32(name("left"), forest.left.clone());
-            tensors.put_i32(name("right"), forest.right.clone());
-            tensors.put_u8(name("flags"), forest.flags.clone());
-            tensors.put_matrix(name("leaf_value"), leaves, forest.leaf_width, forest.leaf_value.clone());
-            tensors.put_i32(name("leaf_id"), forest.leaf_id.clone());
-            StepSpec::Forest {
-                input,
-                comparison: forest.comparison,
-                outputs: forest.outputs,
-                leaf_width: forest.leaf_width,
-                zero_band: forest.zero_band,
-                tensors: prefix,
-            }
-        }
+        Op::Forest(forest) => StepSpec::Forest(from_forest(prefix, input, forest, width, tensors)),
+        Op::LeafIndicator(forest) => StepSpec::LeafIndicator(from_forest(prefix, input, forest, width, tensors)),
         Op::Link(link) => StepSpec::Link { input, kind: link.clone() },
+        Op::Concat(_) => StepSpec::Concat { inputs: step.inputs().collect() },
+        Op::Sum(_) => StepSpec::Sum { inputs: step.inputs().collect() },
+    }
+}
+
+fn from_forest(prefix: String, input: ValueId, forest: &Forest, width: Width, tensors: &mut Tensors) -> ForestSpec {
+    let name = |part: &str| format!("{prefix}.{part}");
+    tensors.put_f64(name("base"), forest.base.clone());
+    tensors.put_i64(name("split_offset"), forest.split_offset.clone());
+    tensors.put_i64(name("leaf_offset"), forest.leaf_offset.clone());
+    if forest.leaf_width == 1 {
+        tensors.put_i32(name("target"), forest.target.clone());
+    }
+    tensors.put_i32(name("feature"), forest.feature.clone());
+    tensors.put_f64(name("threshold"), forest.threshold.clone());
+    tensors.put_i32(name("left"), forest.left.clone());
+    tensors.put_i32(name("right"), forest.right.clone());
+    tensors.put_u8(name("flags"), forest.flags.clone());
+    tensors.put_matrix(name("leaf_value"), forest.leaf_id.len(), forest.leaf_width, forest.leaf_value.clone());
+    tensors.put_i32(name("leaf_id"), forest.leaf_id.clone());
+    if forest.has_categories() {
+        tensors.put_i32(name("category_set"), forest.categories.set.clone());
+        tensors.put_i64(name("set_offset"), forest.categories.offset.clone());
+        tensors.put_u32(name("set_words"), forest.categories.words.clone());
+    }
+    if let Some(linear) = &forest.linear {
+        tensors.put_i64(name("linear_offset"), linear.offset.clone());
+        tensors.put_i32(name("linear_feature"), linear.feature.clone());
+        tensors.put_f64(name("linear_coefficient"), linear.coefficient.clone());
+        tensors.put_f64(name("linear_constant"), linear.constant.clone());
+    }
+    ForestSpec {
+        input,
+        comparison: forest.comparison,
+        outputs: forest.outputs,
+        leaf_width: forest.leaf_width,
+        zero_band: forest.zero_band,
+        width: (forest.width != width).then_some(forest.width),
+        sum: forest.sum,
+        start: forest.start,
+        missing_value: forest.missing_value,
+        negative_fraction: forest.negative_fraction,
+        tensors: prefix,
     }
 }
 
@@ -320,12 +451,19 @@ fn from_target(index: usize, target: &Target, tensors: &mut Tensors) -> TargetSp
         Decision::Value(_) => Rule::Value,
         Decision::ArgMax(_) => Rule::Argmax,
         Decision::Positive(_) => Rule::Positive,
+        Decision::Above(..) => Rule::Above,
+        Decision::Inlier(_) => Rule::Inlier,
+    };
+    let at = match target.prediction {
+        Decision::Above(_, at) => Some(at),
+        _ => None,
     };
     TargetSpec {
         name: target.name.clone(),
         classes,
         margin: target.margin,
         probability: target.probability,
-        prediction: DecisionSpec { rule, value: target.prediction.value() },
+        prediction: DecisionSpec { rule, value: target.prediction.value(), at },
+        score: target.score,
     }
 }

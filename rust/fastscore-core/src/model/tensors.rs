@@ -15,6 +15,8 @@ pub enum TensorData {
     U64(Vec<u64>),
     /// int32
     I32(Vec<i32>),
+    /// uint32
+    U32(Vec<u32>),
     /// uint8
     U8(Vec<u8>),
 }
@@ -27,6 +29,7 @@ impl TensorData {
             TensorData::I64(v) => v.len(),
             TensorData::U64(v) => v.len(),
             TensorData::I32(v) => v.len(),
+            TensorData::U32(v) => v.len(),
             TensorData::U8(v) => v.len(),
         }
     }
@@ -88,6 +91,11 @@ impl Tensors {
         Ok(())
     }
 
+    /// Whether a tensor is there.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     /// Take a tensor of any type and shape.
     pub fn take(&mut self, name: &str) -> Result<Tensor> {
         self.0.remove(name).ok_or_else(|| format_error(format!("tensor {name:?} is missing")))
@@ -98,6 +106,7 @@ impl Tensors {
         (take_i64, put_i64, I64, i64, "int64"),
         (take_u64, put_u64, U64, u64, "uint64"),
         (take_i32, put_i32, I32, i32, "int32"),
+        (take_u32, put_u32, U32, u32, "uint32"),
         (take_u8, put_u8, U8, u8, "uint8")
     }
 

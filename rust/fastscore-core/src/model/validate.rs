@@ -1,7 +1,8 @@
 //! The checks behind [`super::Model::new`]: after them every index is in range and every tree is a tree.
 
 use super::{
-    Child, Decision, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest, Linear, Link, MAX_FEATURES, ModelParts, Op, Target,
+    Child, Decision, FLAG_MISSING_LEFT, FLAG_OUTSIDE_LEFT, FLAG_ZERO_MISSING, Forest, Linear, LinearLeaves, Link,
+    MAX_FEATURES, ModelParts, Op, Step, Target, Transform, Width,
 };
 use crate::error::{Result, format_error};
 
@@ -29,15 +30,10 @@ pub(super) fn check(parts: &ModelParts) -> Result<Vec<usize>> {
     let mut widths = vec![features.count];
     let mut columns = 0;
     for (index, step) in parts.steps.iter().enumerate() {
-        let Some(&input) = widths.get(step.input) else {
-            return Err(format_error(format!("step {index} reads value {}, which comes later", step.input)));
-        };
-        let width = match &step.op {
-            Op::Linear(linear) => check_linear(linear, input),
-            Op::Forest(forest) => check_forest(forest, input),
-            Op::Link(link) => check_link(link, input),
-        };
-        let width = width.map_err(|error| format_error(format!("step {index}: {error}")))?;
+        if let Some(value) = step.inputs().find(|&value| value >= widths.len()) {
+            return Err(format_error(format!("step {index} reads value {value}, which comes later")));
+        }
+        let width = check_step(step, &widths).map_err(|error| format_error(format!("step {index}: {error}")))?;
         columns += width;
         if width == 0 || columns > MAX_COLUMNS {
             return Err(format_error(format!(
@@ -46,8 +42,11 @@ pub(super) fn check(parts: &ModelParts) -> Result<Vec<usize>> {
         }
         widths.push(width);
     }
-    if parts.targets.is_empty() {
+    if parts.targets.is_empty() && parts.transform.is_none() {
         return Err(format_error("the model has no target"));
+    }
+    if let Some(transform) = &parts.transform {
+        check_transform(transform, &widths)?;
     }
     let mut outputs = 0;
     for (index, target) in parts.targets.iter().enumerate() {
@@ -63,6 +62,47 @@ pub(super) fn check(parts: &ModelParts) -> Result<Vec<usize>> {
         return Err(format_error(format!("leaf indexes of step {leaf}, which is no forest")));
     }
     Ok(widths)
+}
+
+/// The columns that a step gives.
+fn check_step(step: &Step, widths: &[usize]) -> Result<usize> {
+    let input = widths[step.input];
+    match &step.op {
+        Op::Linear(linear) => check_linear(linear, input),
+        Op::Forest(forest) => {
+            if let Some(start) = forest.start
+                && widths[start] != forest.outputs
+            {
+                return Err(format_error(format!(
+                    "forest: {} outputs start from value {start} of {} columns",
+                    forest.outputs, widths[start]
+                )));
+            }
+            check_forest(forest, input)
+        }
+        Op::LeafIndicator(forest) => check_leaf_indicator(forest, input),
+        Op::Link(link) => check_link(link, input),
+        Op::Concat(_) => {
+            let total = step.inputs().try_fold(0usize, |total, value| total.checked_add(widths[value]));
+            total.ok_or_else(|| format_error("concat of too many columns"))
+        }
+        Op::Sum(_) => match step.inputs().find(|&value| widths[value] != input) {
+            Some(value) => {
+                Err(format_error(format!("sum of {input} columns and the {} of value {value}", widths[value])))
+            }
+            None => Ok(input),
+        },
+    }
+}
+
+fn check_transform(transform: &Transform, widths: &[usize]) -> Result<()> {
+    match widths.get(transform.value) {
+        Some(&width) if transform.value > 0 && width == transform.names.len() => Ok(()),
+        Some(&width) if transform.value > 0 => {
+            Err(format_error(format!("transform: {} names for {width} columns", transform.names.len())))
+        }
+        _ => Err(format_error(format!("transform is value {}, which no step gives", transform.value))),
+    }
 }
 
 fn check_linear(linear: &Linear, input: usize) -> Result<usize> {
@@ -106,14 +146,20 @@ fn check_target(target: &Target, widths: &[usize]) -> Result<()> {
     let classes = target.classes.as_ref().map(super::Labels::len);
     if let Some(probability) = target.probability {
         let columns = width(probability, "probability")?;
-        if classes.is_some_and(|classes| classes != columns) {
+        let several_labels = matches!(target.prediction, Decision::Above(value, _) if widths[value] > 1);
+        if !several_labels && classes.is_some_and(|classes| classes != columns) {
             return Err(format_error(format!("{classes:?} classes but {columns} probabilities")));
         }
     }
+    if let Some(score) = target.score {
+        width(score, "score")?;
+    }
     match (target.prediction, classes) {
+        (Decision::Above(_, at), _) if at.is_nan() => Err(format_error("prediction above NaN")),
         (Decision::Value(_), _) => Ok(()),
         (Decision::ArgMax(_), Some(classes)) if classes == decided => Ok(()),
-        (Decision::Positive(_), Some(2)) if decided == 1 => Ok(()),
+        (Decision::Positive(_) | Decision::Inlier(_), Some(2)) if decided == 1 => Ok(()),
+        (Decision::Above(..), Some(2)) => Ok(()),
         (rule, _) => Err(format_error(format!("prediction {rule:?} of {decided} columns with {classes:?} classes"))),
     }
 }
@@ -144,6 +190,19 @@ fn check_forest(forest: &Forest, input: usize) -> Result<usize> {
     if forest.zero_band.is_some_and(|band| !(band >= 0.0 && band.is_finite())) {
         return Err(format_error(format!("forest: zero_band is {:?}", forest.zero_band)));
     }
+    if forest.missing_value.is_some_and(f64::is_nan) {
+        return Err(format_error("forest: missing_value is NaN, which always is missing"));
+    }
+    if forest.sum == Width::Float32
+        && let Some(x) =
+            forest.base.iter().chain(&forest.leaf_value).find(|&&x| Width::Float32.round(x) != x && !x.is_nan())
+    {
+        return Err(format_error(format!("forest: sums of float32, but {x} is no float32 value")));
+    }
+    check_categories(forest)?;
+    if let Some(linear) = &forest.linear {
+        check_linear_leaves(linear, forest, input)?;
+    }
     let trees = forest.trees();
     for (name, offsets, end) in
         [("split_offset", &forest.split_offset, splits), ("leaf_offset", &forest.leaf_offset, leaves)]
@@ -168,6 +227,71 @@ fn check_forest(forest: &Forest, input: usize) -> Result<usize> {
     Ok(forest.outputs)
 }
 
+fn check_categories(forest: &Forest) -> Result<()> {
+    let categories = &forest.categories;
+    if !forest.has_categories() && categories.offset.is_empty() && categories.words.is_empty() {
+        return Ok(());
+    }
+    if categories.set.len() != forest.feature.len() {
+        return Err(format_error(format!(
+            "forest: category_set has {} entries, {} are due",
+            categories.set.len(),
+            forest.feature.len()
+        )));
+    }
+    let framed =
+        categories.offset.first() == Some(&0) && categories.offset.last() == Some(&(categories.words.len() as i64));
+    if !framed || !categories.offset.windows(2).all(|pair| pair[0] <= pair[1]) {
+        return Err(format_error("forest: set_offset must rise from 0 to the number of set_words"));
+    }
+    let sets = categories.offset.len() as i64 - 1;
+    let wrong = categories.set.iter().position(|&set| set < -1 || i64::from(set) >= sets);
+    match wrong {
+        Some(split) => {
+            Err(format_error(format!("forest: split {split} has the category set {} of {sets}", categories.set[split])))
+        }
+        None => Ok(()),
+    }
+}
+
+fn check_linear_leaves(linear: &LinearLeaves, forest: &Forest, input: usize) -> Result<()> {
+    let (leaves, terms) = (forest.leaf_id.len(), linear.feature.len());
+    if forest.leaf_width != 1 || forest.sum != Width::Float64 {
+        return Err(format_error("forest: linear leaves have one column and are summed in float64"));
+    }
+    if linear.constant.len() != leaves || linear.coefficient.len() != terms || linear.offset.len() != leaves + 1 {
+        return Err(format_error(format!(
+            "forest: linear leaves have {} constants and {} offsets for {leaves} leaves, {} coefficients for {terms} \
+             features",
+            linear.constant.len(),
+            linear.offset.len(),
+            linear.coefficient.len()
+        )));
+    }
+    let rising = linear.offset.windows(2).all(|pair| pair[0] <= pair[1]);
+    if linear.offset[0] != 0 || linear.offset[leaves] != terms as i64 || !rising {
+        return Err(format_error(format!("forest: linear_offset must rise from 0 to {terms}")));
+    }
+    match linear.feature.iter().find(|&&feature| usize::try_from(feature).map_or(true, |feature| feature >= input)) {
+        Some(feature) => Err(format_error(format!("forest: a linear leaf reads feature {feature} of {input}"))),
+        None => Ok(()),
+    }
+}
+
+/// A forest whose leaves name columns: gives how many.
+fn check_leaf_indicator(forest: &Forest, input: usize) -> Result<usize> {
+    let columns = check_forest(forest, input)?;
+    let plain = forest.leaf_width == 1 && forest.linear.is_none() && forest.start.is_none();
+    if !plain {
+        return Err(format_error("leaf_indicator: leaves must be plain numbers of columns"));
+    }
+    match forest.leaf_value.iter().find(|&&column| !(column >= 0.0 && column < columns as f64 && column.fract() == 0.0))
+    {
+        Some(column) => Err(format_error(format!("leaf_indicator: a leaf has the column {column} of {columns}"))),
+        None => Ok(columns),
+    }
+}
+
 /// Every split and leaf is reached exactly once from the root. `reached` is scratch: splits, then leaves.
 fn check_tree(forest: &Forest, tree: usize, input: usize, reached: &mut Vec<bool>) -> Result<()> {
     let (splits, leaves) = (forest.splits(tree), forest.leaves(tree));
@@ -189,7 +313,7 @@ fn check_tree(forest: &Forest, tree: usize, input: usize, reached: &mut Vec<bool
         if forest.threshold[at].is_nan() {
             return Err(format_error(format!("split {split} has the threshold NaN")));
         }
-        if forest.flags[at] & !(FLAG_MISSING_LEFT | FLAG_ZERO_MISSING) != 0 {
+        if forest.flags[at] & !(FLAG_MISSING_LEFT | FLAG_ZERO_MISSING | FLAG_OUTSIDE_LEFT) != 0 {
             return Err(format_error(format!("split {split} has unknown flags {:#x}", forest.flags[at])));
         }
         for code in [forest.left[at], forest.right[at]] {

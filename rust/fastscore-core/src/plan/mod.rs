@@ -10,8 +10,8 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::kernels::forest::sliced::{self, Sliced};
 use crate::kernels::forest::walk::{self, Walk};
-use crate::kernels::{Columns, linear, link};
-use crate::model::{Forest, InputWidth, Model, Op};
+use crate::kernels::{Columns, Values, linear, link};
+use crate::model::{Forest, Model, Op};
 use crate::simd::Level;
 
 /// Nanoseconds that a row takes in one tree, roughly: decides only how many threads a small call gets.
@@ -52,7 +52,9 @@ pub enum Forced {
 enum Engine {
     /// The walk for any number of rows, and the bit-sliced engine for full blocks where it fits.
     Forest { walk: Walk, sliced: Option<Sliced> },
-    /// Linear and link kernels need nothing prepared.
+    /// The walk, which marks leaves.
+    Indicator(Walk),
+    /// Other kernels need nothing prepared.
     Direct,
 }
 
@@ -84,13 +86,13 @@ impl Plan {
 
     /// Compile for a level, with an engine forced on every forest or not.
     pub fn compile_for(model: Arc<Model>, level: Level, forced: Option<Forced>) -> Result<Plan> {
-        let width = model.input().width;
         let engines = model
             .steps()
             .iter()
             .map(|step| match &step.op {
-                Op::Forest(forest) => forest_engine(forest, width),
-                Op::Linear(_) | Op::Link(_) => Ok(Engine::Direct),
+                Op::Forest(forest) => forest_engine(forest),
+                Op::LeafIndicator(forest) => Ok(Engine::Indicator(walk_engine(forest)?)),
+                Op::Linear(_) | Op::Link(_) | Op::Concat(_) | Op::Sum(_) => Ok(Engine::Direct),
             })
             .collect::<Result<Vec<_>>>()?;
         let misfit = |engine: &Engine| matches!(engine, Engine::Forest { sliced: None, .. });
@@ -127,6 +129,7 @@ impl Plan {
                 Engine::Forest { walk, sliced } => {
                     sliced.as_ref().map_or(walk.scratch_per_row(), Sliced::scratch_per_row)
                 }
+                Engine::Indicator(walk) => walk.scratch_per_row(),
                 Engine::Direct => 0,
             })
             .max()
@@ -137,7 +140,7 @@ impl Plan {
     pub(crate) fn has_deep_forest(&self) -> bool {
         self.engines.iter().any(|engine| match engine {
             Engine::Forest { walk, sliced } => sliced.is_none() && walk.node_bytes() > DEEP_BYTES,
-            Engine::Direct => false,
+            Engine::Indicator(_) | Engine::Direct => false,
         })
     }
 
@@ -146,39 +149,60 @@ impl Plan {
         let steps = self.model.steps().iter();
         steps
             .map(|step| match &step.op {
-                Op::Forest(forest) => forest.trees() * TREE_NS,
+                Op::Forest(forest) | Op::LeafIndicator(forest) => forest.trees() * TREE_NS,
                 Op::Linear(linear) => linear.coefficients.len(),
-                Op::Link(_) => 2 * self.model.width(step.input),
+                Op::Link(_) | Op::Concat(_) | Op::Sum(_) => {
+                    step.inputs().map(|value| 2 * self.model.width(value)).sum()
+                }
             })
             .sum()
     }
 
     /// Run step `step` on a block: row r of output column c goes to `out[c * stride + r]`.
-    pub(crate) fn run(
-        &self,
-        step: usize,
-        input: &impl Columns,
-        scratch: &mut Scratch,
-        out: &mut [f64],
-        stride: usize,
-        rows: usize,
-    ) {
+    pub(crate) fn run(&self, step: usize, values: &Values<impl Columns>, scratch: &mut Scratch, out: &mut [f64]) {
         let here = &self.model.steps()[step];
+        let (input, stride, rows) = (&values.of(here.input), values.stride, values.rows);
         match (&here.op, &self.engines[step]) {
             (Op::Forest(forest), Engine::Forest { walk, sliced }) => {
                 for (o, &base) in forest.base.iter().enumerate() {
-                    out[o * stride..o * stride + rows].fill(base);
+                    let sums = &mut out[o * stride..o * stride + rows];
+                    match forest.start {
+                        Some(start) => sums.copy_from_slice(values.of(start).column(o)),
+                        None => sums.fill(base),
+                    }
                 }
                 match self.pick(sliced, rows) {
                     Some(sliced) => sliced.sum(self.level, input, &mut scratch.sliced, out, stride, rows),
                     None => walk.sum(forest, input, &mut scratch.walk, out, stride, rows),
                 }
             }
+            (Op::LeafIndicator(forest), Engine::Indicator(walk)) => {
+                out.fill(0.0);
+                walk.indicate(forest, input, &mut scratch.walk, out, stride, rows);
+            }
             (Op::Linear(model), _) => linear::linear(self.level, model, input, out, stride, rows),
             (Op::Link(kind), _) => {
                 link::link(self.level, kind, input, self.model.width(here.input), out, stride, rows);
             }
-            (Op::Forest(_), Engine::Direct) => {}
+            (Op::Concat(_), _) => {
+                let columns = here.inputs().flat_map(|value| (0..self.model.width(value)).map(move |c| (value, c)));
+                for ((value, c), out) in columns.zip(out.chunks_mut(stride)) {
+                    out[..rows].copy_from_slice(values.of(value).column(c));
+                }
+            }
+            (Op::Sum(others), _) => {
+                for (c, out) in out.chunks_mut(stride).enumerate() {
+                    let out = &mut out[..rows];
+                    out.copy_from_slice(input.column(c));
+                    for &value in others {
+                        for (sum, x) in out.iter_mut().zip(values.of(value).column(c)) {
+                            *sum += x;
+                        }
+                    }
+                }
+            }
+            // `compile_for` pairs them.
+            (Op::Forest(_) | Op::LeafIndicator(_), _) => {}
         }
     }
 
@@ -186,20 +210,17 @@ impl Plan {
     pub(crate) fn run_leaves(
         &self,
         step: usize,
-        input: &impl Columns,
+        values: &Values<impl Columns>,
         scratch: &mut Scratch,
         out: &mut [&mut [i32]],
-        rows: usize,
     ) {
-        let Op::Forest(forest) = &self.model.steps()[step].op else {
-            return;
-        };
-        match &self.engines[step] {
-            Engine::Forest { walk, sliced } => match self.pick(sliced, rows) {
+        let here = &self.model.steps()[step];
+        let (input, rows) = (&values.of(here.input), values.rows);
+        if let (Op::Forest(forest), Engine::Forest { walk, sliced }) = (&here.op, &self.engines[step]) {
+            match self.pick(sliced, rows) {
                 Some(sliced) => sliced.leaf_ids(self.level, input, &mut scratch.sliced, out, rows),
                 None => walk.leaf_ids(forest, input, &mut scratch.walk, out, rows),
-            },
-            Engine::Direct => {}
+            }
         }
     }
 
@@ -235,9 +256,14 @@ impl Plan {
                         }
                     }
                 }
-                (Op::Forest(forest), Engine::Direct) => {
+                (Op::LeafIndicator(forest), Engine::Indicator(walk)) => {
+                    writeln!(text, "leaf indicators of {} trees; {}", forest.trees(), walk.describe())
+                }
+                (Op::Forest(forest) | Op::LeafIndicator(forest), _) => {
                     writeln!(text, "forest of {} trees", forest.trees())
                 }
+                (Op::Concat(others), _) => writeln!(text, "with those of values {others:?} beside them"),
+                (Op::Sum(others), _) => writeln!(text, "plus values {others:?}"),
                 (Op::Linear(linear), _) => {
                     writeln!(text, "linear {} x {}; streaming kernel", linear.inputs, linear.outputs)
                 }
@@ -248,11 +274,14 @@ impl Plan {
     }
 }
 
-fn forest_engine(forest: &Forest, width: InputWidth) -> Result<Engine> {
-    let walk = Walk::new(forest, width)
-        .ok_or_else(|| Error::UnsupportedModel("the forest has more than 2^32 - 1 nodes".into()))?;
+fn walk_engine(forest: &Forest) -> Result<Walk> {
+    Walk::new(forest).ok_or_else(|| Error::UnsupportedModel("the forest has more than 2^32 - 1 nodes".into()))
+}
+
+fn forest_engine(forest: &Forest) -> Result<Engine> {
+    let walk = walk_engine(forest)?;
     // The ranks that the bit-sliced engine needs cost about as much as walking so many trees.
     let worth = forest.trees() * SLICED_TREES >= forest.feature.iter().collect::<HashSet<_>>().len();
-    let sliced = if worth { Sliced::new(forest, width) } else { None };
+    let sliced = if worth { Sliced::new(forest) } else { None };
     Ok(Engine::Forest { walk, sliced })
 }

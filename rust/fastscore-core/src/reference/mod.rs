@@ -3,7 +3,7 @@
 
 use crate::kernels::link::signed_square;
 use crate::model::{
-    Child, Comparison, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest, InputWidth, Linear, Link, Model, Op,
+    Category, Child, Comparison, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest, Linear, Link, Model, Op,
 };
 use crate::simd::{self, Level};
 
@@ -18,39 +18,58 @@ pub struct Row {
 
 /// Interpret one row of features.
 pub fn interpret(model: &Model, features: &[f64]) -> Row {
-    let width = model.input().width;
     let mut values = vec![features.to_vec()];
     for step in model.steps() {
         let input = &values[step.input];
         values.push(match &step.op {
-            Op::Forest(forest) => sum(forest, width, input),
+            Op::Forest(forest) => sum(forest, input, forest.start.map(|value| &values[value])),
+            Op::LeafIndicator(forest) => indicate(forest, input),
             Op::Linear(model) => linear(model, input),
             Op::Link(kind) => link(kind, input),
+            Op::Concat(_) => step.inputs().flat_map(|value| values[value].iter().copied()).collect(),
+            Op::Sum(others) => {
+                let add =
+                    |sums: Vec<f64>, value: &usize| sums.iter().zip(&values[*value]).map(|(a, b)| a + b).collect();
+                others.iter().fold(input.clone(), add)
+            }
         });
     }
     let leaves = match model.leaf_forest() {
         None => Vec::new(),
         Some((step, forest)) => {
             let input = &values[model.steps()[step].input];
-            (0..forest.trees()).map(|tree| forest.leaf_id[leaf(forest, width, tree, input)]).collect()
+            (0..forest.trees()).map(|tree| forest.leaf_id[leaf(forest, tree, input)]).collect()
         }
     };
     Row { values, leaves }
 }
 
-fn sum(forest: &Forest, width: InputWidth, input: &[f64]) -> Vec<f64> {
-    let mut sums = forest.base.clone();
+fn sum(forest: &Forest, input: &[f64], start: Option<&Vec<f64>>) -> Vec<f64> {
+    let mut sums = start.unwrap_or(&forest.base).clone();
     for tree in 0..forest.trees() {
-        let leaf = leaf(forest, width, tree, input);
+        let leaf = leaf(forest, tree, input);
         for column in 0..forest.leaf_width {
-            sums[forest.first_output(tree) + column] += forest.leaf_value[leaf * forest.leaf_width + column];
+            let mut value = forest.leaf_value[leaf * forest.leaf_width + column];
+            if let Some(linear) = &forest.linear {
+                value = linear.value(leaf, value, |feature| input[feature]);
+            }
+            let sum = &mut sums[forest.first_output(tree) + column];
+            *sum = forest.sum.round(*sum + value);
         }
     }
     sums
 }
 
+fn indicate(forest: &Forest, input: &[f64]) -> Vec<f64> {
+    let mut columns = vec![0.0; forest.outputs];
+    for tree in 0..forest.trees() {
+        columns[forest.leaf_value[leaf(forest, tree, input)] as usize] = 1.0;
+    }
+    columns
+}
+
 /// The leaf that a row reaches, counted over the whole forest.
-fn leaf(forest: &Forest, width: InputWidth, tree: usize, input: &[f64]) -> usize {
+fn leaf(forest: &Forest, tree: usize, input: &[f64]) -> usize {
     let (splits, leaves) = (forest.splits(tree), forest.leaves(tree));
     let mut at = if splits.is_empty() { Child::Leaf(0) } else { Child::Split(0) };
     loop {
@@ -58,23 +77,19 @@ fn leaf(forest: &Forest, width: InputWidth, tree: usize, input: &[f64]) -> usize
             Child::Leaf(leaf) => return leaves.start + leaf,
             Child::Split(split) => splits.start + split,
         };
-        let goes_left = goes_left(forest, width, split, input[forest.feature[split] as usize]);
+        let goes_left = goes_left(forest, split, input[forest.feature[split] as usize]);
         at = Child::decode(if goes_left { forest.left[split] } else { forest.right[split] });
     }
 }
 
-fn goes_left(forest: &Forest, width: InputWidth, split: usize, x: f64) -> bool {
-    let x = match width {
-        InputWidth::Float64 => x,
-        InputWidth::Float32 => f64::from(x as f32),
-    };
-    let x = match forest.zero_band {
-        Some(band) if x.abs() <= band => 0.0,
-        _ => x,
-    };
-    let flag = |bit: u8| forest.flags[split] & bit != 0;
-    if x.is_nan() || (x == 0.0 && flag(FLAG_ZERO_MISSING)) {
-        return flag(FLAG_MISSING_LEFT);
+fn goes_left(forest: &Forest, split: usize, x: f64) -> bool {
+    let x = forest.prepare(x);
+    let flags = forest.flags[split];
+    if let Some(words) = forest.categories.of(split) {
+        return Category::of(x, forest.negative_fraction).goes_left(words, flags);
+    }
+    if x.is_nan() || (x == 0.0 && flags & FLAG_ZERO_MISSING != 0) {
+        return flags & FLAG_MISSING_LEFT != 0;
     }
     match forest.comparison {
         Comparison::Le => x <= forest.threshold[split],

@@ -8,8 +8,8 @@ use super::Options;
 use super::parse::{ModelText, TreeText};
 use crate::error::{Error, Result, format_error};
 use crate::model::{
-    Comparison, Decision, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Features, Forest, InputPolicy, InputWidth, Link, Model,
-    ModelParts, NameMatch, OnBadValue, Op, Step, Target, ValueId,
+    Comparison, Decision, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Features, Forest, InputPolicy, Link, Model, ModelParts,
+    NameMatch, OnBadValue, Op, Step, Target, ValueId, Width,
 };
 
 /// LightGBM's `kZeroThreshold`, a float32 constant.
@@ -84,9 +84,11 @@ pub(super) fn translate(text: ModelText, options: Options) -> Result<Model> {
             names: (!generated).then_some(text.feature_names),
             name_match: NameMatch::Underscore,
         },
-        input: InputPolicy { missing: OnBadValue::Accept, non_finite: OnBadValue::Accept, width: InputWidth::Float64 },
+        input: InputPolicy { missing: OnBadValue::Accept, non_finite: OnBadValue::Accept, width: Width::Float64 },
         steps,
-        targets: vec![Target { name: None, classes, margin, probability, prediction }],
+        targets: vec![Target { name: None, classes, margin, probability, prediction, score: None }],
+        transform: None,
+        output_width: Width::Float64,
         leaf: Some(0),
         source,
     })
@@ -148,13 +150,7 @@ fn forest(trees: &[TreeText], outputs: usize, names: &[String]) -> Result<Forest
         split_offset: vec![0],
         leaf_offset: vec![0],
         target: (0..trees.len()).map(|tree| (tree % outputs) as i32).collect(),
-        feature: Vec::new(),
-        threshold: Vec::new(),
-        left: Vec::new(),
-        right: Vec::new(),
-        flags: Vec::new(),
-        leaf_value: Vec::new(),
-        leaf_id: Vec::new(),
+        ..Forest::default()
     };
     for (number, tree) in trees.iter().enumerate() {
         if tree.is_linear {

@@ -12,11 +12,14 @@
 //! * `u16`: the rank of x among its feature's distinct thresholds, the number of them below x. With thresholds sorted,
 //!   `x <= t[i]` is `rank(x) <= i`.
 //! * `f32`, `f64`: x itself.
+//!
+//! A plane for categorical splits holds the index of x's category instead (categories.rs).
 
 use std::collections::HashMap;
 
+use super::categories::{self, Sets};
 use crate::kernels::Columns;
-use crate::model::{Comparison, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest, InputWidth};
+use crate::model::{Category, Comparison, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest, NegativeFraction, Width};
 
 /// The longest plane that [`Planes::fill`] makes.
 pub(super) const MAX_STRIDE: usize = 256;
@@ -29,13 +32,16 @@ struct Plane {
     zero_missing: bool,
     /// For `x < -inf`, which holds for no x: only missing can go left.
     missing_only: bool,
+    /// For categorical splits, the bits of the feature's longest set.
+    categories: Option<u32>,
 }
 
-/// A split as `key of plane <= threshold`.
+/// A split as `key of plane <= threshold`, or as `key of plane is in set`.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Split {
     pub plane: u32,
     pub threshold: f64,
+    pub set: Option<u32>,
 }
 
 /// The distinct planes of a forest. Plane 0 holds what is at most any threshold, for leaves that stay where they are.
@@ -43,6 +49,8 @@ pub(super) struct Split {
 pub(super) struct Planes {
     specs: Vec<Plane>,
     zero_band: f64,
+    missing_value: Option<f64>,
+    negative_fraction: NegativeFraction,
     narrow: bool,
 }
 
@@ -56,6 +64,10 @@ pub(super) trait Key: Copy + PartialOrd + Send + Sync + std::fmt::Debug + 'stati
     const NAN_IS_NEVER: bool;
     /// Whether a key has at most float32's width, so that values need not be rounded before.
     const NARROWS: bool;
+    /// The key of a category's index. Exact where the index is at most `MAX_INDEX`.
+    fn of_index(index: u32) -> Self;
+    /// The largest index.
+    const MAX_INDEX: u32;
     /// What turns values into keys.
     type Table: std::fmt::Debug + Send + Sync;
     /// `out[i]` is the key of `x[i]`, a number at the source's width (what NaN becomes does not matter).
@@ -67,6 +79,10 @@ impl Key for f64 {
     const NEVER: f64 = f64::NAN;
     const NAN_IS_NEVER: bool = true;
     const NARROWS: bool = false;
+    const MAX_INDEX: u32 = u32::MAX;
+    fn of_index(index: u32) -> f64 {
+        f64::from(index)
+    }
     type Table = ();
     fn convert((): &(), _: u32, x: &[f64], out: &mut [f64]) {
         out.copy_from_slice(x);
@@ -78,6 +94,10 @@ impl Key for f32 {
     const NEVER: f32 = f32::NAN;
     const NAN_IS_NEVER: bool = true;
     const NARROWS: bool = true;
+    const MAX_INDEX: u32 = 1 << 24;
+    fn of_index(index: u32) -> f32 {
+        index as f32
+    }
     type Table = ();
     fn convert((): &(), _: u32, x: &[f64], out: &mut [f32]) {
         for (out, &x) in out.iter_mut().zip(x) {
@@ -91,6 +111,10 @@ impl Key for u16 {
     const NEVER: u16 = u16::MAX;
     const NAN_IS_NEVER: bool = false;
     const NARROWS: bool = false;
+    const MAX_INDEX: u32 = u16::MAX as u32;
+    fn of_index(index: u32) -> u16 {
+        index as u16
+    }
     type Table = Ranks;
     fn convert(ranks: &Ranks, feature: u32, x: &[f64], out: &mut [u16]) {
         ranks.rank(feature, x, out);
@@ -111,7 +135,7 @@ impl Ranks {
     pub(super) fn new(forest: &Forest, planes: &Planes, splits: &[Split], most: usize) -> Option<Self> {
         let features = planes.specs.iter().map(|plane| plane.feature as usize + 1).max().unwrap_or(0);
         let mut by_feature = vec![Vec::new(); features];
-        for (split, &feature) in splits.iter().zip(&forest.feature) {
+        for (split, &feature) in splits.iter().zip(&forest.feature).filter(|(split, _)| split.set.is_none()) {
             by_feature[feature as usize].push(split.threshold);
         }
         let mut ranks = Ranks { sorted: Vec::new(), start: Vec::new(), levels: Vec::new() };
@@ -177,20 +201,45 @@ fn search<const N: usize>(thresholds: &[f64], levels: u32, x: &[f64; N]) -> [u16
 
 impl Planes {
     /// The planes of a forest, and each of its splits in terms of them.
-    pub(super) fn new(forest: &Forest, width: InputWidth) -> (Planes, Vec<Split>) {
-        let narrow = width == InputWidth::Float32;
-        let specs = (0..forest.feature.len()).map(|split| plane(forest, split)).collect::<Vec<_>>();
+    pub(super) fn new(forest: &Forest, sets: &Sets) -> (Planes, Vec<Split>) {
+        let narrow = forest.width == Width::Float32;
+        let mut longest: HashMap<i32, u32> = HashMap::new();
+        for (split, &feature) in forest.feature.iter().enumerate() {
+            if let Some(set) = sets.of_split(split) {
+                let bits = longest.entry(feature).or_default();
+                *bits = (*bits).max(sets.bits(set));
+            }
+        }
+        let specs = (0..forest.feature.len()).map(|split| plane(forest, split, sets, &longest)).collect::<Vec<_>>();
         let mut distinct = specs.clone();
         distinct.sort_unstable();
         distinct.dedup();
         let index: HashMap<Plane, u32> = distinct.iter().copied().zip(1..).collect();
-        let splits = specs.iter().zip(&forest.threshold).map(|(plane, &threshold)| Split {
+        let splits = specs.iter().zip(&forest.threshold).enumerate().map(|(split, (plane, &threshold))| Split {
             plane: index[plane],
             threshold: at_most(forest.comparison, narrow, threshold),
+            set: sets.of_split(split),
         });
         let splits = splits.collect();
-        // A band of -1 holds no value.
-        (Planes { specs: distinct, zero_band: forest.zero_band.unwrap_or(-1.0), narrow }, splits)
+        let planes = Planes {
+            specs: distinct,
+            // A band of -1 holds no value.
+            zero_band: forest.zero_band.unwrap_or(-1.0),
+            missing_value: forest.missing_value,
+            negative_fraction: forest.negative_fraction,
+            narrow,
+        };
+        (planes, splits)
+    }
+
+    /// Whether every category's index is a key of this type.
+    pub(super) fn indexes_fit<K: Key>(&self) -> bool {
+        self.specs.iter().all(|plane| plane.categories.is_none_or(|bits| bits <= K::MAX_INDEX))
+    }
+
+    /// The bits of the longest set of a plane; None where it holds values.
+    pub(super) fn categories(&self, plane: u32) -> Option<u32> {
+        self.specs.get((plane as usize).checked_sub(1)?)?.categories
     }
 
     /// How many, plane 0 included.
@@ -213,8 +262,9 @@ impl Planes {
         let mut keys = [K::LOWEST; MAX_STRIDE];
         let (scratch, keys) = (&mut scratch[..stride], &mut keys[..stride]);
         // What counts as zero is seen after rounding.
-        let rounded = self.narrow && (!K::NARROWS || self.specs.iter().any(|plane| plane.zero_missing));
-        let as_they_are = rows == stride && self.zero_band < 0.0 && !rounded;
+        let looked_at = |plane: &Plane| plane.zero_missing || plane.categories.is_some();
+        let rounded = self.narrow && (!K::NARROWS || self.missing_value.is_some() || self.specs.iter().any(looked_at));
+        let as_they_are = rows == stride && self.zero_band < 0.0 && self.missing_value.is_none() && !rounded;
         let mut loaded = None;
         out[..stride].fill(K::LOWEST);
         for (plane, out) in self.specs.iter().zip(out[stride..].chunks_mut(stride)) {
@@ -230,7 +280,14 @@ impl Planes {
                 }
             }
             let x = if as_they_are { source } else { &*scratch };
-            fill_one(*plane, x, keys, out);
+            match plane.categories {
+                Some(bits) => {
+                    for (out, &x) in out.iter_mut().zip(x) {
+                        *out = K::of_index(categories::index(Category::of(x, self.negative_fraction), bits));
+                    }
+                }
+                None => fill_one(*plane, x, keys, out),
+            }
         }
     }
 
@@ -242,6 +299,9 @@ impl Planes {
         }
         if self.zero_band >= 0.0 {
             x.iter_mut().for_each(|x| *x = if x.abs() <= self.zero_band { 0.0 } else { *x });
+        }
+        if let Some(missing) = self.missing_value {
+            x.iter_mut().for_each(|x| *x = if *x == missing { f64::NAN } else { *x });
         }
     }
 }
@@ -264,13 +324,19 @@ fn fill_one<K: Key>(plane: Plane, x: &[f64], keys: &[K], out: &mut [K]) {
     }
 }
 
-fn plane(forest: &Forest, split: usize) -> Plane {
+fn plane(forest: &Forest, split: usize, sets: &Sets, longest: &HashMap<i32, u32>) -> Plane {
     let flag = |bit: u8| forest.flags[split] & bit != 0;
+    let feature = forest.feature[split] as u32;
+    if sets.of_split(split).is_some() {
+        let categories = longest.get(&forest.feature[split]).copied();
+        return Plane { feature, missing_left: false, zero_missing: false, missing_only: false, categories };
+    }
     Plane {
-        feature: forest.feature[split] as u32,
+        feature,
         missing_left: flag(FLAG_MISSING_LEFT),
         zero_missing: flag(FLAG_ZERO_MISSING),
         missing_only: forest.comparison == Comparison::Lt && forest.threshold[split] == f64::NEG_INFINITY,
+        categories: None,
     }
 }
 

@@ -5,7 +5,8 @@
 //!
 //! ```text
 //! ranks       key[feature][row] = number of the feature's thresholds below x            (planes.rs)
-//! conditions  bitmap[c] = rows whose key is at most c's rank, 256 rows a word
+//! conditions  bitmap[c] = rows whose key is at most c's rank, 256 rows a word; for categorical conditions by a table of
+//!             the conditions that each category meets (bits_by_category.rs)
 //! for each tree
 //!   reach     reach[root] = all rows;  for each split in depth-first order:
 //!               reach[left] = reach & bitmap,  reach[right] = reach & !bitmap
@@ -25,11 +26,13 @@
 //! Bound: a row and tree of 63 leaves takes 62 splits x 6 instructions / 256 rows = 1.5 for the reach, 0.8 for the leaf
 //! numbers, 1 to spread them, 2 for the sum: about 5 instructions.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
+use super::bits_by_category::Group;
+use super::categories::Sets;
 use super::planes::{MAX_STRIDE, Planes, Ranks, Split};
 use crate::kernels::Columns;
-use crate::model::{Child, Forest, InputWidth};
+use crate::model::{Child, Forest, Width};
 use crate::simd::Level;
 use crate::simd::bits::{self, BitWork, Bits, WORD};
 
@@ -84,7 +87,32 @@ struct Tree {
 #[derive(Debug, Default)]
 struct Chunk {
     conditions: Vec<Condition>,
+    /// Categorical conditions, numbered after the others.
+    groups: Vec<Group>,
     trees: Vec<Tree>,
+}
+
+impl Chunk {
+    /// How many conditions, categorical ones included.
+    fn bitmaps(&self) -> usize {
+        self.groups.last().map_or(self.conditions.len(), |group| group.first + group.count)
+    }
+}
+
+/// What the trees of the chunk that is being laid out share.
+#[derive(Debug, Default)]
+struct Shared {
+    conditions: HashMap<Condition, u32>,
+    /// Of each plane of categories its conditions, each a set with its number.
+    categorical: BTreeMap<u32, (Vec<u32>, HashMap<u32, u32>)>,
+    /// Nodes with a categorical condition: their plane. Their conditions are numbered when the chunk is complete.
+    pending: Vec<(usize, u32)>,
+}
+
+impl Shared {
+    fn count(&self) -> usize {
+        self.conditions.len() + self.categorical.values().map(|(sets, _)| sets.len()).sum::<usize>()
+    }
 }
 
 /// A forest laid out for this engine: 8 bytes a split, and a leaf's values and 4 bytes a leaf.
@@ -100,6 +128,8 @@ pub(crate) struct Sliced {
     /// The source's number of each leaf.
     leaf_id: Vec<i32>,
     leaf_width: usize,
+    /// The width to which every add is rounded.
+    sum: Width,
 }
 
 /// Scratch of one worker.
@@ -115,12 +145,16 @@ pub(crate) struct Scratch {
 impl Sliced {
     /// Lay out a checked forest; None where it does not fit: a tree of more than 256 leaves, a feature with more
     /// than 65 534 distinct thresholds, more than 8 192 planes.
-    pub(crate) fn new(forest: &Forest, width: InputWidth) -> Option<Self> {
+    pub(crate) fn new(forest: &Forest) -> Option<Self> {
+        if forest.linear.is_some() {
+            return None;
+        }
         if (0..forest.trees()).any(|tree| forest.leaves(tree).len() > MAX_LEAVES) {
             return None;
         }
-        let (planes, splits) = Planes::new(forest, width);
-        if planes.len() > MAX_PLANES {
+        let sets = Sets::new(forest)?;
+        let (planes, splits) = Planes::new(forest, &sets);
+        if planes.len() > MAX_PLANES || !planes.indexes_fit::<u16>() {
             return None;
         }
         let ranks = Ranks::new(forest, &planes, &splits, usize::from(u16::MAX) - 1)?;
@@ -133,22 +167,38 @@ impl Sliced {
             value: Vec::new(),
             leaf_id: Vec::new(),
             leaf_width: forest.leaf_width,
+            sum: forest.sum,
         };
         // Trees of one output follow each other: their sums are independent of the others', and theirs keep order.
         let mut order: Vec<usize> = (0..forest.trees()).collect();
         order.sort_by_key(|&tree| forest.first_output(tree));
         let mut segment_index = HashMap::new();
-        let mut condition_index = HashMap::new();
+        let mut shared = Shared::default();
         let mut chunk = Chunk::default();
         for tree in order {
-            if chunk.conditions.len() + forest.splits(tree).len() > CHUNK_CONDITIONS && !chunk.trees.is_empty() {
-                sliced.chunks.push(std::mem::take(&mut chunk));
-                condition_index.clear();
+            if shared.count() + forest.splits(tree).len() > CHUNK_CONDITIONS && !chunk.trees.is_empty() {
+                sliced.complete(std::mem::take(&mut chunk), std::mem::take(&mut shared), &sets)?;
             }
-            sliced.lay_out(forest, tree, &splits, &mut chunk, &mut condition_index, &mut segment_index);
+            sliced.lay_out(forest, tree, &splits, &mut chunk, &mut shared, &mut segment_index);
         }
-        sliced.chunks.push(chunk);
+        sliced.complete(chunk, shared, &sets)?;
         Some(sliced)
+    }
+
+    /// Number the categorical conditions of a chunk; None where their tables are too large.
+    fn complete(&mut self, mut chunk: Chunk, shared: Shared, sets: &Sets) -> Option<()> {
+        let mut first_of = HashMap::new();
+        for (plane, (members, _)) in shared.categorical {
+            let bits = self.planes.categories(plane)?;
+            let first = chunk.bitmaps();
+            chunk.groups.push(Group::new(plane, first, sets, &members, bits)?);
+            first_of.insert(plane, first);
+        }
+        for (node, plane) in shared.pending {
+            self.nodes[node].condition += first_of[&plane] as u32;
+        }
+        self.chunks.push(chunk);
+        Some(())
     }
 
     /// Append one tree, its splits in depth-first order, its leaves from left to right.
@@ -158,7 +208,7 @@ impl Sliced {
         number: usize,
         splits: &[Split],
         chunk: &mut Chunk,
-        condition_index: &mut HashMap<Condition, u32>,
+        shared: &mut Shared,
         segment_index: &mut HashMap<(u32, u16), u32>,
     ) {
         let (own_splits, own_leaves) = (forest.splits(number), forest.leaves(number));
@@ -184,19 +234,33 @@ impl Sliced {
                 Child::Split(split) => {
                     let slot = self.nodes.len() - tree.first;
                     let split = own_splits.start + split;
-                    let place = self.ranks.place(forest.feature[split] as u32, splits[split].threshold);
-                    let segment = (splits[split].plane, place - place % SEGMENT as u16);
-                    let next = self.segments.len() as u32;
-                    let plane = *segment_index.entry(segment).or_insert(next);
-                    if plane == next {
-                        self.segments.push(segment);
-                    }
-                    let condition = Condition { plane, rank: (place % SEGMENT as u16) as u8 };
-                    let next = chunk.conditions.len() as u32;
-                    let index = *condition_index.entry(condition).or_insert(next);
-                    if index == next {
-                        chunk.conditions.push(condition);
-                    }
+                    let index = match splits[split].set {
+                        Some(set) => {
+                            let plane = splits[split].plane;
+                            let (members, known) = shared.categorical.entry(plane).or_default();
+                            shared.pending.push((self.nodes.len(), plane));
+                            let next = members.len() as u32;
+                            *known.entry(set).or_insert_with(|| {
+                                members.push(set);
+                                next
+                            })
+                        }
+                        None => {
+                            let place = self.ranks.place(forest.feature[split] as u32, splits[split].threshold);
+                            let segment = (splits[split].plane, place - place % SEGMENT as u16);
+                            let next = self.segments.len() as u32;
+                            let plane = *segment_index.entry(segment).or_insert(next);
+                            if plane == next {
+                                self.segments.push(segment);
+                            }
+                            let condition = Condition { plane, rank: (place % SEGMENT as u16) as u8 };
+                            let next = chunk.conditions.len() as u32;
+                            *shared.conditions.entry(condition).or_insert_with(|| {
+                                chunk.conditions.push(condition);
+                                next
+                            })
+                        }
+                    };
                     let at = self.nodes.len();
                     self.nodes.push(Node { condition: index, left: 0, right: 0 });
                     open.push((Some((at, true)), Child::decode(forest.right[split])));
@@ -220,7 +284,7 @@ impl Sliced {
 
     /// For `explain_plan()`.
     pub(crate) fn describe(&self) -> String {
-        let conditions: usize = self.chunks.iter().map(|chunk| chunk.conditions.len()).sum();
+        let conditions: usize = self.chunks.iter().map(Chunk::bitmaps).sum();
         format!(
             "bit-sliced engine: {} splits with {conditions} distinct conditions over {} byte planes, {} chunk(s)",
             self.nodes.len(),
@@ -239,13 +303,29 @@ impl Sliced {
         stride: usize,
         rows: usize,
     ) {
+        match self.sum {
+            Width::Float64 => self.sum_to::<false>(level, input, scratch, out, stride, rows),
+            Width::Float32 => self.sum_to::<true>(level, input, scratch, out, stride, rows),
+        }
+    }
+
+    /// `NARROW`: every add is rounded to float32.
+    fn sum_to<const NARROW: bool>(
+        &self,
+        level: Level,
+        input: &impl Columns,
+        scratch: &mut Scratch,
+        out: &mut [f64],
+        stride: usize,
+        rows: usize,
+    ) {
         let scalar = self.leaf_width == 1;
         self.run(level, input, scratch, rows, |start, trees, numbers| {
             let count = ROWS.min(rows - start);
             if scalar {
-                self.add(trees, numbers, &mut out[trees[0].output * stride + start..][..count]);
+                self.add::<NARROW>(trees, numbers, &mut out[trees[0].output * stride + start..][..count]);
             } else {
-                self.add_vectors(trees, numbers, &mut out[start..], stride, count);
+                self.add_vectors::<NARROW>(trees, numbers, &mut out[start..], stride, count);
             }
         });
     }
@@ -271,7 +351,7 @@ impl Sliced {
 
     /// Add the values of up to [`BATCH`] trees of one output, in order.
     #[inline(always)]
-    fn add(&self, trees: &[Tree], numbers: &[[u8; ROWS]], sums: &mut [f64]) {
+    fn add<const NARROW: bool>(&self, trees: &[Tree], numbers: &[[u8; ROWS]], sums: &mut [f64]) {
         let table = |tree: &Tree| &self.value[tree.value..tree.value + tree.leaves];
         // A number is below the tree's leaves: the reach of a row ends in exactly one of them.
         let value = |table: &[f64], number: u8| table.get(usize::from(number)).copied().unwrap_or(f64::NAN);
@@ -279,14 +359,15 @@ impl Sliced {
             ([a, b, c, d], [na, nb, nc, nd]) => {
                 let (a, b, c, d) = (table(a), table(b), table(c), table(d));
                 for ((((sum, &na), &nb), &nc), &nd) in sums.iter_mut().zip(na).zip(nb).zip(nc).zip(nd) {
-                    *sum = (((*sum + value(a, na)) + value(b, nb)) + value(c, nc)) + value(d, nd);
+                    let first = add::<NARROW>(add::<NARROW>(*sum, value(a, na)), value(b, nb));
+                    *sum = add::<NARROW>(add::<NARROW>(first, value(c, nc)), value(d, nd));
                 }
             }
             _ => {
                 for (tree, numbers) in trees.iter().zip(numbers) {
                     let table = table(tree);
                     for (sum, &number) in sums.iter_mut().zip(numbers) {
-                        *sum += value(table, number);
+                        *sum = add::<NARROW>(*sum, value(table, number));
                     }
                 }
             }
@@ -295,13 +376,21 @@ impl Sliced {
 
     /// Add vector leaves: column c of row r is at `sums[c * stride + r]`.
     #[inline(always)]
-    fn add_vectors(&self, trees: &[Tree], numbers: &[[u8; ROWS]], sums: &mut [f64], stride: usize, rows: usize) {
+    fn add_vectors<const NARROW: bool>(
+        &self,
+        trees: &[Tree],
+        numbers: &[[u8; ROWS]],
+        sums: &mut [f64],
+        stride: usize,
+        rows: usize,
+    ) {
         for (tree, numbers) in trees.iter().zip(numbers) {
             let table = &self.value[tree.value * self.leaf_width..][..tree.leaves * self.leaf_width];
             for (row, &number) in numbers[..rows].iter().enumerate() {
                 let leaf = &table[usize::from(number) * self.leaf_width..][..self.leaf_width];
-                for (column, value) in leaf.iter().enumerate() {
-                    sums[column * stride + row] += value;
+                for (column, &value) in leaf.iter().enumerate() {
+                    let sum = &mut sums[column * stride + row];
+                    *sum = add::<NARROW>(*sum, value);
                 }
             }
         }
@@ -334,6 +423,12 @@ impl Sliced {
     }
 }
 
+/// A sum, rounded to float32 where `NARROW`: the same as adding in float32, since float64 has more than twice its digits.
+#[inline(always)]
+fn add<const NARROW: bool>(sum: f64, value: f64) -> f64 {
+    if NARROW { f64::from((sum + value) as f32) } else { sum + value }
+}
+
 struct Pass<'a, C, V> {
     engine: &'a Sliced,
     input: &'a C,
@@ -351,12 +446,25 @@ impl<C: Columns, V: FnMut(usize, &[Tree], &[[u8; ROWS]])> BitWork for Pass<'_, C
         for start in (0..rows).step_by(ROWS) {
             engine.fill_bytes(input, scratch, start, ROWS.min(rows - start));
             for chunk in &engine.chunks {
-                scratch.bitmaps.resize(chunk.conditions.len(), [0; WORDS]);
+                scratch.bitmaps.resize(chunk.bitmaps(), [0; WORDS]);
                 // Plain loops: closures of iterators would be compiled without the level's features.
                 for (bitmap, condition) in scratch.bitmaps.iter_mut().zip(&chunk.conditions) {
                     let keys = scratch.bytes[condition.plane as usize].as_chunks::<WORD>().0;
                     for (word, keys) in bitmap.iter_mut().zip(keys) {
                         *word = bits.at_most(keys, condition.rank);
+                    }
+                }
+                for group in &chunk.groups {
+                    let keys = &scratch.keys[group.plane as usize * ROWS..][..ROWS];
+                    for w in 0..group.words() {
+                        let first = group.first + w * WORD;
+                        let bitmaps = &mut scratch.bitmaps[first..(first + WORD).min(group.first + group.count)];
+                        for (word, keys) in keys.as_chunks::<WORD>().0.iter().enumerate() {
+                            let matrix = group.matrix(w, keys);
+                            for (bitmap, &bits) in bitmaps.iter_mut().zip(&matrix) {
+                                bitmap[word] = bits;
+                            }
+                        }
                     }
                 }
                 for trees in chunk.trees.chunk_by(|a, b| a.output == b.output) {

@@ -11,22 +11,24 @@
 //! are neighbours (`right = left + 1`); a leaf is a node that leads to itself (plane 0 holds what is at most any
 //! threshold), so the inner loop has no branch. Trees add in source order, one rounding each.
 //!
-//! Three layouts of a node, by what its plane holds:
+//! Four layouts of a node, by what its plane holds:
 //!
 //! | key | node | runs |
 //! | --- | --- | --- |
 //! | `f32` | 8 bytes: threshold, plane (10 bits) and left from the root (22 bits) | float32 sources, 1 023 planes, 2^22 nodes a tree |
 //! | `u16` rank | 8 bytes: rank, plane, left | many trees of a float64 source, at most 4 095 distinct thresholds a feature |
-//! | `f64` | 16 bytes: threshold, plane, left | everything else |
+//! | `f64` | 16 bytes: threshold, plane, left | everything else without categories |
+//! | `f64` | 16 bytes: threshold or set, plane and a bit for categorical splits, left | categorical splits |
 //!
 //! Beside it each node takes 4 bytes for its leaf's number. Bound: per row, tree and level two loads (node, key), a
 //! compare and an add, some seven instructions.
 
 use std::collections::VecDeque;
 
+use super::categories::Sets;
 use super::planes::{Key, Planes, Ranks, Split};
 use crate::kernels::Columns;
-use crate::model::{Child, Forest, InputWidth};
+use crate::model::{Child, Forest, LinearLeaves, Width};
 
 /// Rows of a tile.
 pub(super) const TILE: usize = 64;
@@ -49,7 +51,7 @@ trait Node: Copy + Send + Sync + std::fmt::Debug {
     fn new(key: Self::Key, plane: u32, left: u32) -> Option<Self>;
     fn plane(self) -> usize;
     /// The child that a row with this key goes to, counted from the root.
-    fn next(self, key: Self::Key) -> u32;
+    fn next(self, key: Self::Key, sets: &Sets) -> u32;
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -70,7 +72,7 @@ impl Node for Ranked {
         usize::from(self.plane)
     }
     #[inline(always)]
-    fn next(self, key: u16) -> u32 {
+    fn next(self, key: u16, _: &Sets) -> u32 {
         self.left + u32::from(key > self.rank)
     }
 }
@@ -96,7 +98,7 @@ impl Node for Narrow {
         (self.packed & ((1 << PLANE_BITS) - 1)) as usize
     }
     #[inline(always)]
-    fn next(self, key: f32) -> u32 {
+    fn next(self, key: f32, _: &Sets) -> u32 {
         // Not `key > threshold`: NaN goes right.
         let goes_left = key <= self.threshold;
         (self.packed >> PLANE_BITS) + u32::from(!goes_left)
@@ -121,9 +123,36 @@ impl Node for Wide {
         self.plane as usize
     }
     #[inline(always)]
-    fn next(self, key: f64) -> u32 {
+    fn next(self, key: f64, _: &Sets) -> u32 {
         let goes_left = key <= self.threshold;
         self.left + u32::from(!goes_left)
+    }
+}
+
+/// `Wide` where bit 31 of the plane marks a categorical split, whose threshold is the number of its set.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(16))]
+struct Mixed(Wide);
+
+const CATEGORICAL: u32 = 1 << 31;
+
+impl Node for Mixed {
+    type Key = f64;
+    fn new(threshold: f64, plane: u32, left: u32) -> Option<Self> {
+        Some(Mixed(Wide { threshold, left, plane }))
+    }
+    #[inline(always)]
+    fn plane(self) -> usize {
+        (self.0.plane & !CATEGORICAL) as usize
+    }
+    #[inline(always)]
+    fn next(self, key: f64, sets: &Sets) -> u32 {
+        let goes_left = if self.0.plane & CATEGORICAL != 0 {
+            sets.goes_left(self.0.threshold as u32, key as u32)
+        } else {
+            key <= self.0.threshold
+        };
+        self.0.left + u32::from(!goes_left)
     }
 }
 
@@ -136,6 +165,7 @@ enum Layout {
     Ranked(Trees<Ranked>),
     Narrow(Trees<Narrow>),
     Wide(Trees<Wide>),
+    Mixed(Trees<Mixed>),
 }
 
 /// Scratch of one worker: planes for a block.
@@ -147,13 +177,24 @@ pub(crate) struct Scratch {
 }
 
 impl Walk {
-    /// Lay out a checked forest. None when it has more nodes than 32 bits count.
-    pub(crate) fn new(forest: &Forest, width: InputWidth) -> Option<Self> {
-        let (planes, splits) = Planes::new(forest, width);
-        if width == InputWidth::Float32
+    /// Lay out a checked forest. None when it has more nodes, or sets more words, than 32 bits count.
+    pub(crate) fn new(forest: &Forest) -> Option<Self> {
+        let sets = Sets::new(forest)?;
+        let (planes, mut splits) = Planes::new(forest, &sets);
+        if sets.len() > 0 {
+            for split in &mut splits {
+                if let Some(set) = split.set {
+                    split.plane |= CATEGORICAL;
+                    split.threshold = f64::from(set);
+                }
+            }
+            let nodes = nodes(forest, &splits, |split| splits[split].threshold)?;
+            return Some(Walk(Layout::Mixed(Trees::new(planes, (), sets, nodes))));
+        }
+        if forest.width == Width::Float32
             && let Some(nodes) = nodes::<Narrow>(forest, &splits, |split| splits[split].threshold as f32)
         {
-            return Some(Walk(Layout::Narrow(Trees::new(planes, (), nodes))));
+            return Some(Walk(Layout::Narrow(Trees::new(planes, (), sets, nodes))));
         }
         // A rank costs about as much as a tree: it pays where many trees share it.
         if forest.trees() >= TREES_PER_PLANE * planes.len()
@@ -161,11 +202,11 @@ impl Walk {
         {
             let key = |split: usize| ranks.place(forest.feature[split] as u32, splits[split].threshold);
             if let Some(nodes) = nodes::<Ranked>(forest, &splits, key) {
-                return Some(Walk(Layout::Ranked(Trees::new(planes, ranks, nodes))));
+                return Some(Walk(Layout::Ranked(Trees::new(planes, ranks, sets, nodes))));
             }
         }
         let nodes = nodes(forest, &splits, |split| splits[split].threshold)?;
-        Some(Walk(Layout::Wide(Trees::new(planes, (), nodes))))
+        Some(Walk(Layout::Wide(Trees::new(planes, (), sets, nodes))))
     }
 
     /// Bytes of scratch that a row of a block takes.
@@ -174,6 +215,7 @@ impl Walk {
             Layout::Ranked(trees) => trees.scratch_per_row(),
             Layout::Narrow(trees) => trees.scratch_per_row(),
             Layout::Wide(trees) => trees.scratch_per_row(),
+            Layout::Mixed(trees) => trees.scratch_per_row(),
         }
     }
 
@@ -183,6 +225,7 @@ impl Walk {
             Layout::Ranked(trees) => size_of_val(trees.nodes.nodes.as_slice()),
             Layout::Narrow(trees) => size_of_val(trees.nodes.nodes.as_slice()),
             Layout::Wide(trees) => size_of_val(trees.nodes.nodes.as_slice()),
+            Layout::Mixed(trees) => size_of_val(trees.nodes.nodes.as_slice()),
         }
     }
 
@@ -192,10 +235,11 @@ impl Walk {
             Layout::Ranked(trees) => trees.describe("u16 ranks"),
             Layout::Narrow(trees) => trees.describe("float32 values"),
             Layout::Wide(trees) => trees.describe("float64 values"),
+            Layout::Mixed(trees) => trees.describe("float64 values and categories"),
         }
     }
 
-    /// Margins: `out[o * stride + r]`, which holds the base, gets every tree's leaf value.
+    /// Margins: `out[o * stride + r]`, which holds where the sums start, gets every tree's leaf value.
     pub(crate) fn sum(
         &self,
         forest: &Forest,
@@ -205,11 +249,31 @@ impl Walk {
         stride: usize,
         rows: usize,
     ) {
+        match (&forest.linear, forest.sum) {
+            (Some(linear), _) => self.sum_linear(forest, linear, input, scratch, out, stride, rows),
+            (None, Width::Float64) => self.sum_plain::<false>(forest, input, scratch, out, stride, rows),
+            (None, Width::Float32) => self.sum_plain::<true>(forest, input, scratch, out, stride, rows),
+        }
+    }
+
+    /// `NARROW`: every add is rounded to float32.
+    fn sum_plain<const NARROW: bool>(
+        &self,
+        forest: &Forest,
+        input: &impl Columns,
+        scratch: &mut Scratch,
+        out: &mut [f64],
+        stride: usize,
+        rows: usize,
+    ) {
+        // The sum of two float32 values in float64, rounded to float32, is their sum in float32: float64 has more than
+        // twice the digits, so that rounding twice changes nothing.
+        let add = |sum: f64, value: f64| if NARROW { f64::from((sum + value) as f32) } else { sum + value };
         if forest.leaf_width == 1 {
             self.run(input, scratch, rows, |tree, first, leaves| {
                 let column = forest.first_output(tree) * stride + first;
                 for (sum, &leaf) in out[column..column + leaves.len()].iter_mut().zip(leaves) {
-                    *sum += forest.leaf_value[leaf as usize];
+                    *sum = add(*sum, forest.leaf_value[leaf as usize]);
                 }
             });
         } else {
@@ -217,12 +281,50 @@ impl Walk {
             self.run(input, scratch, rows, |_, first, leaves| {
                 for (row, &leaf) in (first..).zip(leaves) {
                     let values = &forest.leaf_value[leaf as usize * width..][..width];
-                    for (o, value) in values.iter().enumerate() {
-                        out[o * stride + row] += value;
+                    for (o, &value) in values.iter().enumerate() {
+                        let sum = &mut out[o * stride + row];
+                        *sum = add(*sum, value);
                     }
                 }
             });
         }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "those of `sum`")]
+    fn sum_linear(
+        &self,
+        forest: &Forest,
+        linear: &LinearLeaves,
+        input: &impl Columns,
+        scratch: &mut Scratch,
+        out: &mut [f64],
+        stride: usize,
+        rows: usize,
+    ) {
+        self.run(input, scratch, rows, |tree, first, leaves| {
+            let column = forest.first_output(tree) * stride;
+            for (row, &leaf) in (first..).zip(leaves) {
+                let leaf = leaf as usize;
+                out[column + row] += linear.value(leaf, forest.leaf_value[leaf], |feature| input.column(feature)[row]);
+            }
+        });
+    }
+
+    /// Leaf indicators: `out[o * stride + r]`, which holds 0, becomes 1 where a leaf of row r names column o.
+    pub(crate) fn indicate(
+        &self,
+        forest: &Forest,
+        input: &impl Columns,
+        scratch: &mut Scratch,
+        out: &mut [f64],
+        stride: usize,
+        rows: usize,
+    ) {
+        self.run(input, scratch, rows, |_, first, leaves| {
+            for (row, &leaf) in (first..).zip(leaves) {
+                out[forest.leaf_value[leaf as usize] as usize * stride + row] = 1.0;
+            }
+        });
     }
 
     /// The source's leaf numbers: row r of tree t is `out[t][r]`.
@@ -247,6 +349,7 @@ impl Walk {
             Layout::Ranked(trees) => trees.run(input, &mut scratch.ranked, rows, visit),
             Layout::Narrow(trees) => trees.run(input, &mut scratch.narrow, rows, visit),
             Layout::Wide(trees) => trees.run(input, &mut scratch.wide, rows, visit),
+            Layout::Mixed(trees) => trees.run(input, &mut scratch.wide, rows, visit),
         }
     }
 }
@@ -315,13 +418,14 @@ fn nodes<N: Node>(forest: &Forest, splits: &[Split], key: impl Fn(usize) -> N::K
 struct Trees<N: Node> {
     planes: Planes,
     table: <N::Key as Key>::Table,
+    sets: Sets,
     nodes: Nodes<N>,
     /// Trees `groups[i] .. groups[i + 1]` are walked together.
     groups: Vec<usize>,
 }
 
 impl<N: Node> Trees<N> {
-    fn new(planes: Planes, table: <N::Key as Key>::Table, nodes: Nodes<N>) -> Self {
+    fn new(planes: Planes, table: <N::Key as Key>::Table, sets: Sets, nodes: Nodes<N>) -> Self {
         let mut groups = vec![0];
         let mut group_start = 0;
         let ends = nodes.trees.iter().skip(1).map(|tree| tree.first).chain([nodes.nodes.len()]);
@@ -332,7 +436,7 @@ impl<N: Node> Trees<N> {
             }
         }
         groups.push(nodes.trees.len());
-        Trees { planes, table, nodes, groups }
+        Trees { planes, table, sets, nodes, groups }
     }
 
     fn scratch_per_row(&self) -> usize {
@@ -387,7 +491,7 @@ impl<N: Node> Trees<N> {
                 for _ in 0..STRIDE {
                     for (at, tree) in at.iter_mut().zip(&tree) {
                         let node = nodes[tree.first + *at as usize];
-                        *at = node.next(scratch[node.plane()]);
+                        *at = node.next(scratch[node.plane()], &self.sets);
                     }
                 }
                 if at == before {
@@ -437,7 +541,7 @@ impl<N: Node> Trees<N> {
             for _ in 0..depth.min(STRIDE) {
                 for (lane, at) in at.iter_mut().enumerate() {
                     let node = nodes[*at as usize];
-                    *at = node.next(tile[node.plane() * TILE + first + lane]);
+                    *at = node.next(tile[node.plane() * TILE + first + lane], &self.sets);
                 }
             }
             if at == before {
