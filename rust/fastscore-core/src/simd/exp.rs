@@ -103,7 +103,7 @@ const LN2_LOW: f64 = 5.497923018708371e-14;
 
 /// Added to a number of magnitude below `2^50` it rounds it to an integer, whose
 /// low bits, biased as an exponent is, are then the sum's low bits.
-const TO_EXPONENT: f64 = 6755399441055744.0 + 1023.0;
+pub(super) const TO_EXPONENT: f64 = 6755399441055744.0 + 1023.0;
 
 /// `(exp(r) - 1 - r - r^2 / 2) / r^3`, from `r^0` on, for `|r| <= ln 2 / 2`.
 const Q: [f64; 10] = [
@@ -153,8 +153,15 @@ pub(super) fn exp_lanes<V: Vector>(x: V) -> V {
     let e = lo.mul_add(s1, e1).add(e2);
     let y = s2.add(r2.mul(r).mul_add(q, e));
 
+    times_power_of_two(y, k, k_bits)
+}
+
+/// `y * 2^k`, given `k` and `k + TO_EXPONENT`.
+#[inline(always)]
+pub(super) fn times_power_of_two<V: Vector>(y: V, k: V, k_bits: V) -> V {
     // 2^k in two factors: half of k, rounded to an integer, and the rest of it.
-    let half_bits = k.mul_add(c(0.5), to_exponent);
+    let to_exponent = y.splat(TO_EXPONENT);
+    let half_bits = k.mul_add(y.splat(0.5), to_exponent);
     let rest_bits = k_bits.sub(half_bits.sub(to_exponent));
     y.mul(half_bits.low_bits_to_exponent()).mul(rest_bits.low_bits_to_exponent())
 }

@@ -12,9 +12,17 @@
 //! Both are the formulas of LightGBM, in its order of operations:
 //! `BinaryLogloss::ConvertOutput` in `src/objective/binary_objective.hpp`, and
 //! `Common::Softmax` in `include/LightGBM/utils/common.h`.
+//!
+//! The functions whose names end in `_f32` are XGBoost's (`common::Sigmoid` and
+//! `common::Softmax` in `src/common/math.h`): the same steps, each rounded to
+//! `f32`, except for the softmax's sum, which is rounded once at its end. The
+//! values are `f64` that hold `f32` numbers. That an operation on such is first
+//! rounded to `f64` makes no difference, as that has more than twice the bits; of
+//! the exponential it makes one in about `2^-29` of all cases.
 
 use super::exp::{Each, Function, exp_lanes};
 use super::level::{self, Level};
+use super::log::{log_lanes, log1p_lanes};
 use super::vector::{Vector, Work, load_some, store_some};
 
 /// Replaces each value `x` by `1 / (1 + exp(-scale * x))`, computed in just
@@ -42,6 +50,91 @@ impl Function for Sigmoid {
     }
 }
 
+/// Replaces each value `x` by the `f32` number `1 / (1 + exp(-scale * x))`, with
+/// the argument of the exponential at most 88.7; the same bits on every [`Level`].
+/// `xs` and `scale` are `f32` numbers.
+///
+/// XGBoost adds 1e-16 to the divisor, which is at least 1 and so stays as it is.
+pub fn sigmoid_f32(level: Level, scale: f64, xs: &mut [f64]) {
+    level::run(level, Each(xs, SigmoidF32 { scale }));
+}
+
+#[derive(Clone, Copy)]
+struct SigmoidF32 {
+    scale: f64,
+}
+
+impl Function for SigmoidF32 {
+    #[inline(always)]
+    fn of<V: Vector>(self, x: V) -> V {
+        let one = x.splat(1.0);
+        let x = x.splat(88.7f32.into()).min(x.splat(-self.scale).mul(x).to_f32());
+        let e = exp_lanes(x).to_f32();
+        one.div(one.add(e).to_f32()).to_f32().canonical()
+    }
+}
+
+/// Replaces each value by the `f32` number nearest to its exponential; the same
+/// bits on every [`Level`].
+pub fn exp_f32(level: Level, xs: &mut [f64]) {
+    level::run(level, Each(xs, ExpF32));
+}
+
+#[derive(Clone, Copy)]
+struct ExpF32;
+
+impl Function for ExpF32 {
+    #[inline(always)]
+    fn of<V: Vector>(self, x: V) -> V {
+        exp_lanes(x).to_f32().canonical()
+    }
+}
+
+/// Replaces each value `x` by `log1p(exp(x))`, computed in just those steps; the
+/// same bits on every [`Level`]. It is infinite from 709.8 on, as
+/// `CrossEntropyLambda::ConvertOutput` in LightGBM makes it.
+pub fn log1p_exp(level: Level, xs: &mut [f64]) {
+    level::run(level, Each(xs, Log1pExp));
+}
+
+#[derive(Clone, Copy)]
+struct Log1pExp;
+
+impl Function for Log1pExp {
+    #[inline(always)]
+    fn of<V: Vector>(self, x: V) -> V {
+        log1p_lanes(exp_lanes(x)).canonical()
+    }
+}
+
+/// Replaces each value `x` by `log(x / (1 - x))`; the same bits on every
+/// [`Level`]. It is computed as SciPy's `logit` is:
+///
+/// ```text
+/// from 0.3 to 0.65: s = 2 (x - 0.5); log1p(s) - log1p(-s)
+/// elsewhere:        log(x / (1 - x))
+/// ```
+///
+/// It is infinite at 0 and 1, and [`f64::NAN`] outside.
+pub fn logit(level: Level, xs: &mut [f64]) {
+    level::run(level, Each(xs, Logit));
+}
+
+#[derive(Clone, Copy)]
+struct Logit;
+
+impl Function for Logit {
+    #[inline(always)]
+    fn of<V: Vector>(self, x: V) -> V {
+        let c = |value: f64| x.splat(value);
+        let far = log_lanes(x.div(c(1.0).sub(x)));
+        let s = c(2.0).mul(x.sub(c(0.5)));
+        let near = log1p_lanes(s).sub(log1p_lanes(c(0.0).sub(s)));
+        let near = c(0.65).if_less(x, far, near);
+        x.if_less(c(0.3), far, near).canonical()
+    }
+}
+
 /// Replaces each row of a table by its softmax; the same bits on every
 /// [`Level`]. The table is given as its columns, one a class.
 ///
@@ -52,17 +145,36 @@ impl Function for Sigmoid {
 ///
 /// When the columns differ in length.
 pub fn softmax(level: Level, columns: &mut [&mut [f64]]) {
-    let rows = columns.first().map_or(0, |column| column.len());
-    assert!(columns.iter().all(|column| column.len() == rows), "softmax needs columns of one length");
-    level::run(level, Softmax { columns, rows });
+    softmax_of::<false>(level, columns);
 }
 
-struct Softmax<'a, 'b> {
+/// [`softmax`] in XGBoost's steps at `f32`; the columns hold `f32` numbers.
+///
+/// # Panics
+///
+/// When the columns differ in length.
+pub fn softmax_f32(level: Level, columns: &mut [&mut [f64]]) {
+    softmax_of::<true>(level, columns);
+}
+
+fn softmax_of<const NARROW: bool>(level: Level, columns: &mut [&mut [f64]]) {
+    let rows = columns.first().map_or(0, |column| column.len());
+    assert!(columns.iter().all(|column| column.len() == rows), "softmax needs columns of one length");
+    level::run(level, Softmax::<NARROW> { columns, rows });
+}
+
+/// `x`, or the nearest `f32`.
+#[inline(always)]
+fn round<const NARROW: bool, V: Vector>(x: V) -> V {
+    if NARROW { x.to_f32() } else { x }
+}
+
+struct Softmax<'a, 'b, const NARROW: bool> {
     columns: &'a mut [&'b mut [f64]],
     rows: usize,
 }
 
-impl Work for Softmax<'_, '_> {
+impl<const NARROW: bool> Work for Softmax<'_, '_, NARROW> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         for start in (0..self.rows).step_by(V::LANES) {
@@ -80,13 +192,14 @@ impl Work for Softmax<'_, '_> {
 
             let mut sum = max.splat(0.0);
             for column in &mut *self.columns {
-                let e = exp_lanes(load(column).sub(max));
+                let e = round::<NARROW, V>(exp_lanes(round::<NARROW, V>(load(column).sub(max))));
                 sum = sum.add(e);
                 store_some(e, &mut column[rows.clone()]);
             }
 
+            let sum = round::<NARROW, V>(sum);
             for column in &mut *self.columns {
-                let share = load(column).div(sum).canonical();
+                let share = round::<NARROW, V>(load(column).div(sum)).canonical();
                 store_some(share, &mut column[rows.clone()]);
             }
         }

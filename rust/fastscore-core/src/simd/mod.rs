@@ -1,4 +1,4 @@
-//! `exp`, `sigmoid` and `softmax` over slices of `f64`, with the same bits on
+//! `exp`, `exp2`, `log`, `log1p` and what is made of them, over slices of `f64`, with the same bits on
 //! every machine.
 //!
 //! # Idea
@@ -36,7 +36,9 @@
 
 pub(crate) mod bits;
 mod exp;
+mod exp2;
 mod level;
+mod log;
 mod math;
 mod portable;
 mod vector;
@@ -47,5 +49,7 @@ mod x86;
 mod tests;
 
 pub use exp::exp;
+pub use exp2::exp2;
 pub use level::Level;
-pub use math::{sigmoid, softmax};
+pub use log::{log, log1p};
+pub use math::{exp_f32, log1p_exp, logit, sigmoid, sigmoid_f32, softmax, softmax_f32};

@@ -3,7 +3,7 @@
 //! On processors whose baseline has vectors and a fused multiply-add (64-bit
 //! Arm), the compiler makes vector instructions of it.
 
-use super::vector::{Vector, Work};
+use super::vector::{FRACTION_BITS, ONE_BITS, SQRT_HALF_BITS, Vector, Work};
 
 /// Four lanes. Needs no feature of the processor.
 #[derive(Clone, Copy)]
@@ -84,6 +84,25 @@ impl Vector for Portable {
     #[inline(always)]
     fn canonical(self) -> Self {
         Self(self.0.map(|a| if a.is_nan() { f64::NAN } else { a }))
+    }
+
+    #[inline(always)]
+    fn if_less(self, other: Self, then: Self, otherwise: Self) -> Self {
+        let pick = |lane: usize| if self.0[lane] < other.0[lane] { then.0[lane] } else { otherwise.0[lane] };
+        Self(std::array::from_fn(pick))
+    }
+
+    #[inline(always)]
+    fn to_f32(self) -> Self {
+        Self(self.0.map(|a| f64::from(a as f32)))
+    }
+
+    #[inline(always)]
+    fn split(self) -> (Self, Self) {
+        let moved = self.0.map(|a| a.to_bits().wrapping_add(ONE_BITS - SQRT_HALF_BITS));
+        let k = moved.map(|bits| (bits >> 52) as f64 - 1023.0);
+        let m = moved.map(|bits| f64::from_bits((bits & FRACTION_BITS) + SQRT_HALF_BITS));
+        (Self(k), Self(m))
     }
 
     #[inline(always)]

@@ -17,6 +17,17 @@
 /// The most lanes that any [`Vector`] has.
 pub(super) const MAX_LANES: usize = 8;
 
+/// The bits of 1.
+pub(super) const ONE_BITS: u64 = 1f64.to_bits();
+/// The bits of the square root of 1/2.
+pub(super) const SQRT_HALF_BITS: u64 = std::f64::consts::FRAC_1_SQRT_2.to_bits();
+/// The bits of a significand.
+pub(super) const FRACTION_BITS: u64 = (1 << 52) - 1;
+/// The bits of `2^52`: a small integer in the place of its fraction is added to it.
+pub(super) const TWO_52_BITS: u64 = TWO_52.to_bits();
+/// `2^52`.
+pub(super) const TWO_52: f64 = 4503599627370496.0;
+
 /// Lanes of `f64`. Every operation works on each lane alone and gives the same
 /// bits in every implementation, except for which NaN a NaN result is.
 pub(super) trait Vector: Copy {
@@ -64,6 +75,17 @@ pub(super) trait Vector: Copy {
 
     /// `self` where it is a number, [`f64::NAN`] where it is any NaN.
     fn canonical(self) -> Self;
+
+    /// `if self < other { then } else { otherwise }`: `otherwise` where either of
+    /// the compared is NaN.
+    fn if_less(self, other: Self, then: Self, otherwise: Self) -> Self;
+
+    /// The nearest `f32`.
+    fn to_f32(self) -> Self;
+
+    /// `k` and `m` such that `self = m * 2^k` and `m` is between the square roots
+    /// of 1/2 and 2, where `self` is positive and normal; elsewhere any numbers.
+    fn split(self) -> (Self, Self);
 
     /// The lanes' bits, moved 52 places up: the low bits of the significand
     /// become sign and exponent.

@@ -5,7 +5,7 @@
 
 use std::arch::x86_64::*;
 
-use super::vector::{Vector, Work};
+use super::vector::{FRACTION_BITS, ONE_BITS, SQRT_HALF_BITS, TWO_52, TWO_52_BITS, Vector, Work};
 
 /// Four lanes. Needs AVX2 and FMA.
 #[derive(Clone, Copy)]
@@ -88,6 +88,34 @@ impl Vector for Avx2 {
     }
 
     #[inline(always)]
+    fn if_less(self, other: Self, then: Self, otherwise: Self) -> Self {
+        // SAFETY: holding a vector means that the processor has it.
+        Self(unsafe {
+            let less = _mm256_cmp_pd::<_CMP_LT_OQ>(self.0, other.0);
+            _mm256_blendv_pd(otherwise.0, then.0, less)
+        })
+    }
+
+    #[inline(always)]
+    fn to_f32(self) -> Self {
+        // SAFETY: holding a vector means that the processor has it.
+        Self(unsafe { _mm256_cvtps_pd(_mm256_cvtpd_ps(self.0)) })
+    }
+
+    #[inline(always)]
+    fn split(self) -> (Self, Self) {
+        // SAFETY: holding a vector means that the processor has it.
+        let (k, m) = unsafe {
+            let all = |bits: u64| _mm256_set1_epi64x(bits as i64);
+            let moved = _mm256_add_epi64(_mm256_castpd_si256(self.0), all(ONE_BITS - SQRT_HALF_BITS));
+            let k = _mm256_or_si256(_mm256_srli_epi64::<52>(moved), all(TWO_52_BITS));
+            let m = _mm256_add_epi64(_mm256_and_si256(moved, all(FRACTION_BITS)), all(SQRT_HALF_BITS));
+            (Self(_mm256_castsi256_pd(k)), Self(_mm256_castsi256_pd(m)))
+        };
+        (k.sub(self.splat(TWO_52 + 1023.0)), m)
+    }
+
+    #[inline(always)]
     fn low_bits_to_exponent(self) -> Self {
         // SAFETY: holding a vector means that the processor has it.
         Self(unsafe { _mm256_castsi256_pd(_mm256_slli_epi64::<52>(_mm256_castpd_si256(self.0))) })
@@ -138,6 +166,34 @@ impl Vector for Avx512 {
             let is_nan = _mm512_cmp_pd_mask::<_CMP_UNORD_Q>(self.0, self.0);
             _mm512_mask_blend_pd(is_nan, self.0, nan.0)
         })
+    }
+
+    #[inline(always)]
+    fn if_less(self, other: Self, then: Self, otherwise: Self) -> Self {
+        // SAFETY: holding a vector means that the processor has it.
+        Self(unsafe {
+            let less = _mm512_cmp_pd_mask::<_CMP_LT_OQ>(self.0, other.0);
+            _mm512_mask_blend_pd(less, otherwise.0, then.0)
+        })
+    }
+
+    #[inline(always)]
+    fn to_f32(self) -> Self {
+        // SAFETY: holding a vector means that the processor has it.
+        Self(unsafe { _mm512_cvtps_pd(_mm512_cvtpd_ps(self.0)) })
+    }
+
+    #[inline(always)]
+    fn split(self) -> (Self, Self) {
+        // SAFETY: holding a vector means that the processor has it.
+        let (k, m) = unsafe {
+            let all = |bits: u64| _mm512_set1_epi64(bits as i64);
+            let moved = _mm512_add_epi64(_mm512_castpd_si512(self.0), all(ONE_BITS - SQRT_HALF_BITS));
+            let k = _mm512_or_si512(_mm512_srli_epi64::<52>(moved), all(TWO_52_BITS));
+            let m = _mm512_add_epi64(_mm512_and_si512(moved, all(FRACTION_BITS)), all(SQRT_HALF_BITS));
+            (Self(_mm512_castsi512_pd(k)), Self(_mm512_castsi512_pd(m)))
+        };
+        (k.sub(self.splat(TWO_52 + 1023.0)), m)
     }
 
     #[inline(always)]

@@ -15,14 +15,14 @@ const LOWEST: f64 = -745.1332191019411;
 
 /// The worst of a kind of case.
 #[derive(Default)]
-struct Worst {
+pub(super) struct Worst {
     error: f64,
     at: f64,
     count: usize,
 }
 
 impl Worst {
-    fn note(&mut self, error: f64, at: f64) {
+    pub(super) fn note(&mut self, error: f64, at: f64) {
         self.count += 1;
         // By the total order a NaN is worse than all.
         if error.total_cmp(&self.error).is_gt() {
@@ -30,7 +30,7 @@ impl Worst {
         }
     }
 
-    fn check(&self, what: &str, bound: f64) {
+    pub(super) fn check(&self, what: &str, bound: f64) {
         let Worst { error, at, count } = self;
         println!("{what}: {count} values, worst error {error:.4} ulp, at {at:e}");
         assert!(*error <= bound, "{what}: {error} ulp at {at:e}");

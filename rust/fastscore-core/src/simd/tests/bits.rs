@@ -3,22 +3,29 @@
 use proptest::prelude::*;
 
 use super::{Level, Random, bits, levels, specials};
-use crate::simd::{exp, sigmoid, softmax};
+use crate::simd::{exp, exp_f32, exp2, log, log1p, log1p_exp, logit, sigmoid, sigmoid_f32, softmax, softmax_f32};
 
 /// Every function's results, one list after the other.
 fn all_functions(level: Level, xs: &[f64]) -> Vec<u64> {
     let mut results = Vec::new();
-    let mut ys = xs.to_vec();
-    exp(level, &mut ys);
-    results.extend(bits(&ys));
+    for function in [exp, exp2, log, log1p, log1p_exp, logit, exp_f32] {
+        let mut ys = xs.to_vec();
+        function(level, &mut ys);
+        results.extend(bits(&ys));
+    }
     for scale in [1.0, -0.3, 1e300, f64::INFINITY, 0.0] {
         let mut ys = xs.to_vec();
         sigmoid(level, scale, &mut ys);
         results.extend(bits(&ys));
+        let mut ys = xs.to_vec();
+        sigmoid_f32(level, scale, &mut ys);
+        results.extend(bits(&ys));
     }
     for classes in 1..5 {
-        let table = softmax_of(level, &table(xs, classes));
-        results.extend(table.iter().flat_map(|column| bits(column)));
+        for softmax in [softmax, softmax_f32] {
+            let table = softmax_of(softmax, level, &table(xs, classes));
+            results.extend(table.iter().flat_map(|column| bits(column)));
+        }
     }
     results
 }
@@ -33,7 +40,7 @@ fn table(xs: &[f64], classes: usize) -> Vec<Vec<f64>> {
         .collect()
 }
 
-fn softmax_of(level: Level, table: &[Vec<f64>]) -> Vec<Vec<f64>> {
+fn softmax_of(softmax: impl Fn(Level, &mut [&mut [f64]]), level: Level, table: &[Vec<f64>]) -> Vec<Vec<f64>> {
     let mut table = table.to_vec();
     let mut columns: Vec<&mut [f64]> = table.iter_mut().map(Vec::as_mut_slice).collect();
     softmax(level, &mut columns);
@@ -108,7 +115,7 @@ fn a_result_depends_on_its_value_alone() {
             let (mut e, mut s) = (xs.to_vec(), xs.to_vec());
             exp(level, &mut e);
             sigmoid(level, 0.7, &mut s);
-            let m = softmax_of(level, &[xs.to_vec(), other.to_vec()]);
+            let m = softmax_of(softmax, level, &[xs.to_vec(), other.to_vec()]);
             [bits(&e), bits(&s), bits(&m[0]), bits(&m[1])]
         };
         let whole = apply(&xs, &other);
@@ -130,7 +137,7 @@ fn softmax_is_its_formula() {
     let xs: Vec<f64> = (0..3 * 101).map(|_| random.between(-30.0, 30.0)).collect();
     let table = table(&xs, 3);
     for level in levels("softmax_is_its_formula") {
-        let found = softmax_of(level, &table);
+        let found = softmax_of(softmax, level, &table);
         for row in 0..101 {
             let mut scores: Vec<f64> = table.iter().map(|column| column[row]).collect();
             let max = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -158,11 +165,11 @@ fn softmax_of_special_rows() {
     ];
     for level in levels("softmax_of_special_rows") {
         for (row, expected) in rows {
-            let found = softmax_of(level, &[vec![row[0]], vec![row[1]]]).concat();
+            let found = softmax_of(softmax, level, &[vec![row[0]], vec![row[1]]]).concat();
             assert_eq!(bits(&found), bits(&expected), "{level}, {row:?}");
         }
-        assert_eq!(softmax_of(level, &[]), Vec::<Vec<f64>>::new());
-        assert_eq!(softmax_of(level, &[vec![3.0, -4.0]]), [[1.0, 1.0]]);
+        assert_eq!(softmax_of(softmax, level, &[]), Vec::<Vec<f64>>::new());
+        assert_eq!(softmax_of(softmax, level, &[vec![3.0, -4.0]]), [[1.0, 1.0]]);
     }
 }
 

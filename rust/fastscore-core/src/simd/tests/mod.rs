@@ -4,6 +4,7 @@
 mod accuracy;
 mod bits;
 mod levels;
+mod logarithms;
 mod reference;
 mod speed;
 
