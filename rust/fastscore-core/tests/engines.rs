@@ -98,7 +98,7 @@ fn model(mut forest: Forest, width: Width, links: Vec<Link>, policy: OnBadValue)
     let mut steps = vec![Step { input: 0, op: Op::Forest(forest) }];
     for link in links {
         let input = steps.len();
-        steps.push(Step { input, op: Op::Link(link) });
+        steps.push(Step { input, op: Op::Link(link, Width::Float64) });
     }
     let last = steps.len();
     Model::new(ModelParts {

@@ -34,8 +34,8 @@ fn sample() -> ModelParts {
                     ..Forest::default()
                 }),
             },
-            Step { input: 1, op: Op::Link(Link::Sigmoid { scale: 0.1 }) },
-            Step { input: 2, op: Op::Link(Link::Complement {}) },
+            Step { input: 1, op: Op::Link(Link::Sigmoid { scale: 0.1 }, Width::Float64) },
+            Step { input: 2, op: Op::Link(Link::Complement {}, Width::Float64) },
         ],
         targets: vec![Target {
             name: None,
@@ -252,7 +252,7 @@ fn labels_must_fit_their_dtype() {
 fn columns_that_no_bytes_back_are_refused() {
     let wide = |p: &mut ModelParts| {
         (p.features.count, p.features.names) = (1 << 19, None);
-        p.steps.push(Step { input: 0, op: Op::Link(Link::Exp {}) });
+        p.steps.push(Step { input: 0, op: Op::Link(Link::Exp {}, Width::Float64) });
     };
     assert!(refusal(wide).contains("columns"));
     let many = |p: &mut ModelParts| p.targets = vec![p.targets[0].clone(); 100_000];
@@ -261,12 +261,17 @@ fn columns_that_no_bytes_back_are_refused() {
 
 #[test]
 fn links_must_fit_their_input() {
-    assert!(refusal(|p| p.steps[2] = Step { input: 0, op: Op::Link(Link::Complement {}) }).contains("can't read 2"));
-    let columns = |columns: Vec<usize>| move |p: &mut ModelParts| p.steps[2].op = Op::Link(Link::Columns { columns });
+    assert!(
+        refusal(|p| p.steps[2] = Step { input: 0, op: Op::Link(Link::Complement {}, Width::Float64) })
+            .contains("can't read 2")
+    );
+    let columns = |columns: Vec<usize>| {
+        move |p: &mut ModelParts| p.steps[2].op = Op::Link(Link::Columns { columns }, Width::Float64)
+    };
     assert!(refusal(columns(vec![1])).contains("can't read 1"));
     assert!(refusal(columns(vec![])).contains("can't read 1"));
-    assert!(refusal(|p| p.steps[1].op = Op::Link(Link::Divide { by: 0.0 })).contains("number 0"));
-    assert!(refusal(|p| p.steps[1].op = Op::Link(Link::Sigmoid { scale: f64::NAN })).contains("NaN"));
+    assert!(refusal(|p| p.steps[1].op = Op::Link(Link::Divide { by: 0.0 }, Width::Float64)).contains("number 0"));
+    assert!(refusal(|p| p.steps[1].op = Op::Link(Link::Sigmoid { scale: f64::NAN }, Width::Float64)).contains("NaN"));
 }
 
 #[test]

@@ -1,15 +1,19 @@
 //! Links over a block.
 
+use std::cmp::Ordering;
+
 use super::Columns;
-use crate::model::Link;
+use crate::model::{Link, Width};
 use crate::simd::{self, Level};
 
-/// `out[c * stride + r]` for `rows` rows of a link that reads `width` columns.
+/// `out[c * stride + r]` for `rows` rows of a link, at a width of numbers, that reads `count` columns.
+#[expect(clippy::too_many_arguments, reason = "a kernel's block, and what to do with it")]
 pub(crate) fn link(
     level: Level,
     link: &Link,
+    width: Width,
     input: &impl Columns,
-    width: usize,
+    count: usize,
     out: &mut [f64],
     stride: usize,
     rows: usize,
@@ -24,26 +28,61 @@ pub(crate) fn link(
         Link::Complement {} => {
             let p = input.column(0);
             for (to, &p) in out[..rows].iter_mut().zip(p) {
-                *to = 1.0 - p;
+                *to = width.round(1.0 - p);
             }
             out[stride..stride + rows].copy_from_slice(p);
             return;
         }
+        Link::WeightedMedian { weights } => return weighted_median(weights, input, &mut out[..rows]),
         _ => {
-            for c in 0..width {
+            for c in 0..count {
                 out[c * stride..c * stride + rows].copy_from_slice(input.column(c));
             }
         }
     }
-    let mut columns: Vec<&mut [f64]> = out.chunks_mut(stride).take(width).map(|column| &mut column[..rows]).collect();
-    match link {
-        Link::Sigmoid { scale } => columns.iter_mut().for_each(|column| simd::sigmoid(level, *scale, column)),
-        Link::Exp {} => columns.iter_mut().for_each(|column| simd::exp(level, column)),
-        Link::Softmax {} => simd::softmax(level, &mut columns),
-        Link::SignedSquare {} => columns.iter_mut().for_each(|c| c.iter_mut().for_each(|x| *x = signed_square(*x))),
-        Link::Divide { by } => columns.iter_mut().for_each(|c| c.iter_mut().for_each(|x| *x /= by)),
-        Link::Normalize {} => normalize(&mut columns, rows),
-        Link::Columns { .. } | Link::Complement {} => {}
+    let mut columns: Vec<&mut [f64]> = out.chunks_mut(stride).take(count).map(|column| &mut column[..rows]).collect();
+    let columns = columns.as_mut_slice();
+    let mut vector =
+        |function: &dyn Fn(Level, &mut [f64])| columns.iter_mut().for_each(|column| function(level, column));
+    match (link, width) {
+        (Link::Sigmoid { scale }, Width::Float64) => vector(&|level, xs| simd::sigmoid(level, *scale, xs)),
+        (Link::Sigmoid { scale }, Width::Float32) => vector(&|level, xs| simd::sigmoid_f32(level, *scale, xs)),
+        (Link::Exp {}, Width::Float64) => vector(&simd::exp),
+        (Link::Exp {}, Width::Float32) => vector(&simd::exp_f32),
+        (Link::Softmax {}, Width::Float64) => simd::softmax(level, columns),
+        (Link::Softmax {}, Width::Float32) => simd::softmax_f32(level, columns),
+        (Link::Exp2 {}, _) => vector(&simd::exp2),
+        (Link::Log {}, _) => vector(&simd::log),
+        (Link::Logit {}, _) => vector(&simd::logit),
+        (Link::Log1pExp {}, _) => vector(&simd::log1p_exp),
+        (Link::SignedSquare {}, _) => each(columns, signed_square),
+        (Link::Divide { by }, _) => each(columns, |x| width.round(x / by)),
+        (Link::Multiply { by }, _) => each(columns, |x| width.round(x * by)),
+        (Link::Add { value }, _) => each(columns, |x| width.round(x + value)),
+        // Of equal numbers, which zeros are, the input's stays, as NumPy has it.
+        (Link::Clip { low, high }, _) => each(columns, |x| {
+            let x = if x < *low { *low } else { x };
+            if x > *high { *high } else { x }
+        }),
+        (Link::Affine { scale, shift }, _) => {
+            for ((column, scale), shift) in columns.iter_mut().zip(scale).zip(shift) {
+                each(std::slice::from_mut(column), |x| x * scale + shift);
+            }
+        }
+        (Link::FillMissing { value }, _) => each(columns, |x| if x.is_nan() { *value } else { x }),
+        (Link::Above { at, above, other }, _) => each(columns, |x| if x > *at { *above } else { *other }),
+        (Link::RoundToFloat32 {}, _) => each(columns, |x| Width::Float32.round(x)),
+        (Link::Normalize {}, _) => normalize(columns, rows),
+        (Link::Vote { hit, miss }, _) => vote(*hit, *miss, columns, rows),
+        (Link::Columns { .. } | Link::Complement {} | Link::WeightedMedian { .. }, _) => {}
+    }
+}
+
+fn each(columns: &mut [&mut [f64]], f: impl Fn(f64) -> f64) {
+    for column in columns {
+        for x in column.iter_mut() {
+            *x = f(*x);
+        }
     }
 }
 
@@ -61,4 +100,40 @@ fn normalize(columns: &mut [&mut [f64]], rows: usize) {
             column[row] = if sum == 0.0 { uniform } else { column[row] / sum };
         }
     }
+}
+
+fn vote(hit: f64, miss: f64, columns: &mut [&mut [f64]], rows: usize) {
+    for row in 0..rows {
+        let mut first = 0;
+        for (c, column) in columns.iter().enumerate() {
+            if order(column[row], columns[first][row]).is_gt() {
+                first = c;
+            }
+        }
+        for (c, column) in columns.iter_mut().enumerate() {
+            column[row] = if c == first { hit } else { miss };
+        }
+    }
+}
+
+fn weighted_median(weights: &[f64], input: &impl Columns, out: &mut [f64]) {
+    let mut sorted: Vec<(f64, usize)> = Vec::with_capacity(weights.len());
+    for (row, to) in out.iter_mut().enumerate() {
+        sorted.clear();
+        sorted.extend((0..weights.len()).map(|c| (input.column(c)[row], c)));
+        // The place decides between equals: as a stable sort, which would need memory for each row.
+        sorted.sort_unstable_by(|a, b| order(a.0, b.0).then(a.1.cmp(&b.1)));
+        let half = 0.5 * sorted.iter().fold(0.0, |sum, &(_, c)| sum + weights[c]);
+        let mut sum = 0.0;
+        let median = sorted.iter().find(|&&(_, c)| {
+            sum += weights[c];
+            sum >= half
+        });
+        *to = median.map_or(f64::NAN, |&(x, _)| x);
+    }
+}
+
+/// NumPy's order: NaN last, zeros equal.
+fn order(a: f64, b: f64) -> Ordering {
+    a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
 }

@@ -1,5 +1,8 @@
 //! Row-wise functions between a margin and what users read.
 
+use super::Width;
+use crate::error::{Result, format_error};
+
 /// A row-wise function of a value's columns.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
@@ -29,17 +32,134 @@ pub enum Link {
         /// Which, in order.
         columns: Vec<usize>,
     },
+    /// `2 ** x`
+    Exp2 {},
+    /// The natural logarithm.
+    Log {},
+    /// `log(x / (1 - x))`, between 0.3 and 0.65 as `log1p(s) - log1p(-s)` with `s = 2 (x - 0.5)`.
+    Logit {},
+    /// `log1p(exp(x))`
+    Log1pExp {},
+    /// At least `low`, at most `high`; NaN stays.
+    Clip {
+        /// The least value.
+        low: f64,
+        /// The largest value.
+        high: f64,
+    },
+    /// `x * by`
+    Multiply {
+        /// The factor.
+        by: f64,
+    },
+    /// `x + value`
+    Add {
+        /// What is added.
+        value: f64,
+    },
+    /// `x * scale + shift` with each column's own numbers, rounded twice.
+    Affine {
+        /// Factors.
+        scale: Vec<f64>,
+        /// What is added then.
+        shift: Vec<f64>,
+    },
+    /// NaN becomes a number.
+    FillMissing {
+        /// The number.
+        value: f64,
+    },
+    /// `x > at ? above : other`
+    Above {
+        /// What is compared with.
+        at: f64,
+        /// The result above it.
+        above: f64,
+        /// The result elsewhere, and for NaN.
+        other: f64,
+    },
+    /// `hit` in the row's first largest column (NaN counts as larger than all), `miss` in the others.
+    Vote {
+        /// The value there.
+        hit: f64,
+        /// The value elsewhere.
+        miss: f64,
+    },
+    /// The row's first value, in ascending order, up to which the weights sum to at least half of all.
+    WeightedMedian {
+        /// Of the columns.
+        weights: Vec<f64>,
+    },
+    /// The nearest float32.
+    RoundToFloat32 {},
 }
 
 impl Link {
     /// Columns of the output, or None when the input's do not fit.
-    pub fn width(&self, input: usize) -> Option<usize> {
+    fn columns(&self, input: usize) -> Option<usize> {
         match self {
             Link::Complement {} => (input == 1).then_some(2),
             Link::Columns { columns } => {
                 (!columns.is_empty() && columns.iter().all(|&c| c < input)).then_some(columns.len())
             }
+            Link::Affine { scale, shift } => (scale.len() == input && shift.len() == input).then_some(input),
+            Link::WeightedMedian { weights } => (weights.len() == input).then_some(1),
             _ => Some(input),
+        }
+    }
+
+    /// Check the link's numbers, and that it can read so many columns at that width; gives the output's columns.
+    pub(super) fn check(&self, width: Width, input: usize) -> Result<usize> {
+        let numbers: &[f64] = match self {
+            Link::Sigmoid { scale: by } | Link::Divide { by } => {
+                if *by == 0.0 {
+                    return Err(format_error("link with the number 0, which can't divide or scale"));
+                }
+                &[*by]
+            }
+            Link::Multiply { by: value } | Link::Add { value } | Link::FillMissing { value } => &[*value],
+            Link::Clip { low, high } => {
+                if low > high {
+                    return Err(format_error(format!("link that clips between {low} and {high}")));
+                }
+                &[*low, *high]
+            }
+            Link::Above { at, above, other } => &[*at, *above, *other],
+            Link::Vote { hit, miss } => &[*hit, *miss],
+            Link::Affine { scale, shift } => &[scale.as_slice(), shift].concat(),
+            Link::WeightedMedian { weights } => {
+                let total: f64 = weights.iter().sum();
+                if weights.iter().any(|&weight| weight < 0.0) || total <= 0.0 || total.is_infinite() {
+                    return Err(format_error("weighted median: a weight is negative, or their sum is 0 or infinite"));
+                }
+                weights
+            }
+            _ => &[],
+        };
+        if let Some(number) = numbers.iter().find(|number| !number.is_finite()) {
+            return Err(format_error(format!("link with the number {number}")));
+        }
+        if width == Width::Float32 {
+            self.check_narrow(numbers)?;
+        }
+        self.columns(input).ok_or_else(|| format_error(format!("link {self:?} can't read {input} columns")))
+    }
+
+    /// Check that the link is defined at float32.
+    fn check_narrow(&self, numbers: &[f64]) -> Result<()> {
+        match self {
+            Link::Sigmoid { .. }
+            | Link::Softmax {}
+            | Link::Exp {}
+            | Link::Complement {}
+            | Link::Divide { .. }
+            | Link::Multiply { .. }
+            | Link::Add { .. } => {}
+            _ => return Err(format_error(format!("link {self:?} has no width float32"))),
+        }
+        match numbers.iter().find(|&&number| Width::Float32.round(number) != number) {
+            Some(number) => Err(format_error(format!("link of width float32 with the number {number}, which is none"))),
+            None => Ok(()),
         }
     }
 }

@@ -79,8 +79,8 @@ pub enum Op {
     Forest(Forest),
     /// A matrix product with intercept.
     Linear(Linear),
-    /// A row-wise function of its input.
-    Link(Link),
+    /// A row-wise function of its input, each operation rounded to a width.
+    Link(Link, Width),
     /// The input's columns, then those of these values.
     Concat(Vec<ValueId>),
     /// The input's columns, to which those of these values are added in order.
@@ -255,7 +255,7 @@ impl Step {
         let others: &[ValueId] = match &self.op {
             Op::Concat(others) | Op::Sum(others) => others,
             Op::Forest(forest) => forest.start.as_slice(),
-            Op::LeafIndicator(_) | Op::Linear(_) | Op::Link(_) => &[],
+            Op::LeafIndicator(_) | Op::Linear(_) | Op::Link(..) => &[],
         };
         std::iter::once(self.input).chain(others.iter().copied())
     }
@@ -276,7 +276,7 @@ impl Step {
                 let terms = forest.linear.iter().flat_map(|linear| &linear.feature);
                 distinct(&mut forest.feature.iter().chain(terms).map(|&feature| feature as usize))
             }
-            Op::Link(Link::Columns { columns }) => distinct(&mut columns.iter().copied()),
+            Op::Link(Link::Columns { columns }, _) => distinct(&mut columns.iter().copied()),
             _ => all(),
         }
     }

@@ -111,12 +111,25 @@ struct InputSpec {
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "op", rename_all = "snake_case", deny_unknown_fields)]
 enum StepSpec {
-    Linear { input: ValueId, coefficients: String, intercept: String },
+    Linear {
+        input: ValueId,
+        coefficients: String,
+        intercept: String,
+    },
     Forest(ForestSpec),
     LeafIndicator(ForestSpec),
-    Link { input: ValueId, kind: Link },
-    Concat { inputs: Vec<ValueId> },
-    Sum { inputs: Vec<ValueId> },
+    Link {
+        input: ValueId,
+        #[serde(default, skip_serializing_if = "Width::is_default")]
+        width: Width,
+        kind: Link,
+    },
+    Concat {
+        inputs: Vec<ValueId>,
+    },
+    Sum {
+        inputs: Vec<ValueId>,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -235,7 +248,7 @@ fn to_step(step: StepSpec, width: Width, tensors: &mut Tensors) -> Result<Step> 
         StepSpec::LeafIndicator(spec) => {
             Step { input: spec.input, op: Op::LeafIndicator(to_forest(spec, width, tensors)?) }
         }
-        StepSpec::Link { input, kind } => Step { input, op: Op::Link(kind) },
+        StepSpec::Link { input, width, kind } => Step { input, op: Op::Link(kind, width) },
         StepSpec::Concat { inputs } => several(inputs, "concat", Op::Concat)?,
         StepSpec::Sum { inputs } => several(inputs, "sum", Op::Sum)?,
     })
@@ -373,7 +386,7 @@ fn from_step(index: usize, step: &Step, width: Width, tensors: &mut Tensors) -> 
         }
         Op::Forest(forest) => StepSpec::Forest(from_forest(prefix, input, forest, width, tensors)),
         Op::LeafIndicator(forest) => StepSpec::LeafIndicator(from_forest(prefix, input, forest, width, tensors)),
-        Op::Link(link) => StepSpec::Link { input, kind: link.clone() },
+        Op::Link(link, width) => StepSpec::Link { input, width: *width, kind: link.clone() },
         Op::Concat(_) => StepSpec::Concat { inputs: step.inputs().collect() },
         Op::Sum(_) => StepSpec::Sum { inputs: step.inputs().collect() },
     }

@@ -1,7 +1,7 @@
 //! The checks behind [`super::Model::new`]: after them every index is in range and every tree is a tree.
 
 use super::{
-    Child, Decision, FLAG_MISSING_LEFT, FLAG_OUTSIDE_LEFT, FLAG_ZERO_MISSING, Forest, Linear, LinearLeaves, Link,
+    Child, Decision, FLAG_MISSING_LEFT, FLAG_OUTSIDE_LEFT, FLAG_ZERO_MISSING, Forest, Linear, LinearLeaves,
     MAX_FEATURES, ModelParts, Op, Step, Target, Transform, Width,
 };
 use crate::error::{Result, format_error};
@@ -81,7 +81,7 @@ fn check_step(step: &Step, widths: &[usize]) -> Result<usize> {
             check_forest(forest, input)
         }
         Op::LeafIndicator(forest) => check_leaf_indicator(forest, input),
-        Op::Link(link) => check_link(link, input),
+        Op::Link(link, width) => link.check(*width, input),
         Op::Concat(_) => {
             let total = step.inputs().try_fold(0usize, |total, value| total.checked_add(widths[value]));
             total.ok_or_else(|| format_error("concat of too many columns"))
@@ -119,18 +119,6 @@ fn check_linear(linear: &Linear, input: usize) -> Result<usize> {
         )));
     }
     Ok(linear.outputs)
-}
-
-fn check_link(link: &Link, input: usize) -> Result<usize> {
-    let number = match link {
-        Link::Sigmoid { scale } => *scale,
-        Link::Divide { by } => *by,
-        _ => 1.0,
-    };
-    if !number.is_finite() || number == 0.0 {
-        return Err(format_error(format!("link with the number {number}")));
-    }
-    link.width(input).ok_or_else(|| format_error(format!("link {link:?} can't read {input} columns")))
 }
 
 fn check_target(target: &Target, widths: &[usize]) -> Result<()> {

@@ -92,7 +92,7 @@ impl Plan {
             .map(|step| match &step.op {
                 Op::Forest(forest) => forest_engine(forest),
                 Op::LeafIndicator(forest) => Ok(Engine::Indicator(walk_engine(forest)?)),
-                Op::Linear(_) | Op::Link(_) | Op::Concat(_) | Op::Sum(_) => Ok(Engine::Direct),
+                Op::Linear(_) | Op::Link(..) | Op::Concat(_) | Op::Sum(_) => Ok(Engine::Direct),
             })
             .collect::<Result<Vec<_>>>()?;
         let misfit = |engine: &Engine| matches!(engine, Engine::Forest { sliced: None, .. });
@@ -151,7 +151,7 @@ impl Plan {
             .map(|step| match &step.op {
                 Op::Forest(forest) | Op::LeafIndicator(forest) => forest.trees() * TREE_NS,
                 Op::Linear(linear) => linear.coefficients.len(),
-                Op::Link(_) | Op::Concat(_) | Op::Sum(_) => {
+                Op::Link(..) | Op::Concat(_) | Op::Sum(_) => {
                     step.inputs().map(|value| 2 * self.model.width(value)).sum()
                 }
             })
@@ -181,8 +181,8 @@ impl Plan {
                 walk.indicate(forest, input, &mut scratch.walk, out, stride, rows);
             }
             (Op::Linear(model), _) => linear::linear(self.level, model, input, out, stride, rows),
-            (Op::Link(kind), _) => {
-                link::link(self.level, kind, input, self.model.width(here.input), out, stride, rows);
+            (Op::Link(kind, precision), _) => {
+                link::link(self.level, kind, *precision, input, self.model.width(here.input), out, stride, rows);
             }
             (Op::Concat(_), _) => {
                 let columns = here.inputs().flat_map(|value| (0..self.model.width(value)).map(move |c| (value, c)));
@@ -267,7 +267,7 @@ impl Plan {
                 (Op::Linear(linear), _) => {
                     writeln!(text, "linear {} x {}; streaming kernel", linear.inputs, linear.outputs)
                 }
-                (Op::Link(kind), _) => writeln!(text, "link {kind:?}"),
+                (Op::Link(kind, width), _) => writeln!(text, "link {kind:?} at {width:?}"),
             };
         }
         text

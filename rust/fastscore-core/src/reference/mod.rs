@@ -1,11 +1,9 @@
 //! The slow, obvious interpreter of a model: one row at a time, as the structure's description reads. The oracle that
 //! every engine equals bit for bit.
 
-use crate::kernels::link::signed_square;
-use crate::model::{
-    Category, Child, Comparison, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest, Linear, Link, Model, Op,
-};
-use crate::simd::{self, Level};
+mod link;
+
+use crate::model::{Category, Child, Comparison, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest, Linear, Model, Op};
 
 /// What a model computes for one row.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,7 +23,7 @@ pub fn interpret(model: &Model, features: &[f64]) -> Row {
             Op::Forest(forest) => sum(forest, input, forest.start.map(|value| &values[value])),
             Op::LeafIndicator(forest) => indicate(forest, input),
             Op::Linear(model) => linear(model, input),
-            Op::Link(kind) => link(kind, input),
+            Op::Link(kind, width) => link::link(kind, *width, input),
             Op::Concat(_) => step.inputs().flat_map(|value| values[value].iter().copied()).collect(),
             Op::Sum(others) => {
                 let add =
@@ -102,31 +100,4 @@ fn linear(model: &Linear, input: &[f64]) -> Vec<f64> {
     let output =
         |(row, &intercept): (&[f64], &f64)| row.iter().zip(input).fold(intercept, |y, (w, x)| x.mul_add(*w, y));
     rows.zip(&model.intercept).map(output).collect()
-}
-
-fn link(kind: &Link, input: &[f64]) -> Vec<f64> {
-    let exp = |x: f64| {
-        let mut one = [x];
-        simd::exp(Level::Portable, &mut one);
-        one[0]
-    };
-    match kind {
-        Link::Sigmoid { scale } => input.iter().map(|x| 1.0 / (1.0 + exp(-scale * x))).collect(),
-        Link::Exp {} => input.iter().map(|&x| exp(x)).collect(),
-        Link::Softmax {} => {
-            let max = input.iter().skip(1).fold(input[0], |max, &x| if x > max { x } else { max });
-            let powers: Vec<f64> = input.iter().map(|x| exp(x - max)).collect();
-            let total = powers.iter().fold(0.0, |total, x| total + x);
-            powers.iter().map(|x| x / total).collect()
-        }
-        Link::SignedSquare {} => input.iter().map(|&x| signed_square(x)).collect(),
-        Link::Divide { by } => input.iter().map(|x| x / by).collect(),
-        Link::Complement {} => vec![1.0 - input[0], input[0]],
-        Link::Normalize {} => {
-            let total = input.iter().fold(0.0, |total, x| total + x);
-            let uniform = 1.0 / input.len() as f64;
-            input.iter().map(|x| if total == 0.0 { uniform } else { x / total }).collect()
-        }
-        Link::Columns { columns } => columns.iter().map(|&column| input[column]).collect(),
-    }
 }

@@ -36,7 +36,7 @@ pub(super) fn translate(text: ModelText, options: Options) -> Result<Model> {
     let margin = 1;
     let mut score: ValueId = margin;
     let mut add = |input: ValueId, link: Link| {
-        steps.push(Step { input, op: Op::Link(link) });
+        steps.push(Step { input, op: Op::Link(link, Width::Float64) });
         steps.len()
     };
     if text.average_output {

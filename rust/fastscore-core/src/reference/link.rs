@@ -1,0 +1,100 @@
+//! Links, a row at a time.
+
+use std::cmp::Ordering;
+
+use crate::kernels::link::signed_square;
+use crate::model::{Link, Width};
+use crate::simd::{self, Level};
+
+/// One row of a link's output.
+pub(super) fn link(kind: &Link, width: Width, input: &[f64]) -> Vec<f64> {
+    let each = |f: &dyn Fn(f64) -> f64| input.iter().map(|&x| f(x)).collect();
+    let vector = |function: fn(Level, &mut [f64])| {
+        let mut output = input.to_vec();
+        function(Level::Portable, &mut output);
+        output
+    };
+    match kind {
+        Link::Sigmoid { scale } => each(&|x| sigmoid(width, -scale * x)),
+        Link::Exp {} => each(&|x| width.round(exp(x))),
+        Link::Softmax {} => softmax(width, input),
+        Link::SignedSquare {} => each(&signed_square),
+        Link::Divide { by } => each(&|x| width.round(x / by)),
+        Link::Multiply { by } => each(&|x| width.round(x * by)),
+        Link::Add { value } => each(&|x| width.round(x + value)),
+        Link::Complement {} => vec![width.round(1.0 - input[0]), input[0]],
+        Link::Normalize {} => {
+            let total = input.iter().fold(0.0, |total, x| total + x);
+            let uniform = 1.0 / input.len() as f64;
+            each(&|x| if total == 0.0 { uniform } else { x / total })
+        }
+        Link::Columns { columns } => columns.iter().map(|&column| input[column]).collect(),
+        Link::Exp2 {} => vector(simd::exp2),
+        Link::Log {} => vector(simd::log),
+        Link::Logit {} => vector(simd::logit),
+        Link::Log1pExp {} => vector(simd::log1p_exp),
+        Link::Clip { low, high } => each(&|x| match x {
+            x if x < *low => *low,
+            x if x > *high => *high,
+            x => x,
+        }),
+        Link::Affine { scale, shift } => {
+            let terms = scale.iter().zip(shift);
+            input.iter().zip(terms).map(|(x, (scale, shift))| x * scale + shift).collect()
+        }
+        Link::FillMissing { value } => each(&|x| if x.is_nan() { *value } else { x }),
+        Link::Above { at, above, other } => each(&|x| if x > *at { *above } else { *other }),
+        Link::Vote { hit, miss } => {
+            let largest = input.iter().copied().reduce(|a, b| if order(a, b).is_lt() { b } else { a });
+            let first = input.iter().position(|&x| largest.is_some_and(|largest| order(x, largest).is_eq()));
+            (0..input.len()).map(|column| if first == Some(column) { *hit } else { *miss }).collect()
+        }
+        Link::WeightedMedian { weights } => vec![weighted_median(weights, input)],
+        Link::RoundToFloat32 {} => each(&|x| Width::Float32.round(x)),
+    }
+}
+
+fn exp(x: f64) -> f64 {
+    let mut one = [x];
+    simd::exp(Level::Portable, &mut one);
+    one[0]
+}
+
+/// `1 / (1 + exp(power))`; at float32 with the power at most 88.7.
+fn sigmoid(width: Width, power: f64) -> f64 {
+    let largest = match width {
+        Width::Float64 => f64::INFINITY,
+        Width::Float32 => f64::from(88.7f32),
+    };
+    let power = width.round(power);
+    let power = if power > largest { largest } else { power };
+    width.round(1.0 / width.round(1.0 + width.round(exp(power))))
+}
+
+/// The sum is of width float64 and rounded at its end.
+fn softmax(width: Width, input: &[f64]) -> Vec<f64> {
+    let max = input.iter().skip(1).fold(input[0], |max, &x| if x > max { x } else { max });
+    let powers: Vec<f64> = input.iter().map(|x| width.round(exp(width.round(x - max)))).collect();
+    let total = width.round(powers.iter().fold(0.0, |total, x| total + x));
+    powers.iter().map(|x| width.round(x / total)).collect()
+}
+
+fn weighted_median(weights: &[f64], input: &[f64]) -> f64 {
+    let mut pairs: Vec<(f64, f64)> = input.iter().copied().zip(weights.iter().copied()).collect();
+    pairs.sort_by(|a, b| order(a.0, b.0));
+    let sums: Vec<f64> = pairs
+        .iter()
+        .scan(0.0, |sum, (_, weight)| {
+            *sum += weight;
+            Some(*sum)
+        })
+        .collect();
+    let half = 0.5 * sums[sums.len() - 1];
+    let at = sums.iter().position(|&sum| sum >= half).unwrap_or(0);
+    pairs[at].0
+}
+
+/// NumPy's order: NaN last, zeros equal.
+fn order(a: f64, b: f64) -> Ordering {
+    a.partial_cmp(&b).unwrap_or_else(|| a.is_nan().cmp(&b.is_nan()))
+}
