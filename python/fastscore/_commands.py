@@ -18,6 +18,7 @@ import fastscore
 from fastscore import _core, _jobs
 from fastscore._errors import FastscoreError, MissingValueError, NonFiniteValueError
 from fastscore._jobs import JobError
+from fastscore._layout import OUTPUTS
 from fastscore._sniff import is_pickle
 
 
@@ -63,8 +64,8 @@ class _Outputs(_List):
     ) -> list[Any]:
         names = super().convert(value, param, ctx)
         for name in names:
-            if name not in _jobs.OUTPUTS:
-                self.fail(f"{name!r} is none of {', '.join(_jobs.OUTPUTS)}", param, ctx)
+            if name not in OUTPUTS:
+                self.fail(f"{name!r} is none of {', '.join(OUTPUTS)}", param, ctx)
             if names.count(name) > 1:
                 self.fail(f"{name!r} is there twice", param, ctx)
         return names
@@ -119,7 +120,7 @@ def commands() -> None:
     type=_Outputs(),
     default="prediction",
     show_default=True,
-    help=f"What to write: some of {','.join(_jobs.OUTPUTS)}.",
+    help=f"What to write: some of {','.join(OUTPUTS)}.",
 )
 @click.option(
     "--keep",
@@ -409,7 +410,7 @@ def _description(core: _core.Model, path: str) -> dict[str, Any]:
     spec = json.loads(core.spec)
     source = spec["source"]
     outputs: dict[str, list[str]] = {}
-    for output in _jobs.OUTPUTS:
+    for output in OUTPUTS:
         try:
             outputs[output] = [name for target in core.column_names(output) for name in target]
         except ValueError:

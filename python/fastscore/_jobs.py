@@ -43,7 +43,6 @@ from fastscore._errors import (
 Format = Literal["parquet", "arrow", "csv"]
 T = TypeVar("T")
 
-OUTPUTS: Final = ("prediction", "probability", "margin", "leaf")
 STDIO: Final = "-"
 _STDIN: Final = "standard input"
 COMPRESSIONS: Final[dict[Format, tuple[str, ...]]] = {

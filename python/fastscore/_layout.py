@@ -133,7 +133,9 @@ def layouts(
             output=output,
             names=names,
             classes=codes if labels else (None,) * len(names),
-            single=output in ("prediction", "margin", "score") and len(names) == 1 and len(names[0]) == 1,
+            single=output in ("prediction", "margin", "score")
+            and len(names) == 1
+            and len(names[0]) == 1,
             listed=len(names) > 1
             and output in ("probability", "margin")
             and any(labels is not None for labels in classes),

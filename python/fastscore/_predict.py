@@ -30,7 +30,8 @@ def predict(
     output
         `"prediction"`: what the source's own `predict` returns; `"probability"`: one column a
         class, in the order of `classes_`; `"margin"`: the raw score; `"leaf"`: int32 leaf index of
-        each tree.
+        each tree; `"score"`: what the source's `score_samples` gives; `"transform"`: the columns of
+        a model without a predictor.
     threads
         How many workers the call takes; None is `FASTSCORE_THREADS`, else `OMP_NUM_THREADS`, else
         the cores that the process may use.
@@ -41,9 +42,10 @@ def predict(
 
     Returns
     -------
-    The container that came in. NumPy: one value a row is `(n,)`, several are `(n, k)`; float64,
-    int32 for leaves, the dtype of `classes_` for labels. Columns are named `prediction`,
-    `probability_<class>`, `margin`, `leaf_<tree>`.
+    The container that came in. NumPy: one value a row is `(n,)`, several are `(n, k)`; float64
+    (float32 of models whose source computes in it), int32 for leaves, the dtype of `classes_` for
+    labels. Columns are named `prediction`, `probability_<class>`, `margin`, `leaf_<tree>`, `score`,
+    and for `"transform"` as the source names them.
 
     Raises
     ------
