@@ -7,11 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import catboost
 import lightgbm
 import numpy as np
-from data import TRAINING, Flights, flights
+import xgboost
+from data import CATEGORICAL, TRAINING, Flights, flights
 from numpy.typing import NDArray
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import (
+    ExtraTreesRegressor,
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    IsolationForest,
+    RandomForestClassifier,
+)
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.tree import DecisionTreeRegressor
 
@@ -61,6 +69,56 @@ def gradient_boosting(trees: int, leaves: int) -> Callable[[Flights], lightgbm.B
     return lambda _: train()
 
 
+def gradient_boosting_on_categories(data: Flights) -> lightgbm.Booster:
+    parameters = {"objective": "binary", "num_leaves": 63, "num_threads": 2, "verbose": -1}
+    train_set = lightgbm.Dataset(
+        data.x[:TRAINING],
+        label=data.late[:TRAINING],
+        categorical_feature=[data.names.index(name) for name in CATEGORICAL],
+    )
+    return lightgbm.train(parameters, train_set, num_boost_round=200)
+
+
+def xgboost_binary(data: Flights) -> xgboost.Booster:
+    train_set = xgboost.DMatrix(data.x[:TRAINING], label=data.late[:TRAINING])
+    parameters = {"objective": "binary:logistic", "max_depth": 6, "eta": 0.1, "nthread": 2}
+    return xgboost.train(parameters, train_set, num_boost_round=500)
+
+
+def xgboost_multiclass(data: Flights) -> xgboost.Booster:
+    label = np.digitize(data.delay[:TRAINING], [-15, 0, 15, 60])
+    train_set = xgboost.DMatrix(data.x[:TRAINING], label=label)
+    parameters = {"objective": "multi:softprob", "num_class": 5, "max_depth": 6, "nthread": 2}
+    return xgboost.train(parameters, train_set, num_boost_round=100)
+
+
+def catboost_symmetric(data: Flights) -> catboost.CatBoostClassifier:
+    model = catboost.CatBoostClassifier(
+        iterations=1000, depth=6, thread_count=2, verbose=0, allow_writing_files=False
+    )
+    return model.fit(data.x[:TRAINING], data.late[:TRAINING].astype(int))
+
+
+def hist_gradient_boosting(data: Flights) -> HistGradientBoostingClassifier:
+    model = HistGradientBoostingClassifier(max_iter=300, early_stopping=False, random_state=0)
+    return model.fit(data.x[:TRAINING], data.late[:TRAINING])
+
+
+def sklearn_gradient_boosting(data: Flights) -> GradientBoostingClassifier:
+    model = GradientBoostingClassifier(n_estimators=200, max_depth=5, random_state=0)
+    few = TRAINING // 5
+    return model.fit(data.filled[:few], data.late[:few])
+
+
+def isolation_forest(data: Flights) -> IsolationForest:
+    return IsolationForest(n_estimators=100, random_state=0).fit(data.filled[:TRAINING])
+
+
+def extra_trees(data: Flights) -> ExtraTreesRegressor:
+    forest = ExtraTreesRegressor(100, min_samples_leaf=5, random_state=0, n_jobs=2)
+    return forest.fit(data.filled[:TRAINING], data.delay[:TRAINING])
+
+
 def random_forest(data: Flights) -> RandomForestClassifier:
     forest = RandomForestClassifier(100, min_samples_leaf=5, random_state=0, n_jobs=2)
     return forest.fit(data.x[:TRAINING], data.late[:TRAINING])
@@ -84,6 +142,14 @@ CASES = [
     Case("LightGBM 500 x 63", gradient_boosting(500, 63), 20_000, "margin"),
     Case("LightGBM 100 x 31", gradient_boosting(100, 31), 100_000, "margin"),
     Case("LightGBM 100 x 31, 1 row", gradient_boosting(100, 31), 1, "margin"),
+    Case("LightGBM 200 x 63, categories", gradient_boosting_on_categories, 20_000, "margin"),
+    Case("XGBoost 500, depth 6", xgboost_binary, 20_000, "margin"),
+    Case("XGBoost 100 x 5 classes", xgboost_multiclass, 20_000, "margin"),
+    Case("CatBoost 1000, depth 6", catboost_symmetric, 50_000, "margin"),
+    Case("HistGradientBoosting 300 x 31", hist_gradient_boosting, 20_000, "margin"),
+    Case("GradientBoosting 200, depth 5", sklearn_gradient_boosting, 20_000, "margin", filled=True),
+    Case("IsolationForest 100", isolation_forest, 20_000, "score", filled=True, tolerance=1e-14),
+    Case("ExtraTrees 100", extra_trees, 20_000, "prediction", filled=True, tolerance=1e-13),
     # Threads of scikit-learn add trees in the order in which they finish.
     Case("RandomForest 100", random_forest, 20_000, "probability", tolerance=1e-13),
     Case("DecisionTree", decision_tree, 200_000, "prediction"),

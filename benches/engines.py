@@ -12,15 +12,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
+import catboost
 import fastscore
 import lightgbm
 import numpy as np
 import pyarrow as pa
+import xgboost
 from cases import Case
 from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
-from sklearn.tree import BaseDecisionTree
+from sklearn.tree import BaseDecisionTree, DecisionTreeRegressor
 from threadpoolctl import threadpool_limits
 
 Scores = NDArray[np.float64]
@@ -82,25 +85,65 @@ class LightGBM(Engine):
         return lambda: np.asarray(case.model.predict(x, raw_score=raw, num_threads=threads))
 
 
+class XGBoost(Engine):
+    """`inplace_predict`, which is faster than making a DMatrix."""
+
+    name = "XGBoost"
+
+    def can_run(self, case: Case, threads: int) -> bool:
+        return isinstance(case.model, xgboost.Booster)
+
+    def prepare(self, case: Case, x: NDArray[np.float64], threads: int) -> Run:
+        model = case.model
+        kind = "margin" if case.output == "margin" else "value"
+
+        def run() -> Scores:
+            model.set_param({"nthread": threads})
+            return np.asarray(model.inplace_predict(x, predict_type=kind))
+
+        return run
+
+
+class CatBoost(Engine):
+    name = "CatBoost"
+
+    def can_run(self, case: Case, threads: int) -> bool:
+        return isinstance(case.model, catboost.CatBoost)
+
+    def prepare(self, case: Case, x: NDArray[np.float64], threads: int) -> Run:
+        kind = "RawFormulaVal" if case.output == "margin" else "Probability"
+        model = case.model
+        return lambda: np.asarray(model.predict(x, prediction_type=kind, thread_count=threads))
+
+
 class ScikitLearn(Engine):
     """Forests with `n_jobs`; linear models with as many threads of BLAS."""
 
     name = "scikit-learn"
 
     def can_run(self, case: Case, threads: int) -> bool:
-        return not isinstance(case.model, lightgbm.Booster)
+        ours = isinstance(case.model, BaseEstimator)
+        return ours and not isinstance(case.model, catboost.CatBoost)
 
     def prepare(self, case: Case, x: NDArray[np.float64], threads: int) -> Run:
         model = case.model
         if hasattr(model, "n_jobs"):
             model.set_params(n_jobs=threads)
-        method = model.predict_proba if case.output == "probability" else model.predict
+        method = getattr(model, METHODS[case.output])
 
         def run() -> Scores:
             with threadpool_limits(threads):
                 return np.asarray(method(x))
 
         return run
+
+
+METHODS = {
+    "prediction": "predict",
+    "probability": "predict_proba",
+    "margin": "decision_function",
+    "score": "score_samples",
+}
 
 
 class NumPy(Engine):
@@ -134,7 +177,14 @@ class PurePython(Engine):
     most_rows = 200
 
     def can_run(self, case: Case, threads: int) -> bool:
-        return threads == 1
+        known = (
+            lightgbm.Booster,
+            RandomForestClassifier,
+            DecisionTreeRegressor,
+            LinearRegression,
+            LogisticRegression,
+        )
+        return threads == 1 and isinstance(case.model, known) and "categories" not in case.name
 
     def prepare(self, case: Case, x: NDArray[np.float64], threads: int) -> Run:
         rows = x.tolist()
@@ -221,9 +271,11 @@ ENGINES: list[Engine] = [
     Fastscore(),
     FastscoreArrow(),
     LightGBM(),
+    XGBoost(),
+    CatBoost(),
     ScikitLearn(),
     NumPy(),
     PurePython(),
 ]
-SOURCES = {"LightGBM", "scikit-learn"}
+SOURCES = {"LightGBM", "XGBoost", "CatBoost", "scikit-learn"}
 """Whose results are right, and whose time is the measure."""

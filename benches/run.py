@@ -18,7 +18,7 @@ import fastscore
 from engines import SOURCES
 
 HERE = Path(__file__).resolve().parent
-PACKAGES = ["lightgbm", "numpy", "pyarrow", "scikit-learn"]
+PACKAGES = ["catboost", "lightgbm", "numpy", "pyarrow", "scikit-learn", "xgboost-cpu"]
 
 
 def measure(arguments: list[str]) -> dict[str, Any]:
@@ -60,7 +60,7 @@ def best_rounds(report: dict[str, Any]) -> list[dict[str, Any]]:
 
 def show(lines: list[dict[str, Any]]) -> None:
     """Print the table."""
-    print(f"{'model':<26}{'threads':>8}  {'engine':<18}{'ns/row':>12}{'x source':>10}")
+    print(f"{'model':<32}{'threads':>8}  {'engine':<18}{'ns/row':>12}{'x source':>10}")
     before = None
     for line in lines:
         case = (line["case"], line["threads"])
@@ -68,7 +68,7 @@ def show(lines: list[dict[str, Any]]) -> None:
         before = case
         mark = f" * {line['rows']} rows" if line["scaled"] else ""
         print(
-            f"{name:<26}{threads:>8}  {line['engine']:<18}{line['ns_per_row']:>12,.1f}"
+            f"{name:<32}{threads:>8}  {line['engine']:<18}{line['ns_per_row']:>12,.1f}"
             f"{line['times_as_fast_as_source']:>10.2f}{mark}"
         )
     print("best of the rounds; * measured on fewer rows than the others")
