@@ -1,0 +1,224 @@
+//! Every link at every width and level gives the bits of the reference interpreter, is written and read back, and
+//! is refused with numbers or inputs that it can't have.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+
+use fastscore_core::Error;
+use fastscore_core::exec::table::{Body, Chunk, Column, Nulls, Numbers, Strided, Table, Values};
+use fastscore_core::exec::{self, Data, OnRefused, Output};
+use fastscore_core::model::*;
+use fastscore_core::plan::{Forced, Plan};
+use fastscore_core::reference;
+use fastscore_core::simd::Level;
+use proptest::prelude::*;
+
+const NAN: f64 = f64::NAN;
+const INF: f64 = f64::INFINITY;
+
+/// A model of one link over the features.
+fn model(features: usize, link: Link, width: Width) -> Result<Model, Error> {
+    Model::new(ModelParts {
+        features: Features { count: features, names: None, name_match: NameMatch::Exact },
+        input: InputPolicy { missing: OnBadValue::Accept, non_finite: OnBadValue::Accept, width: Width::Float64 },
+        steps: vec![Step { input: 0, op: Op::Link(link, width) }],
+        targets: vec![Target {
+            name: None,
+            classes: None,
+            margin: 1,
+            probability: None,
+            prediction: Decision::Value(1),
+            score: None,
+        }],
+        transform: None,
+        output_width: Width::Float64,
+        leaf: None,
+        source: Source::default(),
+    })
+}
+
+/// Every kind, for so many columns, with the widths that it has.
+fn links(columns: usize) -> Vec<(Link, Width)> {
+    let numbers = |from: f64| (0..columns).map(|c| from + c as f64 * 0.3).collect::<Vec<_>>();
+    let both = [
+        Link::Sigmoid { scale: 1.0 },
+        Link::Sigmoid { scale: -0.75 },
+        Link::Softmax {},
+        Link::Exp {},
+        Link::Divide { by: 7.0 },
+        Link::Multiply { by: 0.0 },
+        Link::Multiply { by: -3.0 },
+        Link::Add { value: 0.125 },
+    ];
+    let mut wide = vec![
+        Link::Divide { by: 0.1 },
+        Link::SignedSquare {},
+        Link::Normalize {},
+        Link::Columns { columns: vec![columns - 1, 0, columns - 1] },
+        Link::Exp2 {},
+        Link::Log {},
+        Link::Logit {},
+        Link::Log1pExp {},
+        Link::Clip { low: -0.0, high: 1.0 - f64::EPSILON },
+        Link::Clip { low: 0.3, high: 0.3 },
+        Link::Affine { scale: numbers(-0.3), shift: numbers(0.1) },
+        Link::FillMissing { value: -1.5 },
+        Link::Above { at: 0.0, above: 1.0, other: -0.0 },
+        Link::Vote { hit: 1.5, miss: -0.5 },
+        Link::WeightedMedian { weights: numbers(0.0).iter().map(|w| w % 0.7 + 0.1).collect() },
+        Link::WeightedMedian { weights: (0..columns).map(|c| f64::from(u8::from(c + 1 == columns))).collect() },
+        Link::RoundToFloat32 {},
+    ];
+    let mut narrow = both.to_vec();
+    wide.extend(both);
+    if columns == 1 {
+        wide.push(Link::Complement {});
+        narrow.push(Link::Complement {});
+    }
+    let at = |width: Width| move |link| (link, width);
+    wide.into_iter().map(at(Width::Float64)).chain(narrow.into_iter().map(at(Width::Float32))).collect()
+}
+
+fn bits(x: f64) -> u64 {
+    if x.is_nan() { u64::MAX } else { x.to_bits() }
+}
+
+/// What each level, and the interpreter run by the plan, gives for `columns`, is what the interpreter gives.
+fn check(link: &Link, width: Width, columns: &[Vec<f64>]) {
+    let rows = columns[0].len();
+    let model = Arc::new(model(columns.len(), link.clone(), width).unwrap());
+    let mut expected = vec![Vec::new(); model.width(1)];
+    for row in 0..rows {
+        let features: Vec<f64> = columns.iter().map(|column| column[row]).collect();
+        let values = reference::interpret(&model, &features).values;
+        expected.iter_mut().zip(&values[1]).for_each(|(column, &x)| column.push(bits(x)));
+    }
+    let expected = expected.concat();
+    let numbers = columns.iter().map(|column| {
+        Column::Numbers(Numbers::new([Chunk { values: Values::F64(Strided::contiguous(column)), nulls: Nulls::None }]))
+    });
+    let table = Table::new(None, Body::Columns(numbers.collect()), rows).unwrap();
+    for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
+        for forced in [None, Some(Forced::Reference)] {
+            let plan = Plan::compile_for(model.clone(), level, forced).unwrap();
+            let scores = exec::score(&plan, &table, Output::Margin, 1, OnRefused::Raise, &|| false).unwrap();
+            let found = scores.groups.iter().flat_map(|group| match &group.data {
+                Data::F64(data) => data.iter().map(|&x| bits(x)).collect::<Vec<_>>(),
+                other => panic!("{other:?}"),
+            });
+            assert!(found.eq(expected.iter().copied()), "{link:?} at {width:?}, {level}, {forced:?}");
+        }
+    }
+}
+
+/// Values at which links change their ways.
+fn value() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        4 => -40.0..40.0f64,
+        2 => 0.0..1.0f64,
+        2 => (-6i32..6).prop_map(|i| f64::from(i) / 4.0),
+        1 => any::<u64>().prop_map(f64::from_bits),
+        1 => (-120.0..120.0f32).prop_map(f64::from),
+        2 => prop::sample::select(vec![
+            0.0, -0.0, 0.3, 0.65, 0.5, 1.0, -1.0, 5e-324, -1e-310, 1e-45, 88.7, -88.7, 88.72284, -104.0, 709.9, 1023.99,
+            -1074.5, 1e39, f64::MAX, f64::MIN, INF, -INF, NAN,
+        ]),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn levels_equal_the_reference(rows in prop::collection::vec(prop::collection::vec(value(), 5..6), 1..60), columns in 1usize..6) {
+        let table: Vec<Vec<f64>> = (0..columns).map(|c| rows.iter().map(|row| row[c]).collect()).collect();
+        for (link, width) in links(columns) {
+            check(&link, width, &table);
+        }
+    }
+}
+
+/// One row through a link of width float64.
+fn row(link: &Link, row: &[f64]) -> Vec<u64> {
+    let columns: Vec<Vec<f64>> = row.iter().map(|&x| vec![x; 3]).collect();
+    check(link, Width::Float64, &columns);
+    let model = model(row.len(), link.clone(), Width::Float64).unwrap();
+    reference::interpret(&model, row).values[1].iter().map(|&x| bits(x)).collect()
+}
+
+#[test]
+fn ties_zeros_and_missing_values() {
+    let all = |xs: &[f64]| xs.iter().map(|&x| bits(x)).collect::<Vec<_>>();
+    let vote = Link::Vote { hit: 1.0, miss: 0.0 };
+    assert_eq!(row(&vote, &[2.0, 3.0, 3.0]), all(&[0.0, 1.0, 0.0]));
+    assert_eq!(row(&vote, &[-0.0, 0.0, -1.0]), all(&[1.0, 0.0, 0.0]));
+    assert_eq!(row(&vote, &[INF, NAN, NAN]), all(&[0.0, 1.0, 0.0]));
+    let median = |weights: &[f64]| Link::WeightedMedian { weights: weights.to_vec() };
+    assert_eq!(row(&median(&[1.0, 1.0]), &[7.0, 3.0]), all(&[3.0]));
+    assert_eq!(row(&median(&[1.0, 1.0, 3.0]), &[7.0, 3.0, 9.0]), all(&[9.0]));
+    assert_eq!(row(&median(&[0.0, 1.0, 0.0]), &[1.0, 2.0, 3.0]), all(&[2.0]));
+    assert_eq!(row(&median(&[1.0, 1.0, 1.0]), &[0.0, -0.0, 1.0]), all(&[-0.0]));
+    assert_eq!(row(&median(&[1.0, 1.0, 5.0]), &[0.0, 1.0, NAN]), all(&[NAN]));
+    let clip = Link::Clip { low: 0.0, high: 1.0 };
+    assert_eq!(row(&clip, &[-0.0, NAN, -INF, 2.0]), all(&[-0.0, NAN, 0.0, 1.0]));
+    let above = Link::Above { at: 0.5, above: 2.0, other: 3.0 };
+    assert_eq!(row(&above, &[0.5, 0.75, NAN, INF]), all(&[3.0, 2.0, 3.0, 2.0]));
+    assert_eq!(row(&Link::FillMissing { value: 4.0 }, &[NAN, INF]), all(&[4.0, INF]));
+    assert_eq!(row(&Link::RoundToFloat32 {}, &[0.1, 1e39, -1e-46]), all(&[f64::from(0.1f32), INF, -0.0]));
+}
+
+#[test]
+fn links_are_written_and_read_back() {
+    for columns in [1, 3] {
+        for (link, width) in links(columns) {
+            let model = model(columns, link, width).unwrap();
+            assert_eq!(Model::from_bytes(&model.to_bytes().unwrap()).unwrap(), model);
+        }
+    }
+    let text = |width| {
+        let bytes = model(1, Link::Log1pExp {}, Width::Float64).and_then(|m| m.to_bytes()).unwrap();
+        let narrow = model(1, Link::Exp {}, width).and_then(|m| m.to_bytes()).unwrap();
+        (String::from_utf8_lossy(&bytes).into_owned(), String::from_utf8_lossy(&narrow).into_owned())
+    };
+    let (wide, narrow) = text(Width::Float32);
+    assert!(wide.contains("log1p_exp"), "{wide}");
+    let step = r#"{"op":"link","input":0,"width":"float32","kind":{"name":"exp"}}"#;
+    assert!(narrow.replace('\\', "").contains(step), "{narrow}");
+    assert!(text(Width::Float64).1.replace('\\', "").contains(r#"{"op":"link","input":0,"kind":{"name":"exp"}}"#));
+}
+
+#[test]
+fn links_are_refused_by_their_numbers_and_inputs() {
+    let refusal = |link: Link, width| match model(2, link, width) {
+        Err(Error::ModelFormat(message)) => message,
+        other => panic!("{other:?}"),
+    };
+    let wide = |link| refusal(link, Width::Float64);
+    let narrow = |link| refusal(link, Width::Float32);
+    for number in [NAN, INF, -INF] {
+        for link in [
+            Link::Clip { low: -1.0, high: number },
+            Link::Multiply { by: number },
+            Link::Add { value: number },
+            Link::Affine { scale: vec![1.0, number], shift: vec![0.0; 2] },
+            Link::Affine { scale: vec![1.0; 2], shift: vec![number, 0.0] },
+            Link::FillMissing { value: number },
+            Link::Above { at: number, above: 1.0, other: 0.0 },
+            Link::Above { at: 1.0, above: number, other: 0.0 },
+            Link::Vote { hit: 1.0, miss: number },
+            Link::WeightedMedian { weights: vec![1.0, number] },
+        ] {
+            assert!(!wide(link).is_empty());
+        }
+    }
+    assert!(wide(Link::Clip { low: 1.0, high: 0.0 }).contains("between 1 and 0"));
+    for weights in [vec![1.0, -1e-9], vec![0.0, 0.0], vec![f64::MAX, f64::MAX]] {
+        assert!(wide(Link::WeightedMedian { weights }).contains("weight"));
+    }
+    assert!(wide(Link::WeightedMedian { weights: vec![1.0; 3] }).contains("can't read 2"));
+    assert!(wide(Link::Affine { scale: vec![1.0; 3], shift: vec![1.0; 2] }).contains("can't read 2"));
+    assert!(narrow(Link::Log {}).contains("float32"));
+    assert!(narrow(Link::Columns { columns: vec![0] }).contains("float32"));
+    assert!(narrow(Link::Divide { by: 0.1 }).contains("0.1"));
+}
