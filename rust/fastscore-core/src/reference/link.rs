@@ -16,7 +16,7 @@ pub(super) fn link(kind: &Link, width: Width, input: &[f64]) -> Vec<f64> {
     };
     match kind {
         Link::Sigmoid { scale } => each(&|x| sigmoid(width, -scale * x)),
-        Link::Exp {} => each(&|x| width.round(exp(x))),
+        Link::Exp {} => each(&|x| exp(width, x)),
         Link::Softmax {} => softmax(width, input),
         Link::SignedSquare {} => each(&signed_square),
         Link::Divide { by } => each(&|x| width.round(x / by)),
@@ -54,9 +54,12 @@ pub(super) fn link(kind: &Link, width: Width, input: &[f64]) -> Vec<f64> {
     }
 }
 
-fn exp(x: f64) -> f64 {
+fn exp(width: Width, x: f64) -> f64 {
     let mut one = [x];
-    simd::exp(Level::Portable, &mut one);
+    match width {
+        Width::Float64 => simd::exp(Level::Portable, &mut one),
+        Width::Float32 => simd::exp_f32(Level::Portable, &mut one),
+    }
     one[0]
 }
 
@@ -68,13 +71,13 @@ fn sigmoid(width: Width, power: f64) -> f64 {
     };
     let power = width.round(power);
     let power = if power > largest { largest } else { power };
-    width.round(1.0 / width.round(1.0 + width.round(exp(power))))
+    width.round(1.0 / width.round(1.0 + exp(width, power)))
 }
 
 /// The sum is of width float64 and rounded at its end.
 fn softmax(width: Width, input: &[f64]) -> Vec<f64> {
     let max = input.iter().skip(1).fold(input[0], |max, &x| if x > max { x } else { max });
-    let powers: Vec<f64> = input.iter().map(|x| width.round(exp(width.round(x - max)))).collect();
+    let powers: Vec<f64> = input.iter().map(|x| exp(width, width.round(x - max))).collect();
     let total = width.round(powers.iter().fold(0.0, |total, x| total + x));
     powers.iter().map(|x| width.round(x / total)).collect()
 }

@@ -72,8 +72,9 @@ const Q: [f64; 10] = [
     1.6082023465592172e-10,
 ];
 
+/// The power of two of each lane; a NaN gives some NaN.
 #[inline(always)]
-fn exp2_lanes<V: Vector>(x: V) -> V {
+pub(super) fn exp2_lanes<V: Vector>(x: V) -> V {
     let c = |value: f64| x.splat(value);
 
     // The constants come first: so a NaN in `x` is what remains.
