@@ -6,12 +6,14 @@ from typing import Any, final
 from numpy.typing import NDArray
 
 __all__ = [
+    "Dictionary",
     "Model",
     "ScoreColumn",
     "Scores",
     "Table",
     "__version__",
     "simd_level",
+    "text",
     "thread_count",
 ]
 
@@ -51,6 +53,13 @@ class Model:
     def classes(self, target: int, /) -> list[Any] | None:
         """Return the class labels of a target as Python values, or None."""
 
+    @property
+    def encoded(self) -> list[int]:
+        """The features whose columns hold values that become numbers."""
+
+    def categories(self, feature: int, /) -> list[Any] | None:
+        """Return the values that an encoded feature knows, or None."""
+
     def column_names(self, output: str, /) -> list[list[str]]:
         """Names of the output's columns, a list a target. ValueError when it lacks that output."""
 
@@ -72,16 +81,24 @@ class Table:
         """From an object with `__arrow_c_stream__` or `__arrow_c_array__` (struct type)."""
 
     @staticmethod
-    def from_matrix(x: NDArray[Any], names: Sequence[str] | None = None, /) -> Table:
-        """From a 2-D array of a numeric or bool dtype."""
+    def from_matrix(
+        x: NDArray[Any], names: Sequence[str] | None = None, typeless: bool = True, /
+    ) -> Table:
+        """From a 2-D array of a numeric or bool dtype.
+
+        `typeless`: numbers of encoded features are what the model's `matrix` rule says.
+        """
 
     @staticmethod
-    def from_columns(names: Sequence[str] | None, columns: Sequence[Any], n_rows: int, /) -> Table:
+    def from_columns(
+        names: Sequence[str] | None, columns: Sequence[Any], n_rows: int, typeless: bool = False, /
+    ) -> Table:
         """Build from columns of several kinds.
 
         A column is a 1-D numeric or bool ndarray, a pair (ndarray, bool ndarray: True where null),
-        an object with `__arrow_c_array__` or `__arrow_c_stream__`, or a str: the name of a type
-        that can't be scored (SchemaError only if the model uses that column).
+        an object with `__arrow_c_array__` or `__arrow_c_stream__`, a pair (str, such an object)
+        where its type has a name of its own, a `Dictionary`, or a str: the name of a type that
+        can't be scored (SchemaError only if the model uses that column).
         """
 
     @staticmethod
@@ -97,6 +114,13 @@ class Table:
     def num_rows(self) -> int: ...
     @property
     def num_columns(self) -> int: ...
+
+@final
+class Dictionary:
+    """A column of keys into a list of values; a key below 0 is null."""
+
+    def __new__(cls, keys: NDArray[Any], values: Any, type_name: str, /) -> Dictionary:
+        """`values`: a column of `Table.from_columns`, without keys of its own."""
 
 @final
 class Scores:
@@ -136,6 +160,9 @@ class ScoreColumn:
         self, requested_schema: object | None = None
     ) -> tuple[object, object]: ...
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+def text(values: list[Any], /) -> ScoreColumn:
+    """Return the str of a list as an Arrow array; whatever else it holds is null."""
 
 def thread_count(threads: int | None, /) -> int:
     """How many workers a call takes; ValueError for junk.

@@ -32,11 +32,11 @@ def table(array: NDArray[Any]) -> _core.Table:
         raise ValueError(
             _RESHAPE if array.ndim == 1 else f"Expected 2D array, got {array.ndim}D array instead."
         )
-    if array.dtype.kind == "O":
+    if array.dtype.kind in "OUT":
         masked = isinstance(array, np.ma.MaskedArray)
         plain = np.asarray(np.ma.filled(array, None) if masked else array)
         columns = [_values.from_array(plain[:, i]) for i in range(plain.shape[1])]
-        return _core.Table.from_columns(None, columns, plain.shape[0])
+        return _core.Table.from_columns(None, columns, plain.shape[0], True)
     if isinstance(array, np.ma.MaskedArray):
         return _core.Table.from_matrix(filled(array))
     return _core.Table.from_matrix(_plain(np.asarray(array)))

@@ -19,7 +19,7 @@ _SMALL = 1 << 12
 def score(frame: Any, job: Job) -> Any:
     """Score a DataFrame: a Series or a DataFrame with the same index object."""
     pandas = sys.modules["pandas"]
-    result = job.run(table(frame))
+    result = job.run(table(frame, small=not job.core.encoded))
     names = [name for group in job.layout.names for name in group]
     columns = result.columns()
     classes = [
@@ -56,11 +56,14 @@ def _series(
     return pandas.Series(values, index=index, name=name, dtype=dtype, copy=False)
 
 
-def table(frame: Any) -> _core.Table:
-    """Return the frame's columns; integer labels count as no names."""
+def table(frame: Any, *, small: bool = False) -> _core.Table:
+    """Return the frame's columns; integer labels count as no names.
+
+    `small`: numbers of a small frame may be read at their common dtype, as no categories are due.
+    """
     names = column_names(frame)
     n_rows, n_columns = frame.shape
-    if n_rows * n_columns <= _SMALL:
+    if small and n_rows * n_columns <= _SMALL:
         # The common dtype of numbers holds each of them, or is the float64 that they become anyway.
         matrix = frame.to_numpy()
         if matrix.dtype.char in _values.PLAIN and matrix.dtype.isnative:
@@ -101,9 +104,18 @@ def column(series: Any) -> Column:
         return _values.from_array(np.asarray(array))
     if isinstance(dtype, getattr(pandas, "ArrowDtype", ())):
         return _values.from_chunked(array.__arrow_array__())
+    if isinstance(dtype, pandas.StringDtype):
+        return str(dtype), _text(array)
     if isinstance(dtype, pandas.BooleanDtype) or _is_masked_number(dtype):
         return _masked(array, dtype)
     return str(dtype)
+
+
+def _text(array: Any) -> Column:
+    """Strings: by Arrow where they are held so, else from the objects."""
+    if hasattr(array, "__arrow_array__") and array.dtype.storage != "python":
+        return _values.from_chunked(array.__arrow_array__())
+    return _core.text(np.asarray(array, dtype=object).tolist())
 
 
 def _is_masked_number(dtype: Any) -> bool:
@@ -125,13 +137,10 @@ def _masked(array: Any, dtype: Any) -> Column:
 
 
 def _categorical(array: Any) -> Column:
-    """Categories that are numbers, by value; a code below 0 is null."""
-    categories = array.categories.to_numpy()
-    values = _values.from_array(categories)
-    if isinstance(values, str | tuple):
+    """Return codes and categories, as they are held; a code below 0 is null."""
+    values = column(array.categories.to_series())
+    if isinstance(values, str):
         return str(array.dtype)
-    codes = np.asarray(array.codes)
-    mask = codes < 0
-    if not len(values):
-        return np.zeros(len(codes)), mask
-    return values.take(np.where(mask, 0, codes)), mask
+    return _core.Dictionary(
+        np.asarray(array.codes), values, f"category of {array.categories.dtype}"
+    )

@@ -1,10 +1,12 @@
 """One column of anything -> what `_core.Table.from_columns` takes.
 
-A column comes out as a 1-D array of a plain dtype, a pair (values, bool mask: True where null), or
-a str: the name of a type that can't be scored. Whether that is an error is decided where the model
-is known: only a column that it reads counts. Text is never parsed as a number.
+A column comes out as a 1-D array of a plain dtype, a pair (values, bool mask: True where null), an
+Arrow array, a pair (name of its type, Arrow array), a `_core.Dictionary`, or a str: the name of a
+type that can't be scored. Whether that is an error is decided where the model is known: only a
+column that it reads counts. Text is never parsed as a number.
 """
 
+import math
 import sys
 from decimal import Decimal
 from fractions import Fraction
@@ -13,7 +15,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-Column: TypeAlias = "NDArray[Any] | tuple[NDArray[Any], NDArray[Any]] | str | Any"
+from fastscore import _core
+
+Column: TypeAlias = "NDArray[Any] | tuple[Any, Any] | str | Any"
 
 PLAIN = frozenset("?bBhHiIlLqQefd")
 """Type codes of the dtypes that are read as they are."""
@@ -25,6 +29,8 @@ _NOT_NUMBERS = (np.timedelta64,)
 def from_array(array: NDArray[Any]) -> Column:
     """Convert a 1-D NumPy array of any dtype."""
     if isinstance(array, np.ma.MaskedArray):
+        if array.dtype.kind in "OUT":
+            return from_objects(np.ma.filled(array.astype(object), None))
         mask = np.ma.getmaskarray(array)
         column = from_array(np.asarray(array.data))
         if isinstance(column, str):
@@ -35,7 +41,7 @@ def from_array(array: NDArray[Any]) -> Column:
     dtype = array.dtype
     if dtype.char in PLAIN:
         return np.asarray(array if dtype.isnative else array.astype(dtype.newbyteorder("=")))
-    if dtype.kind == "O":
+    if dtype.kind in "OUT":
         return from_objects(array)
     return str(dtype)
 
@@ -48,10 +54,12 @@ def from_objects(array: NDArray[Any]) -> Column:
 def from_list(values: list[Any]) -> Column:
     """Convert a list of Python values, each on its own.
 
-    None, NaN and pandas.NA are null, numbers and booleans are float64.
+    None, NaN and pandas.NA are null; str stay text, numbers and booleans are numbers.
     """
     nulls = _null_types()
     kinds = set(map(type, values))
+    if any(issubclass(kind, str) for kind in kinds):
+        return _texts(values, kinds, nulls)
     numbers = set()
     for kind in kinds:
         if kind in nulls:
@@ -67,6 +75,14 @@ def from_list(values: list[Any]) -> Column:
         values = [
             0.0 if hidden else value for value, hidden in zip(values, mask.tolist(), strict=True)
         ]
+    if numbers and all(issubclass(kind, int | np.integer) for kind in numbers):
+        # Categories are compared as the integers that they are.
+        try:
+            whole = np.fromiter(map(int, values), dtype=np.int64, count=len(values))
+        except OverflowError:
+            pass
+        else:
+            return whole if mask is None else (whole, mask)
     try:
         floats = np.fromiter(map(float, values), dtype=np.float64, count=len(values))
     except OverflowError:
@@ -74,6 +90,18 @@ def from_list(values: list[Any]) -> Column:
     except ValueError:
         return "Decimal('sNaN')"
     return floats if mask is None else (floats, mask)
+
+
+def _texts(values: list[Any], kinds: set[type], nulls: set[type]) -> Column:
+    """Strings with nulls: None, pandas.NA and NaN."""
+    for kind in kinds:
+        if issubclass(kind, str) or kind in nulls:
+            continue
+        if not issubclass(kind, float) or any(
+            type(value) is kind and not math.isnan(value) for value in values
+        ):
+            return f"a mix of str and {_kind_name(kind)}"
+    return "str", _core.text(values)
 
 
 def from_chunked(array: Any) -> Column:

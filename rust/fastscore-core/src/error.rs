@@ -43,6 +43,21 @@ pub enum Error {
         /// The source's float width.
         width: &'static str,
     },
+    /// Categories that the model does not know, where its policy is to raise.
+    #[error(
+        "column {column} has {count} value(s) that are not among the model's categories, the first in row {row}: \
+         {value}; replace them, or take them for missing: unknown={{column: \"missing\"}} when the model is loaded"
+    )]
+    UnknownCategory {
+        /// The column, quoted by name or `number i`.
+        column: String,
+        /// First such row, from 0.
+        row: usize,
+        /// How many rows.
+        count: usize,
+        /// The first such value.
+        value: String,
+    },
     /// A value of an argument or environment variable that is not allowed.
     #[error("{0}")]
     InvalidArgument(String),

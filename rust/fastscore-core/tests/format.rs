@@ -9,7 +9,12 @@ use fastscore_core::model::*;
 
 fn sample() -> ModelParts {
     ModelParts {
-        features: Features { count: 2, names: Some(vec!["a".into(), "ö b".into()]), name_match: NameMatch::Exact },
+        features: Features {
+            count: 2,
+            names: Some(vec!["a".into(), "ö b".into()]),
+            name_match: NameMatch::Exact,
+            encodings: vec![],
+        },
         input: InputPolicy { missing: OnBadValue::Accept, non_finite: OnBadValue::Refuse, width: Width::Float32 },
         steps: vec![
             Step {

@@ -12,6 +12,7 @@ pub fn to_python(error: Error) -> PyErr {
         Error::Schema(_) => "SchemaError",
         Error::MissingValue { .. } => "MissingValueError",
         Error::NonFinite { .. } => "NonFiniteValueError",
+        Error::UnknownCategory { .. } => "UnknownCategoryError",
         Error::InvalidArgument(message) => return PyValueError::new_err(message.clone()),
         Error::OutOfMemory { .. } => return PyMemoryError::new_err(error.to_string()),
         Error::Interrupted => return PyKeyboardInterrupt::new_err(()),

@@ -11,7 +11,12 @@ use pyo3::types::PyList;
 
 /// The labels as Python values.
 pub fn to_python<'py>(py: Python<'py>, labels: &Labels) -> PyResult<Bound<'py, PyList>> {
-    match &labels.values {
+    values_to_python(py, &labels.values)
+}
+
+/// A list of values as Python values.
+pub fn values_to_python<'py>(py: Python<'py>, values: &LabelValues) -> PyResult<Bound<'py, PyList>> {
+    match values {
         LabelValues::Int(v) => PyList::new(py, v),
         LabelValues::UInt(v) => PyList::new(py, v),
         LabelValues::Float(v) => PyList::new(py, v),

@@ -34,9 +34,11 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add_class::<model::Model>()?;
     module.add_class::<table::Table>()?;
+    module.add_class::<table::Dictionary>()?;
     module.add_class::<scores::Scores>()?;
     module.add_class::<scores::ScoreColumn>()?;
     module.add_function(wrap_pyfunction!(thread_count, module)?)?;
+    module.add_function(wrap_pyfunction!(table::text, module)?)?;
     module.add_function(wrap_pyfunction!(simd_level, module)?)?;
     Ok(())
 }

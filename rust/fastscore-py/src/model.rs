@@ -148,6 +148,19 @@ impl Model {
         classes.map(|classes| labels::to_python(py, classes)).transpose()
     }
 
+    #[getter]
+    fn encoded(&self) -> Vec<usize> {
+        self.model.features().encodings.iter().map(|encoding| encoding.feature).collect()
+    }
+
+    #[pyo3(signature = (feature, /))]
+    fn categories<'py>(&self, py: Python<'py>, feature: usize) -> PyResult<Option<Bound<'py, PyList>>> {
+        match self.model.encoding(feature).map(|(encoding, _)| &encoding.encoder) {
+            Some(model::Encoder::Table { values, .. }) => labels::values_to_python(py, values).map(Some),
+            _ => Ok(None),
+        }
+    }
+
     #[pyo3(signature = (output, /))]
     fn column_names(&self, output: &str) -> PyResult<Vec<Vec<String>>> {
         let output = Output::parse(output).map_err(to_python)?;
@@ -172,7 +185,7 @@ impl Model {
         threads: Threads,
         missing: &str,
     ) -> PyResult<Scores> {
-        self.run(py, &Table::of_matrix(x, None)?, output, threads, missing)
+        self.run(py, &Table::of_matrix(x)?, output, threads, missing)
     }
 }
 

@@ -181,6 +181,13 @@ pub struct ScoreColumn {
     array: ArrayRef,
 }
 
+impl ScoreColumn {
+    /// An array with its name and type.
+    pub fn new(field: Field, array: ArrayRef) -> Self {
+        ScoreColumn { field, array }
+    }
+}
+
 #[pymethods]
 impl ScoreColumn {
     #[getter]

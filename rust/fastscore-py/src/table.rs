@@ -1,8 +1,12 @@
 //! Tables from Arrow producers and NumPy arrays.
 
+use std::sync::Arc;
+
 use arrow_array::ArrayRef;
-use fastscore_core::Result;
+use arrow_array::builder::LargeStringBuilder;
+use arrow_schema::{DataType, Field};
 use fastscore_core::exec::arrow;
+use fastscore_core::exec::category::{Categories, Part, Plain};
 use fastscore_core::exec::table::{self, Body, Chunk, Column, Csr, Nulls, Numbers};
 use numpy::PyUntypedArray;
 use pyo3::exceptions::PyTypeError;
@@ -12,14 +16,16 @@ use pyo3::types::{PyList, PyString, PyTuple};
 use crate::arrow_ffi;
 use crate::errors::to_python;
 use crate::numpy_ffi::{NumpyArray, indexes};
+use crate::scores::ScoreColumn;
 
-/// Columns to score: numbers are borrowed from Arrow or NumPy, not copied; decimals, dictionaries and the indexes of
-/// sparse matrices are converted.
+/// Columns to score: borrowed from Arrow or NumPy, not copied; decimals and the indexes of sparse matrices are converted.
 #[pyclass(frozen, module = "fastscore._core")]
 pub struct Table {
     names: Option<Vec<String>>,
     source: Source,
     rows: usize,
+    /// Numbers of encoded features may be their codes.
+    typeless: bool,
 }
 
 enum Source {
@@ -31,8 +37,49 @@ enum Source {
 /// A column with what keeps its memory alive.
 enum Held {
     Arrow(Vec<ArrayRef>),
-    Numpy { values: NumpyArray, nulls: Option<NumpyArray> },
+    Numpy {
+        values: NumpyArray,
+        nulls: Option<NumpyArray>,
+    },
+    Dictionary(Py<Dictionary>),
+    /// A column whose type has another name where it comes from.
+    Named(String, Box<Held>),
     Other(String),
+}
+
+/// Keys into a list of values, as pandas' categoricals: a key below 0 is null.
+#[pyclass(frozen, module = "fastscore._core")]
+pub struct Dictionary {
+    keys: NumpyArray,
+    values: Held,
+    type_name: String,
+}
+
+#[pymethods]
+impl Dictionary {
+    #[new]
+    #[pyo3(signature = (keys, values, type_name, /))]
+    fn new(keys: &Bound<'_, PyUntypedArray>, values: &Bound<'_, PyAny>, type_name: String) -> PyResult<Self> {
+        Ok(Dictionary { keys: NumpyArray::new(keys, 1)?, values: held(values)?, type_name })
+    }
+}
+
+impl Dictionary {
+    fn column(&self) -> Column<'_> {
+        let dictionary = match self.values.column() {
+            Column::Numbers(numbers) => numbers.single().map(Plain::Numbers),
+            Column::Categories(categories) => categories.single(),
+            Column::Other(_) => None,
+        };
+        match (self.keys.values(0), dictionary) {
+            (Some(keys), Some(dictionary)) => {
+                let keys = Chunk { values: keys, nulls: Nulls::None };
+                let part = Part::Keys { keys, negative_is_null: true, dictionary };
+                Column::Categories(Categories::new([part], self.type_name.clone()))
+            }
+            _ => Column::Other(self.type_name.clone()),
+        }
+    }
 }
 
 impl Held {
@@ -40,6 +87,11 @@ impl Held {
         match self {
             Held::Arrow(arrays) => arrow::column(arrays),
             Held::Other(name) => Column::Other(name.clone()),
+            Held::Dictionary(dictionary) => dictionary.get().column(),
+            Held::Named(name, held) => match held.column() {
+                Column::Categories(categories) => Column::Categories(categories.named(name.clone())),
+                column => column,
+            },
             Held::Numpy { values, nulls } => {
                 let nulls = match nulls.as_ref().and_then(|nulls| nulls.values(0)) {
                     Some(table::Values::U8(mask)) => Nulls::Mask(mask),
@@ -72,14 +124,15 @@ impl Table {
                 }
             },
         };
-        with(&table::Table::new(self.names.as_deref(), body, self.rows)?)
+        let table = table::Table::new(self.names.as_deref(), body, self.rows)?;
+        with(&if self.typeless { table.typeless() } else { table })
     }
 
-    /// A table of a two-dimensional array.
-    pub fn of_matrix(x: &Bound<'_, PyUntypedArray>, names: Option<Vec<String>>) -> PyResult<Self> {
+    /// A table of a two-dimensional array, as NumPy has it: neither names nor types of columns.
+    pub fn of_matrix(x: &Bound<'_, PyUntypedArray>) -> PyResult<Self> {
         let matrix = NumpyArray::new(x, 2)?;
         let rows = matrix.rows();
-        Ok(Table { names, source: Source::Matrix(matrix), rows })
+        Ok(Table { names: None, source: Source::Matrix(matrix), rows, typeless: true })
     }
 }
 
@@ -103,21 +156,26 @@ impl Table {
             _ => Vec::new(),
         };
         let columns = columns.into_iter().zip(types).map(|(arrays, data_type)| held_arrow(arrays, &data_type));
-        let columns = data.py().detach(|| columns.collect::<Result<Vec<_>>>()).map_err(to_python)?;
-        Ok(Table { names: Some(names), source: Source::Columns(columns), rows })
+        let columns = data.py().detach(|| columns.collect::<Vec<_>>());
+        Ok(Table { names: Some(names), source: Source::Columns(columns), rows, typeless: false })
     }
 
     #[staticmethod]
-    #[pyo3(signature = (x, names=None, /))]
-    fn from_matrix(x: &Bound<'_, PyUntypedArray>, names: Option<Vec<String>>) -> PyResult<Self> {
-        Self::of_matrix(x, names)
+    #[pyo3(signature = (x, names=None, typeless=true, /))]
+    fn from_matrix(x: &Bound<'_, PyUntypedArray>, names: Option<Vec<String>>, typeless: bool) -> PyResult<Self> {
+        Ok(Table { names, typeless, ..Self::of_matrix(x)? })
     }
 
     #[staticmethod]
-    #[pyo3(signature = (names, columns, n_rows, /))]
-    fn from_columns(names: Option<Vec<String>>, columns: Vec<Bound<'_, PyAny>>, n_rows: usize) -> PyResult<Self> {
+    #[pyo3(signature = (names, columns, n_rows, typeless=false, /))]
+    fn from_columns(
+        names: Option<Vec<String>>,
+        columns: Vec<Bound<'_, PyAny>>,
+        n_rows: usize,
+        typeless: bool,
+    ) -> PyResult<Self> {
         let columns = columns.iter().map(held).collect::<PyResult<Vec<_>>>()?;
-        Ok(Table { names, source: Source::Columns(columns), rows: n_rows })
+        Ok(Table { names, source: Source::Columns(columns), rows: n_rows, typeless })
     }
 
     #[staticmethod]
@@ -142,6 +200,7 @@ impl Table {
                 columns: n_columns,
             },
             rows,
+            typeless: true,
         })
     }
 
@@ -160,9 +219,24 @@ impl Table {
     }
 }
 
-fn held_arrow(arrays: Vec<ArrayRef>, data_type: &arrow_schema::DataType) -> Result<Held> {
+fn held_arrow(arrays: Vec<ArrayRef>, data_type: &DataType) -> Held {
     let arrays = if arrays.is_empty() { vec![arrow_array::new_empty_array(data_type)] } else { arrays };
-    Ok(Held::Arrow(arrays.into_iter().map(arrow::normalize).collect::<Result<_>>()?))
+    Held::Arrow(arrays.into_iter().map(arrow::normalize).collect())
+}
+
+/// Strings of a list of Python objects as an Arrow array; whatever is no str is null.
+#[pyfunction]
+#[pyo3(signature = (values, /))]
+pub fn text(values: &Bound<'_, PyList>) -> PyResult<ScoreColumn> {
+    let mut texts = LargeStringBuilder::with_capacity(values.len(), 8 * values.len());
+    for value in values {
+        match value.cast::<PyString>() {
+            Ok(text) => texts.append_value(text.to_str()?),
+            Err(_) => texts.append_null(),
+        }
+    }
+    let array = texts.finish();
+    Ok(ScoreColumn::new(Field::new("", DataType::LargeUtf8, true), Arc::new(array)))
 }
 
 /// A column in one of the forms of `Table.from_columns`.
@@ -174,6 +248,9 @@ fn held(column: &Bound<'_, PyAny>) -> PyResult<Held> {
         return Ok(Held::Numpy { values: NumpyArray::new(array, 1)?, nulls: None });
     }
     if let Ok(pair) = column.cast::<PyTuple>() {
+        if let Ok((name, values)) = pair.extract::<(String, Bound<'_, PyAny>)>() {
+            return Ok(Held::Named(name, Box::new(held(&values)?)));
+        }
         let (values, mask): (Bound<'_, PyUntypedArray>, Bound<'_, PyUntypedArray>) = pair.extract()?;
         let (values, mask) = (NumpyArray::new(&values, 1)?, NumpyArray::new(&mask, 1)?);
         if !mask.is_bool() || mask.rows() != values.rows() {
@@ -181,13 +258,8 @@ fn held(column: &Bound<'_, PyAny>) -> PyResult<Held> {
         }
         return Ok(Held::Numpy { values, nulls: Some(mask) });
     }
-    if let Ok(chunks) = column.cast::<PyList>() {
-        let mut arrays = Vec::new();
-        for chunk in chunks {
-            arrays.extend(arrow_ffi::import(&chunk)?.1);
-        }
-        let arrays = arrays.into_iter().map(arrow::normalize).collect::<Result<_>>();
-        return Ok(Held::Arrow(arrays.map_err(to_python)?));
+    if let Ok(dictionary) = column.cast::<Dictionary>() {
+        return Ok(Held::Dictionary(dictionary.clone().unbind()));
     }
     let (field, arrays) = arrow_ffi::import(column).map_err(|error| {
         if error.is_instance_of::<PyTypeError>(column.py()) {
@@ -196,5 +268,5 @@ fn held(column: &Bound<'_, PyAny>) -> PyResult<Held> {
             error
         }
     })?;
-    held_arrow(arrays, field.data_type()).map_err(to_python)
+    Ok(held_arrow(arrays, field.data_type()))
 }

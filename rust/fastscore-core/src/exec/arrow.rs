@@ -5,16 +5,13 @@ use std::sync::Arc;
 use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, cast::AsArray, types};
 use arrow_schema::DataType;
 
-use crate::error::{Error, Result};
-
+use super::category::{Categories, Part, Plain, Texts};
 use super::table::{Chunk, Column, Nulls, Numbers, Strided, Values};
 
-/// Make an array readable by [`column`]: decimals become the nearest float64, dictionaries of numbers their values.
-/// Other arrays come back as they are.
-///
-/// A dictionary key beyond the values is an error: what producers claim about memory is trusted, what it holds is not.
-pub fn normalize(array: ArrayRef) -> Result<ArrayRef> {
-    Ok(match array.data_type() {
+/// Make an array readable by [`column`]: decimals become the nearest float64, also in dictionaries. Other arrays come
+/// back as they are.
+pub fn normalize(array: ArrayRef) -> ArrayRef {
+    match array.data_type() {
         DataType::Decimal32(_, scale) => {
             decimals(&array, *scale, |i| array.as_primitive::<types::Decimal32Type>().value(i).to_string())
         }
@@ -27,13 +24,17 @@ pub fn normalize(array: ArrayRef) -> Result<ArrayRef> {
         DataType::Decimal256(_, scale) => {
             decimals(&array, *scale, |i| array.as_primitive::<types::Decimal256Type>().value(i).to_string())
         }
-        DataType::Dictionary(_, values) if is_number(values) => decode(&array)?,
+        DataType::Dictionary(_, values) if is_decimal(values) => {
+            let dictionary = array.as_any_dictionary();
+            dictionary.with_values(normalize(dictionary.values().clone()))
+        }
         _ => array,
-    })
+    }
 }
 
-fn is_number(data_type: &DataType) -> bool {
-    data_type.is_numeric() || matches!(data_type, DataType::Boolean | DataType::Null)
+fn is_decimal(data_type: &DataType) -> bool {
+    use DataType::{Decimal32, Decimal64, Decimal128, Decimal256};
+    matches!(data_type, Decimal32(..) | Decimal64(..) | Decimal128(..) | Decimal256(..))
 }
 
 /// The nearest float64 of each decimal: its digits with an exponent, read by the correctly rounding parser.
@@ -43,47 +44,55 @@ fn decimals(array: &ArrayRef, scale: i8, digits: impl Fn(usize) -> String) -> Ar
     Arc::new((0..array.len()).map(number).collect::<Float64Array>())
 }
 
-/// A dictionary of numbers as float64, null where the key or the value is.
-fn decode(array: &ArrayRef) -> Result<ArrayRef> {
-    let dictionary = array.as_any_dictionary();
-    let values = normalize(dictionary.values().clone())?;
-    let mut table = vec![f64::NAN; values.len()];
-    if let Column::Numbers(numbers) = column(std::slice::from_ref(&values)) {
-        numbers.read(0, &mut table);
-    }
-    let keys = dictionary.keys();
-    let Some(codes) = column_of_keys(keys) else { return Ok(array.clone()) };
-    let value = |(row, &code): (usize, &f64)| {
-        if keys.is_null(row) {
-            return Ok(None);
-        }
-        let at = code as usize;
-        if code < 0.0 || at >= table.len() {
-            return Err(Error::Schema(format!(
-                "a dictionary column has the key {code} in row {row} of a chunk, but {} values: the data is damaged",
-                table.len()
-            )));
-        }
-        Ok(values.is_valid(at).then(|| table[at]))
-    };
-    Ok(Arc::new(codes.iter().enumerate().map(value).collect::<Result<Float64Array>>()?))
-}
-
-/// Keys as float64: exact, as no dictionary has 2^53 values.
-fn column_of_keys(keys: &dyn Array) -> Option<Vec<f64>> {
-    let chunk = chunk(keys)?;
-    let mut out = vec![0.0; keys.len()];
-    Numbers::new([chunk]).read(0, &mut out);
-    Some(out)
-}
-
 /// A column of normalised arrays, all of one type.
 pub fn column(arrays: &[ArrayRef]) -> Column<'_> {
+    let Some(first) = arrays.first() else { return Column::Other("unknown".into()) };
     let chunks: Option<Vec<_>> = arrays.iter().map(|array| chunk(array.as_ref())).collect();
-    match (chunks, arrays.first()) {
-        (Some(chunks), _) => Column::Numbers(Numbers::new(chunks)),
-        (None, Some(first)) => Column::Other(first.data_type().to_string()),
-        (None, None) => Column::Other("unknown".into()),
+    if let Some(chunks) = chunks {
+        return Column::Numbers(Numbers::new(chunks));
+    }
+    let type_name = first.data_type().to_string();
+    let parts: Option<Vec<_>> = arrays.iter().map(|array| part(array.as_ref())).collect();
+    match parts {
+        Some(parts) => Column::Categories(Categories::new(parts, type_name)),
+        None => Column::Other(type_name),
+    }
+}
+
+fn part(array: &dyn Array) -> Option<Part<'_>> {
+    let Some(dictionary) = array.as_any_dictionary_opt() else {
+        return texts(array).map(|texts| Part::Texts(texts, nulls(array)));
+    };
+    let values = dictionary.values().as_ref();
+    let dictionary_values = match chunk(values) {
+        Some(chunk) => Plain::Numbers(chunk),
+        None => Plain::Texts(texts(values)?, nulls(values)),
+    };
+    Some(Part::Keys { keys: chunk(dictionary.keys())?, negative_is_null: false, dictionary: dictionary_values })
+}
+
+fn texts(array: &dyn Array) -> Option<Texts<'_>> {
+    Some(match array.data_type() {
+        DataType::Utf8 => {
+            let array = array.as_string::<i32>();
+            Texts::Small(array.value_offsets(), array.value_data())
+        }
+        DataType::LargeUtf8 => {
+            let array = array.as_string::<i64>();
+            Texts::Large(array.value_offsets(), array.value_data())
+        }
+        DataType::Utf8View => {
+            let array = array.as_string_view();
+            Texts::Views(array.views(), array.data_buffers())
+        }
+        _ => return None,
+    })
+}
+
+fn nulls(array: &dyn Array) -> Nulls<'_> {
+    match array.nulls() {
+        Some(nulls) if nulls.null_count() > 0 => Nulls::Bitmap(nulls),
+        _ => Nulls::None,
     }
 }
 
@@ -109,9 +118,5 @@ fn chunk(array: &dyn Array) -> Option<Chunk<'_>> {
         DataType::Null => Values::Null(array.len()),
         _ => return None,
     };
-    let nulls = match array.nulls() {
-        Some(nulls) if nulls.null_count() > 0 => Nulls::Bitmap(nulls),
-        _ => Nulls::None,
-    };
-    Some(Chunk { values, nulls })
+    Some(Chunk { values, nulls: nulls(array) })
 }

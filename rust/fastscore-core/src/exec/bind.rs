@@ -6,9 +6,11 @@
 
 use std::collections::HashMap;
 
+use super::category::Kind;
+use super::encode::Rule;
 use super::table::Table;
 use crate::error::{Error, Result};
-use crate::model::{Features, Model, NameMatch};
+use crate::model::{Encoder, Encoding, Features, LabelValues, MatrixRule, Model, NameMatch};
 
 /// Per feature its column, or None where it is absent and not read.
 pub type Binding = Vec<Option<usize>>;
@@ -23,19 +25,45 @@ pub fn bind(model: &Model, table: &Table) -> Result<Binding> {
     };
     for (feature, bound) in binding.iter_mut().enumerate() {
         let Some(column) = *bound else { continue };
-        let Some(found) = table.other_type(column) else { continue };
+        let (found, kind) = table.kind(column);
+        let encoding = if takes_codes(model, table, feature, column) { None } else { model.encoding(feature) };
+        if kind.is_some_and(|kind| Rule::takes(encoding.map(|(_, lookup)| lookup), kind)) {
+            continue;
+        }
         if !read[feature] {
             *bound = None;
             continue;
         }
         return Err(Error::Schema(format!(
-            "column {} has the type {found}, but the model's feature {} is a number; convert it as was done for \
-             training, to float64 in the end (Polars .cast(pl.Float64), pandas .astype(\"float64\"))",
+            "column {} has the type {found}, but the model's feature {} is {}",
             quote(table.names(), column),
-            quote(features.names.as_deref(), feature)
+            quote(features.names.as_deref(), feature),
+            due(encoding.map(|(encoding, _)| encoding))
         )));
     }
     Ok(binding)
+}
+
+/// Whether a feature's column holds its codes already: numbers in a matrix may be.
+pub(super) fn takes_codes(model: &Model, table: &Table, feature: usize, column: usize) -> bool {
+    table.is_typeless()
+        && table.kind(column).1 != Some(Kind::Text)
+        && model.encoding(feature).is_some_and(|(encoding, _)| encoding.matrix == MatrixRule::Codes)
+}
+
+/// What a feature's column must hold, and how to get there.
+fn due(encoding: Option<&Encoding>) -> String {
+    const NUMBER: &str = "to float64 in the end (Polars .cast(pl.Float64), pandas .astype(\"float64\"))";
+    const TEXT: &str = "to text in the end (Polars .cast(pl.String), pandas .astype(\"str\"))";
+    let (what, cast) = match encoding.map(|encoding| &encoding.encoder) {
+        None => ("a number".into(), NUMBER),
+        Some(Encoder::Table { values: values @ LabelValues::Str(_), .. }) => {
+            (format!("a category of text ({})", values.preview()), TEXT)
+        }
+        Some(Encoder::Table { values, .. }) => (format!("a category of numbers ({})", values.preview()), NUMBER),
+        Some(Encoder::Hash) => ("a category of text or integers".into(), TEXT),
+    };
+    format!("{what}; convert it as was done for training, {cast}")
 }
 
 /// A bound column for messages; where only the model has names, its feature too.

@@ -1,10 +1,11 @@
 //! A block of rows of the features as float64 columns: the one place that reads tables and knows about nulls.
 
-use super::bind::Binding;
+use super::bind::{Binding, takes_codes};
+use super::encode::{Encoded, Problem, Rule};
 use super::table::{Body, Column, Csr, Numbers, Table};
 use crate::error::Error;
 use crate::kernels::Columns;
-use crate::model::{Features, InputPolicy, Model, OnBadValue, Width};
+use crate::model::{Features, InputPolicy, Model, Number, OnBadValue, Width};
 
 /// Rows read at a time from memory that is not contiguous by column: so many rows of some dozen columns stay in the
 /// first cache level while all columns read them.
@@ -13,14 +14,30 @@ const TILE: usize = 64;
 /// What a call reads, the same for every block.
 pub(super) struct Reader<'t> {
     table: &'t Table<'t>,
-    /// The features loaded, with their columns.
-    loaded: Vec<(usize, usize)>,
+    loaded: Vec<Loaded<'t>>,
     /// Per feature its slot in a block; `u32::MAX` where not loaded.
     slot: Vec<u32>,
     /// Per sparse column its slot.
     sparse_slot: Vec<u32>,
     features: &'t Features,
     policy: InputPolicy,
+}
+
+/// A feature that is loaded.
+struct Loaded<'t> {
+    feature: usize,
+    column: usize,
+    way: Way<'t>,
+}
+
+/// How a loaded feature's column is read.
+enum Way<'t> {
+    /// As it is: numbers.
+    Numbers,
+    /// A column whose values become codes, or a dictionary of numbers.
+    Encoded(Encoded<'t>),
+    /// A column of a sparse matrix, whose values become codes.
+    Recoded(Rule<'t>),
 }
 
 /// Where a loaded feature's rows are.
@@ -55,14 +72,14 @@ impl<'t> Reader<'t> {
                 && (read[feature] || policy.refuses())
             {
                 slot[feature] = loaded.len() as u32;
-                loaded.push((feature, column));
+                loaded.push(Loaded { feature, column, way: Way::new(model, table, feature, column) });
             }
         }
         let mut sparse_slot = Vec::new();
         if let Body::Csr(csr) = table.body() {
             sparse_slot = vec![u32::MAX; csr.columns];
-            for (at, &(_, column)) in loaded.iter().enumerate() {
-                sparse_slot[column] = at as u32;
+            for (at, loaded) in loaded.iter().enumerate() {
+                sparse_slot[loaded.column] = at as u32;
             }
         }
         Reader { table, loaded, slot, sparse_slot, features: model.features(), policy }
@@ -83,7 +100,8 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// The error for values that the source refuses: the first such column, its first row and how many.
+    /// The error for values that have no code, or that the source refuses: the first such column, its first row and
+    /// how many.
     pub(super) fn refusal(&self, interrupt: &dyn Fn() -> bool) -> Error {
         let mut found: Vec<Option<(Refused, usize, usize)>> = vec![None; self.loaded.len()];
         let mut block = Block::new(self, 1024.min(self.table.rows().max(1)));
@@ -93,34 +111,68 @@ impl<'t> Reader<'t> {
             }
             block.load(start, block.stride.min(self.table.rows() - start));
             for (at, found) in found.iter_mut().enumerate() {
+                let policy = self.policy(at);
                 for (row, &x) in (start..).zip(block.slot_rows(at)) {
-                    let Some(kind) = refused(self.policy, x) else {
+                    let problem = self.loaded[at].way.marks().then(|| Problem::of(x).map(Refused::Uncoded)).flatten();
+                    let Some(kind) = problem.or_else(|| refused(policy, x)) else {
                         continue;
                     };
                     match found {
-                        None => *found = Some((kind, row, 1)),
                         Some((first, _, count)) if *first == kind => *count += 1,
+                        // What has no code fails whatever becomes of refused values.
+                        Some((Refused::Missing | Refused::NonFinite, ..)) if problem.is_some() => {
+                            *found = Some((kind, row, 1));
+                        }
+                        None => *found = Some((kind, row, 1)),
                         Some(_) => {}
                     }
                 }
             }
         }
-        for (found, &(feature, column)) in found.iter().zip(&self.loaded) {
-            if let &Some((kind, row, count)) = found {
-                let column = super::bind::describe(self.features, self.table, feature, column);
-                return match kind {
-                    Refused::Missing => Error::MissingValue { column, row, count },
-                    Refused::NonFinite => {
-                        let width = match self.policy.width {
-                            Width::Float64 => "float64",
-                            Width::Float32 => "float32",
-                        };
-                        Error::NonFinite { column, row, count, width }
-                    }
+        let uncoded = |at: &usize| matches!(found[*at], Some((Refused::Uncoded(_), ..)));
+        let first = (0..found.len()).find(uncoded).or_else(|| found.iter().position(Option::is_some));
+        let Some((at, (kind, row, count))) = first.and_then(|at| found[at].map(|found| (at, found))) else {
+            return Error::Schema("the data changed while it was scored: a refused value was there and is gone".into());
+        };
+        let Loaded { feature, column, .. } = &self.loaded[at];
+        let column = super::bind::describe(self.features, self.table, *feature, *column);
+        match kind {
+            Refused::Missing => Error::MissingValue { column, row, count },
+            Refused::NonFinite => {
+                let width = match self.policy.width {
+                    Width::Float64 => "float64",
+                    Width::Float32 => "float32",
                 };
+                Error::NonFinite { column, row, count, width }
             }
+            Refused::Uncoded(problem) => problem.error(column, row, count, self.describe(at, row)),
         }
-        Error::Schema("the data changed while it was scored: a refused value was there and is gone".into())
+    }
+
+    /// The value in a row of a slot's column, for messages.
+    fn describe(&self, slot: usize, row: usize) -> String {
+        match (&self.loaded[slot].way, self.table.body()) {
+            (Way::Encoded(encoded), _) => encoded.describe(row),
+            (Way::Recoded(_), Body::Csr(csr)) => {
+                let mut entries = vec![0.0; csr.indptr[row + 1] - csr.indptr[row]];
+                csr.data.read(csr.indptr[row], &mut entries);
+                let here = (csr.indptr[row]..).zip(&entries);
+                let sum: f64 = here
+                    .filter(|(at, _)| self.sparse_slot[csr.indices[*at] as usize] == slot as u32)
+                    .map(|(_, x)| x)
+                    .sum();
+                Number::from(sum).to_string()
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// What the source refuses in a slot: of codes, only those that are missing.
+    fn policy(&self, slot: usize) -> InputPolicy {
+        match &self.loaded[slot].way {
+            way if way.gives_codes() => InputPolicy { non_finite: OnBadValue::Accept, ..self.policy },
+            _ => self.policy,
+        }
     }
 }
 
@@ -128,6 +180,41 @@ impl<'t> Reader<'t> {
 enum Refused {
     Missing,
     NonFinite,
+    /// No refusal of the source: the value has no code.
+    Uncoded(Problem),
+}
+
+impl<'t> Way<'t> {
+    fn new(model: &'t Model, table: &'t Table<'t>, feature: usize, column: usize) -> Self {
+        let encoding = if takes_codes(model, table, feature, column) { None } else { model.encoding(feature) };
+        match (table.body(), encoding) {
+            (Body::Csr(_), Some(_)) => Way::Recoded(Rule::new(encoding)),
+            (Body::Columns(columns), _) => match (columns.get(column), encoding) {
+                (Some(Column::Categories(categories)), _) => {
+                    Way::Encoded(Encoded::categories(categories, Rule::new(encoding)))
+                }
+                (Some(Column::Numbers(numbers)), Some(_)) => {
+                    Way::Encoded(Encoded::numbers(numbers, Rule::new(encoding)))
+                }
+                _ => Way::Numbers,
+            },
+            _ => Way::Numbers,
+        }
+    }
+
+    /// Whether values may come out as marks.
+    fn marks(&self) -> bool {
+        !matches!(self, Way::Numbers)
+    }
+
+    /// Whether codes come out.
+    fn gives_codes(&self) -> bool {
+        match self {
+            Way::Numbers => false,
+            Way::Encoded(encoded) => encoded.gives_codes(),
+            Way::Recoded(_) => true,
+        }
+    }
 }
 
 fn refused(policy: InputPolicy, x: f64) -> Option<Refused> {
@@ -148,19 +235,24 @@ impl<'r, 't> Block<'r, 't> {
         Block { reader, places: Vec::new(), own: Vec::new(), stride, rows: 0, entries: Vec::new() }
     }
 
-    /// Load rows `start .. start + rows`.
-    pub(super) fn load(&mut self, start: usize, rows: usize) {
+    /// Load rows `start .. start + rows`; false where a value has no code and the call must fail.
+    pub(super) fn load(&mut self, start: usize, rows: usize) -> bool {
         self.rows = rows;
         self.places.clear();
         let reader = self.reader;
         if let Body::Csr(csr) = reader.table.body() {
             self.places.resize(reader.width(), Place::Own);
             self.load_sparse(csr, start, rows);
-            return;
+            return self.is_coded();
         }
         let mut strided = false;
-        for (at, &(_, column)) in reader.loaded.iter().enumerate() {
-            let Some(numbers) = reader.numbers(column) else {
+        for (at, loaded) in reader.loaded.iter().enumerate() {
+            if let Way::Encoded(encoded) = &loaded.way {
+                self.places.push(Place::Own);
+                encoded.read(start, self.own_rows(at, rows));
+                continue;
+            }
+            let Some(numbers) = reader.numbers(loaded.column) else {
                 continue;
             };
             if let Some(direct) = numbers.direct(start, rows) {
@@ -168,26 +260,44 @@ impl<'r, 't> Block<'r, 't> {
                 continue;
             }
             self.places.push(Place::Own);
-            if self.own.is_empty() {
-                self.own.resize(reader.width() * self.stride, 0.0);
-            }
+            let own = self.own_rows(at, rows);
             if numbers.is_strided() {
                 strided = true;
             } else {
-                numbers.read(start, &mut self.own[at * self.stride..][..rows]);
+                numbers.read(start, own);
             }
         }
         if strided {
             self.load_strided(start, rows);
         }
+        self.is_coded()
+    }
+
+    /// A slot's rows in the block's own memory.
+    fn own_rows(&mut self, slot: usize, rows: usize) -> &mut [f64] {
+        if self.own.is_empty() {
+            self.own.resize(self.reader.width() * self.stride, 0.0);
+        }
+        &mut self.own[slot * self.stride..][..rows]
+    }
+
+    /// Whether no value left a mark.
+    fn is_coded(&self) -> bool {
+        let loaded = self.reader.loaded.iter().enumerate();
+        loaded.filter(|(_, loaded)| loaded.way.marks()).all(|(slot, _)| {
+            // Marks are NaN: one pass that vectorises tells for nearly all blocks.
+            let rows = self.slot_rows(slot);
+            !rows.iter().fold(false, |found, x| found | x.is_nan()) || !rows.iter().any(|&x| Problem::of(x).is_some())
+        })
     }
 
     /// Row-major memory, a tile of rows at a time.
     fn load_strided(&mut self, start: usize, rows: usize) {
         for first in (0..rows).step_by(TILE) {
             let count = TILE.min(rows - first);
-            for (at, &(_, column)) in self.reader.loaded.iter().enumerate() {
-                if let Some(numbers) = self.reader.numbers(column)
+            for (at, loaded) in self.reader.loaded.iter().enumerate() {
+                if matches!(loaded.way, Way::Numbers)
+                    && let Some(numbers) = self.reader.numbers(loaded.column)
                     && numbers.is_strided()
                 {
                     numbers.read(start + first, &mut self.own[at * self.stride + first..][..count]);
@@ -210,6 +320,11 @@ impl<'r, 't> Block<'r, 't> {
                 }
             }
         }
+        for (slot, loaded) in self.reader.loaded.iter().enumerate() {
+            if let Way::Recoded(rule) = &loaded.way {
+                rule.recode(&mut self.own[slot * self.stride..][..rows]);
+            }
+        }
     }
 
     fn slot_rows(&self, slot: usize) -> &[f64] {
@@ -221,12 +336,12 @@ impl<'r, 't> Block<'r, 't> {
 
     /// Set `bad[r]` for rows with a refused value; gives whether there is one.
     pub(super) fn find_refused(&self, bad: &mut [u8]) -> bool {
-        let policy = self.reader.policy;
         let mut any = false;
-        if !policy.refuses() {
+        if !self.reader.policy.refuses() {
             return any;
         }
         for slot in 0..self.reader.width() {
+            let policy = self.reader.policy(slot);
             let rows = self.slot_rows(slot);
             // Nearly always nothing is found: one pass that vectorises, then a slow one where it did.
             if rows.iter().fold(false, |found, &x| found | suspicious(policy.width, x)) {

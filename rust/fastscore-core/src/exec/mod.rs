@@ -3,6 +3,8 @@
 pub mod arrow;
 mod bind;
 mod block;
+pub mod category;
+mod encode;
 mod pool;
 mod score;
 mod scores;

@@ -263,9 +263,11 @@ impl<'r, 't> Worker<'r, 't> {
         Worker { call, block: Block::new(reader, stride), values, stride, scratch: Scratch::default(), bad }
     }
 
-    /// Score one block; false when it has values that are refused and the call must fail.
+    /// Score one block; false when it has values that have no code or are refused, and the call must fail.
     fn run(&mut self, mut job: Job, on_refused: OnRefused) -> bool {
-        self.block.load(job.start, job.rows);
+        if !self.block.load(job.start, job.rows) {
+            return false;
+        }
         self.bad.fill(0);
         if self.block.find_refused(&mut self.bad) && on_refused == OnRefused::Raise {
             return false;

@@ -3,6 +3,7 @@
 use arrow_buffer::{BooleanBuffer, NullBuffer};
 use half::f16;
 
+use super::category::{Categories, Kind};
 use crate::kernels::gather;
 
 /// Elements `base[i * stride]` for `i < len`.
@@ -41,6 +42,11 @@ impl<'a, T: Copy> Strided<'a, T> {
     /// Whether elements are not neighbours.
     pub fn is_strided(&self) -> bool {
         self.stride != 1
+    }
+
+    /// Where the first element lies.
+    pub(super) fn address(&self) -> usize {
+        self.base.as_ptr().addr()
     }
 
     /// Elements `start .. start + count`, which must be in range, as a slice when they are neighbours.
@@ -146,7 +152,7 @@ impl Chunk<'_> {
     }
 
     /// Rows `start .. start + out.len()` as float64, NaN where null.
-    fn read(&self, start: usize, out: &mut [f64]) {
+    pub(super) fn read(&self, start: usize, out: &mut [f64]) {
         match &self.values {
             Values::F64(v) => v.convert(start, out, |x| x),
             Values::F32(v) => v.convert(start, out, f64::from),
@@ -166,12 +172,19 @@ impl Chunk<'_> {
             }
             Values::Null(_) => out.fill(f64::NAN),
         }
-        match &self.nulls {
+        self.nulls.fill(start, out, f64::NAN);
+    }
+}
+
+impl Nulls<'_> {
+    /// Put `with` where the rows `start .. start + out.len()` are null.
+    pub(super) fn fill(&self, start: usize, out: &mut [f64], with: f64) {
+        match self {
             Nulls::None => {}
             Nulls::Bitmap(valid) => {
                 for (to, row) in out.iter_mut().zip(start..) {
                     if valid.is_null(row) {
-                        *to = f64::NAN;
+                        *to = with;
                     }
                 }
             }
@@ -182,11 +195,51 @@ impl Chunk<'_> {
                     mask.convert(at, flags, f64::from);
                     for (to, &flag) in part.iter_mut().zip(flags.iter()) {
                         if flag != 0.0 {
-                            *to = f64::NAN;
+                            *to = with;
                         }
                     }
                 }
             }
+        }
+    }
+}
+
+impl Values<'_> {
+    /// Where the first element lies.
+    pub(super) fn address(&self) -> usize {
+        match self {
+            Values::F64(v) => v.address(),
+            Values::F32(v) => v.address(),
+            Values::F16(v) => v.address(),
+            Values::I8(v) => v.address(),
+            Values::I16(v) => v.address(),
+            Values::I32(v) => v.address(),
+            Values::I64(v) => v.address(),
+            Values::U8(v) => v.address(),
+            Values::U16(v) => v.address(),
+            Values::U32(v) => v.address(),
+            Values::U64(v) => v.address(),
+            Values::Bits(v) => v.values().as_ptr().addr().wrapping_mul(8).wrapping_add(v.offset()),
+            Values::Null(_) => 0,
+        }
+    }
+
+    /// The type's name, for messages.
+    pub(super) fn type_name(&self) -> &'static str {
+        match self {
+            Values::F64(_) => "float64",
+            Values::F32(_) => "float32",
+            Values::F16(_) => "float16",
+            Values::I8(_) => "int8",
+            Values::I16(_) => "int16",
+            Values::I32(_) => "int32",
+            Values::I64(_) => "int64",
+            Values::U8(_) => "uint8",
+            Values::U16(_) => "uint16",
+            Values::U32(_) => "uint32",
+            Values::U64(_) => "uint64",
+            Values::Bits(_) => "bool",
+            Values::Null(_) => "null",
         }
     }
 }
@@ -196,8 +249,33 @@ impl Chunk<'_> {
 pub enum Column<'a> {
     /// Numbers.
     Numbers(Numbers<'a>),
+    /// Strings, and dictionaries of strings or numbers.
+    Categories(Categories<'a>),
     /// A type without numbers, by the name that its library gives it. An error only when the model uses the column.
     Other(String),
+}
+
+impl Column<'_> {
+    /// How many rows; None where that is not known.
+    pub fn len(&self) -> Option<usize> {
+        match self {
+            Column::Numbers(numbers) => Some(numbers.len()),
+            Column::Categories(categories) => Some(categories.len()),
+            Column::Other(_) => None,
+        }
+    }
+
+    /// The name of its type, and what the values are where they can be scored.
+    pub(super) fn kind(&self) -> (&str, Option<Kind>) {
+        match self {
+            Column::Numbers(numbers) => match numbers.chunks.first() {
+                Some(chunk) => (chunk.values.type_name(), Some(chunk.values.kind())),
+                None => ("null", Some(Kind::Null)),
+            },
+            Column::Categories(categories) => (categories.type_name(), Some(categories.kind())),
+            Column::Other(name) => (name, None),
+        }
+    }
 }
 
 /// The chunks of a column of numbers.
@@ -231,6 +309,11 @@ impl<'a> Numbers<'a> {
         self.len() == 0
     }
 
+    /// The one chunk; None where there are several.
+    pub fn single(self) -> Option<Chunk<'a>> {
+        if self.chunks.len() > 1 { None } else { self.chunks.into_iter().next() }
+    }
+
     /// Whether reading jumps over memory between elements.
     pub fn is_strided(&self) -> bool {
         matches!(self.chunks.as_slice(), [Chunk { values: Values::F64(v), .. }] if v.is_strided())
@@ -249,13 +332,18 @@ impl<'a> Numbers<'a> {
     }
 
     /// Rows `start .. start + out.len()` as float64, NaN where null; the range must be within `len`.
-    pub fn read(&self, mut start: usize, mut out: &mut [f64]) {
+    pub fn read(&self, start: usize, out: &mut [f64]) {
+        self.each(start, out, Chunk::read);
+    }
+
+    /// Give each chunk its part of `out`, and the row of the chunk where that begins.
+    pub(super) fn each(&self, mut start: usize, mut out: &mut [f64], read: impl Fn(&Chunk<'a>, usize, &mut [f64])) {
         let mut index = self.ends.partition_point(|&end| end <= start);
         while !out.is_empty() {
             let first = if index == 0 { 0 } else { self.ends[index - 1] };
             let here = out.len().min(self.ends[index] - start);
             let (part, rest) = out.split_at_mut(here);
-            self.chunks[index].read(start - first, part);
+            read(&self.chunks[index], start - first, part);
             out = rest;
             start += here;
             index += 1;
@@ -291,6 +379,7 @@ pub struct Table<'a> {
     names: Option<&'a [String]>,
     body: Body<'a>,
     rows: usize,
+    typeless: bool,
 }
 
 impl<'a> Table<'a> {
@@ -300,10 +389,10 @@ impl<'a> Table<'a> {
         let columns = match &body {
             Body::Columns(columns) => {
                 for (index, column) in columns.iter().enumerate() {
-                    if let Column::Numbers(numbers) = column
-                        && numbers.len() != rows
+                    if let Some(found) = column.len()
+                        && found != rows
                     {
-                        return schema(format!("column number {index} has {} rows, the table {rows}", numbers.len()));
+                        return schema(format!("column number {index} has {found} rows, the table {rows}"));
                     }
                 }
                 columns.len()
@@ -329,7 +418,20 @@ impl<'a> Table<'a> {
         {
             return schema(format!("{} column names for {columns} columns", names.len()));
         }
-        Ok(Table { names, body, rows })
+        let typeless = matches!(body, Body::Csr(_));
+        Ok(Table { names, body, rows, typeless })
+    }
+
+    /// The same as a matrix whose numbers say nothing of what they stand for: in columns of encoded features they are
+    /// what [`crate::model::MatrixRule`] says. Sparse matrices always are.
+    pub fn typeless(mut self) -> Self {
+        self.typeless = true;
+        self
+    }
+
+    /// Whether it is such a matrix.
+    pub fn is_typeless(&self) -> bool {
+        self.typeless
     }
 
     /// How many rows.
@@ -355,14 +457,11 @@ impl<'a> Table<'a> {
         &self.body
     }
 
-    /// The type of a column that can't be scored.
-    pub fn other_type(&self, column: usize) -> Option<&str> {
+    /// The name of a column's type, and what its values are where they can be scored.
+    pub(super) fn kind(&self, column: usize) -> (&str, Option<Kind>) {
         match &self.body {
-            Body::Columns(columns) => match columns.get(column)? {
-                Column::Other(name) => Some(name),
-                Column::Numbers(_) => None,
-            },
-            Body::Csr(_) => None,
+            Body::Columns(columns) => columns.get(column).map_or(("unknown", None), Column::kind),
+            Body::Csr(_) => ("float64", Some(Kind::Float)),
         }
     }
 }

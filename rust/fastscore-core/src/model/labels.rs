@@ -17,6 +17,40 @@ pub enum LabelValues {
     Str(Vec<String>),
 }
 
+impl LabelValues {
+    /// How many.
+    pub fn len(&self) -> usize {
+        match self {
+            LabelValues::Int(v) => v.len(),
+            LabelValues::UInt(v) => v.len(),
+            LabelValues::Float(v) => v.len(),
+            LabelValues::Bool(v) => v.len(),
+            LabelValues::Str(v) => v.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The first ones, for messages.
+    pub(crate) fn preview(&self) -> String {
+        fn first<T: std::fmt::Debug>(values: &[T]) -> String {
+            let shown: Vec<_> = values.iter().take(5).map(|value| format!("{value:?}")).collect();
+            let more = if values.len() > shown.len() { format!(", ... ({})", values.len()) } else { String::new() };
+            format!("{}{more}", shown.join(", "))
+        }
+        match self {
+            LabelValues::Int(v) => first(v),
+            LabelValues::UInt(v) => first(v),
+            LabelValues::Float(v) => first(v),
+            LabelValues::Bool(v) => first(v),
+            LabelValues::Str(v) => first(v),
+        }
+    }
+}
+
 /// Class labels with the NumPy dtype of the source's `classes_`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Labels {
@@ -29,13 +63,7 @@ pub struct Labels {
 impl Labels {
     /// How many classes.
     pub fn len(&self) -> usize {
-        match &self.values {
-            LabelValues::Int(v) => v.len(),
-            LabelValues::UInt(v) => v.len(),
-            LabelValues::Float(v) => v.len(),
-            LabelValues::Bool(v) => v.len(),
-            LabelValues::Str(v) => v.len(),
-        }
+        self.values.len()
     }
 
     /// Whether there is no class.

@@ -4,26 +4,34 @@
 //! what step `i` gives. [`Model::new`] is the one door: it checks every index, shape and tree, so that nothing behind
 //! it has to. `docs/model-format.md` has the same structure as JSON and tensors.
 
+mod features;
 mod forest;
 mod format;
+mod hash;
 mod labels;
 mod linear;
 mod link;
+mod lookup;
 mod spec;
+mod spec_features;
 mod tensors;
 mod validate;
 
+pub use features::{Encoder, Encoding, Features, MatrixRule, Unknown};
 pub use forest::{
     Category, CategorySets, Child, Comparison, FLAG_MISSING_LEFT, FLAG_OUTSIDE_LEFT, FLAG_ZERO_MISSING, Forest,
     LinearLeaves, NegativeFraction,
 };
+pub(crate) use hash::of_text as hash_of_text;
 pub use labels::{LabelValues, Labels};
 pub use linear::Linear;
 pub use link::Link;
+pub(crate) use lookup::hash_of_number;
+pub use lookup::{Lookup, Number, NumberTable, TextTable};
 pub use spec::{NameMatch, OnBadValue, Source, Width};
 pub use tensors::{Tensor, TensorData, Tensors};
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use crate::error::format_error;
 use crate::exec::{Output, column_names};
@@ -33,17 +41,6 @@ pub type ValueId = usize;
 
 /// More features than this are refused: a count that no bytes of the file back must not decide how much memory is taken.
 pub const MAX_FEATURES: usize = 1 << 24;
-
-/// What the model knows of its features.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Features {
-    /// How many.
-    pub count: usize,
-    /// Their names, or None when the source has none.
-    pub names: Option<Vec<String>>,
-    /// How a column's name is compared with a feature's.
-    pub name_match: NameMatch,
-}
 
 /// What the source does with values that some models refuse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -166,12 +163,21 @@ pub struct ModelParts {
 }
 
 /// A checked, immutable model.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Model {
     parts: ModelParts,
     widths: Vec<usize>,
     /// Per step the features that it reads, each once: asked for by every call.
     reads: Vec<Vec<u32>>,
+    /// Per encoded feature its encoding, and the values ready to be looked up.
+    lookups: BTreeMap<usize, (usize, Lookup)>,
+}
+
+impl PartialEq for Model {
+    fn eq(&self, other: &Model) -> bool {
+        // All else follows from the parts.
+        self.parts == other.parts
+    }
 }
 
 impl Model {
@@ -179,7 +185,8 @@ impl Model {
     pub fn new(parts: ModelParts) -> crate::Result<Model> {
         let widths = validate::check(&parts)?;
         let reads = parts.steps.iter().map(|step| step.features(parts.features.count)).collect();
-        let model = Model { parts, widths, reads };
+        let lookups = parts.features.lookups()?;
+        let model = Model { parts, widths, reads, lookups };
         for output in Output::ALL {
             let mut seen = HashSet::new();
             let names = column_names(&model, output).unwrap_or_default();
@@ -196,6 +203,11 @@ impl Model {
     /// The features.
     pub fn features(&self) -> &Features {
         &self.parts.features
+    }
+    /// How the values of a feature's column become numbers; None where they are numbers.
+    pub fn encoding(&self, feature: usize) -> Option<(&Encoding, &Lookup)> {
+        let (at, lookup) = self.lookups.get(&feature)?;
+        Some((&self.parts.features.encodings[*at], lookup))
     }
     /// What is refused.
     pub fn input(&self) -> InputPolicy {

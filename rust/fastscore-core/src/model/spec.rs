@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::spec_features::{FeaturesSpec, LabelKind};
 use super::{
-    CategorySets, Comparison, Decision, Features, Forest, InputPolicy, LabelValues, Labels, Linear, LinearLeaves, Link,
-    Model, ModelParts, NegativeFraction, Op, Step, Target, Tensors, Transform, ValueId,
+    CategorySets, Comparison, Decision, Forest, InputPolicy, Labels, Linear, LinearLeaves, Link, Model, ModelParts,
+    NegativeFraction, Op, Step, Target, Tensors, Transform, ValueId,
 };
 use crate::error::{Result, format_error};
 
@@ -93,15 +94,6 @@ struct Spec {
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct FeaturesSpec {
-    count: usize,
-    names: Option<String>,
-    #[serde(rename = "match")]
-    name_match: NameMatch,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct InputSpec {
     missing: OnBadValue,
     non_finite: OnBadValue,
@@ -182,16 +174,6 @@ struct ClassesSpec {
     values: String,
 }
 
-#[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum LabelKind {
-    Int,
-    Uint,
-    Float,
-    Bool,
-    String,
-}
-
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct DecisionSpec {
@@ -215,8 +197,7 @@ enum Rule {
 pub(super) fn to_parts(json: &str, mut tensors: Tensors) -> Result<ModelParts> {
     let spec: Spec =
         serde_json::from_str(json).map_err(|e| format_error(format!("the model's structure can't be read: {e}")))?;
-    let names = spec.features.names.map(|name| tensors.take_strings(&name)).transpose()?;
-    let features = Features { count: spec.features.count, names, name_match: spec.features.name_match };
+    let features = spec.features.take(&mut tensors)?;
     let input = InputPolicy { missing: spec.input.missing, non_finite: spec.input.non_finite, width: spec.input.width };
     let steps = spec.steps.into_iter().map(|step| to_step(step, input.width, &mut tensors)).collect::<Result<_>>()?;
     let targets = spec.targets.into_iter().map(|target| to_target(target, &mut tensors)).collect::<Result<_>>()?;
@@ -333,25 +314,13 @@ fn to_target(target: TargetSpec, tensors: &mut Tensors) -> Result<Target> {
 }
 
 fn to_labels(spec: &ClassesSpec, tensors: &mut Tensors) -> Result<Labels> {
-    let name = &spec.values;
-    let values = match spec.kind {
-        LabelKind::Int => LabelValues::Int(tensors.take_i64(name)?),
-        LabelKind::Uint => LabelValues::UInt(tensors.take_u64(name)?),
-        LabelKind::Float => LabelValues::Float(tensors.take_f64(name)?),
-        LabelKind::Bool => LabelValues::Bool(tensors.take_u8(name)?.into_iter().map(|b| b != 0).collect()),
-        LabelKind::String => LabelValues::Str(tensors.take_strings(name)?),
-    };
-    Ok(Labels { dtype: spec.dtype.clone(), values })
+    Ok(Labels { dtype: spec.dtype.clone(), values: spec.kind.take(&spec.values, tensors)? })
 }
 
 /// A model as structure and tensors: the inverse of [`to_parts`], deterministic.
 pub(super) fn from_model(model: &Model) -> Result<(String, Tensors)> {
     let mut tensors = Tensors::default();
-    let features = model.features();
-    let names = features.names.as_ref().map(|names| {
-        tensors.put_strings("features.names", names);
-        "features.names".to_string()
-    });
+    let features = FeaturesSpec::put(model.features(), &mut tensors);
     let input = model.input();
     let steps =
         model.steps().iter().enumerate().map(|(i, step)| from_step(i, step, input.width, &mut tensors)).collect();
@@ -361,7 +330,7 @@ pub(super) fn from_model(model: &Model) -> Result<(String, Tensors)> {
         TransformSpec { value: transform.value, names: "transform.names".to_string() }
     });
     let spec = Spec {
-        features: FeaturesSpec { count: features.count, names, name_match: features.name_match },
+        features,
         input: InputSpec { missing: input.missing, non_finite: input.non_finite, width: input.width },
         output_width: model.output_width(),
         steps,
@@ -436,28 +405,7 @@ fn from_forest(prefix: String, input: ValueId, forest: &Forest, width: Width, te
 fn from_target(index: usize, target: &Target, tensors: &mut Tensors) -> TargetSpec {
     let classes = target.classes.as_ref().map(|labels| {
         let values = format!("targets.{index}.classes");
-        let kind = match &labels.values {
-            LabelValues::Int(v) => {
-                tensors.put_i64(&values, v.clone());
-                LabelKind::Int
-            }
-            LabelValues::UInt(v) => {
-                tensors.put_u64(&values, v.clone());
-                LabelKind::Uint
-            }
-            LabelValues::Float(v) => {
-                tensors.put_f64(&values, v.clone());
-                LabelKind::Float
-            }
-            LabelValues::Bool(v) => {
-                tensors.put_u8(&values, v.iter().map(|&b| u8::from(b)).collect());
-                LabelKind::Bool
-            }
-            LabelValues::Str(v) => {
-                tensors.put_strings(&values, v);
-                LabelKind::String
-            }
-        };
+        let kind = LabelKind::put(&labels.values, &values, tensors);
         ClassesSpec { dtype: labels.dtype.clone(), kind, values }
     });
     let rule = match target.prediction {

@@ -1,8 +1,8 @@
 //! The checks behind [`super::Model::new`]: after them every index is in range and every tree is a tree.
 
 use super::{
-    Child, Decision, FLAG_MISSING_LEFT, FLAG_OUTSIDE_LEFT, FLAG_ZERO_MISSING, Forest, Linear, LinearLeaves,
-    MAX_FEATURES, ModelParts, Op, Step, Target, Transform, Width,
+    Child, Decision, FLAG_MISSING_LEFT, FLAG_OUTSIDE_LEFT, FLAG_ZERO_MISSING, Forest, Linear, LinearLeaves, ModelParts,
+    Op, Step, Target, Transform, Width,
 };
 use crate::error::{Result, format_error};
 
@@ -12,21 +12,7 @@ const MAX_COLUMNS: usize = 1 << 18;
 /// Check everything; gives the number of columns of each value.
 pub(super) fn check(parts: &ModelParts) -> Result<Vec<usize>> {
     let features = &parts.features;
-    if features.count == 0 || features.count > MAX_FEATURES {
-        return Err(format_error(format!(
-            "a model has between 1 and {MAX_FEATURES} features, this one claims {}",
-            features.count
-        )));
-    }
-    if let Some(names) = &features.names {
-        if names.len() != features.count {
-            return Err(format_error(format!("{} features but {} names", features.count, names.len())));
-        }
-        let mut seen = std::collections::HashSet::with_capacity(names.len());
-        if let Some(twice) = names.iter().find(|name| !seen.insert(name.as_str())) {
-            return Err(format_error(format!("two features are named {twice:?}")));
-        }
-    }
+    features.check()?;
     let mut widths = vec![features.count];
     let mut columns = 0;
     for (index, step) in parts.steps.iter().enumerate() {

@@ -83,6 +83,7 @@ pub(super) fn translate(text: ModelText, options: Options) -> Result<Model> {
             count,
             names: (!generated).then_some(text.feature_names),
             name_match: NameMatch::Underscore,
+            encodings: Vec::new(),
         },
         input: InputPolicy { missing: OnBadValue::Accept, non_finite: OnBadValue::Accept, width: Width::Float64 },
         steps,

@@ -1,0 +1,181 @@
+//! From a column's value to its code, by value and never by representation: numbers as numbers (`1`, `1.0` and `true`
+//! are equal, 64-bit integers exactly), strings as strings.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+use super::{Encoder, LabelValues, hash};
+use crate::error::{Result, format_error};
+
+/// A number of any type; equal exactly where the numbers are. Never NaN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Number {
+    /// An integer that an i64 holds.
+    Int(i64),
+    /// A larger integer.
+    Big(u64),
+    /// The bits of any other float.
+    Float(u64),
+}
+
+impl From<i64> for Number {
+    #[inline(always)]
+    fn from(x: i64) -> Number {
+        Number::Int(x)
+    }
+}
+
+impl From<u64> for Number {
+    #[inline(always)]
+    fn from(x: u64) -> Number {
+        i64::try_from(x).map_or(Number::Big(x), Number::Int)
+    }
+}
+
+impl From<f64> for Number {
+    #[inline(always)]
+    fn from(x: f64) -> Number {
+        // Casts saturate, and both limits as floats lie outside the type, or on its edge where the cast is exact.
+        let int = x as i64;
+        if int as f64 == x && int != i64::MAX {
+            return Number::Int(int);
+        }
+        let big = x as u64;
+        if big as f64 == x && big != u64::MAX { Number::Big(big) } else { Number::Float(x.to_bits()) }
+    }
+}
+
+impl std::fmt::Display for Number {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match *self {
+            Number::Int(x) => write!(f, "{x}"),
+            Number::Big(x) => write!(f, "{x}"),
+            Number::Float(bits) => write!(f, "{:?}", f64::from_bits(bits)),
+        }
+    }
+}
+
+/// An encoder made ready to look values up.
+#[derive(Debug, Clone)]
+pub enum Lookup {
+    /// Numbers and booleans.
+    Numbers(NumberTable),
+    /// Strings.
+    Texts(TextTable),
+    /// The hash of any value's text.
+    Hash,
+}
+
+impl Lookup {
+    /// From an encoder. The error names a value that occurs twice.
+    pub(super) fn new(encoder: &Encoder) -> Result<Lookup> {
+        let Encoder::Table { values, codes } = encoder else { return Ok(Lookup::Hash) };
+        let codes = codes.iter().copied();
+        Ok(match values {
+            LabelValues::Int(v) => Lookup::Numbers(NumberTable::new(v.iter().map(|&x| x.into()).zip(codes))?),
+            LabelValues::UInt(v) => Lookup::Numbers(NumberTable::new(v.iter().map(|&x| x.into()).zip(codes))?),
+            LabelValues::Float(v) => Lookup::Numbers(NumberTable::new(v.iter().map(|&x| x.into()).zip(codes))?),
+            LabelValues::Bool(v) => {
+                Lookup::Numbers(NumberTable::new(v.iter().map(|&x| i64::from(x).into()).zip(codes))?)
+            }
+            LabelValues::Str(v) => Lookup::Texts(TextTable::new(v.iter().map(String::as_str).zip(codes))?),
+        })
+    }
+}
+
+/// Codes of numbers.
+#[derive(Debug, Clone)]
+pub struct NumberTable {
+    /// Codes of the integers from `low` on, NaN where there is none: categories are mostly small integers.
+    dense: Vec<f64>,
+    low: i64,
+    others: HashMap<Number, f64, RandomState>,
+}
+
+/// So many places a value may the dense table take: it stays about as large as the values themselves.
+const DENSE_PLACES: i128 = 4;
+
+impl NumberTable {
+    fn new(entries: impl Iterator<Item = (Number, f64)>) -> Result<NumberTable> {
+        let mut others = HashMap::with_hasher(RandomState::default());
+        for (value, code) in entries {
+            if others.insert(value, code).is_some() {
+                return Err(format_error(format!("the value {value} occurs twice")));
+            }
+        }
+        let ints = || others.keys().filter_map(|value| if let Number::Int(x) = value { Some(*x) } else { None });
+        let (low, high) = (ints().min().unwrap_or(0), ints().max().unwrap_or(-1));
+        let places = i128::from(high) - i128::from(low) + 1;
+        let mut dense = Vec::new();
+        if places <= DENSE_PLACES * others.len() as i128 + 64 {
+            dense.resize(places.max(0) as usize, f64::NAN);
+            for (at, code) in dense.iter_mut().enumerate() {
+                if let Some(found) = others.remove(&Number::Int(low + at as i64)) {
+                    *code = found;
+                }
+            }
+        }
+        Ok(NumberTable { dense, low, others })
+    }
+
+    /// The code of a value, or None where it is not known.
+    #[inline(always)]
+    pub fn code(&self, value: Number) -> Option<f64> {
+        if let Number::Int(x) = value {
+            // Below `low` this wraps to beyond any table.
+            let at = x.wrapping_sub(self.low) as u64;
+            if let Some(&code) = usize::try_from(at).ok().and_then(|at| self.dense.get(at)) {
+                return (!code.is_nan()).then_some(code);
+            }
+        }
+        if self.others.is_empty() { None } else { self.others.get(&value).copied() }
+    }
+}
+
+/// Codes of strings.
+#[derive(Debug, Clone)]
+pub struct TextTable(HashMap<Box<[u8]>, f64, RandomState>);
+
+impl TextTable {
+    fn new<'a>(entries: impl Iterator<Item = (&'a str, f64)>) -> Result<TextTable> {
+        let mut table = HashMap::with_hasher(RandomState::default());
+        for (value, code) in entries {
+            if table.insert(Box::from(value.as_bytes()), code).is_some() {
+                return Err(format_error(format!("the value {value:?} occurs twice")));
+            }
+        }
+        Ok(TextTable(table))
+    }
+
+    /// The code of a string's bytes, or None where it is not known. What is found is UTF-8.
+    #[inline]
+    pub fn code(&self, value: &[u8]) -> Option<f64> {
+        self.0.get(value).copied()
+    }
+}
+
+/// The code of an integer under [`Lookup::Hash`]: of its decimal digits. None for other numbers.
+#[inline]
+pub(crate) fn hash_of_number(value: Number) -> Option<f64> {
+    let mut digits = [0; 20];
+    let (negative, mut rest) = match value {
+        Number::Int(x) => (x < 0, x.unsigned_abs()),
+        Number::Big(x) => (false, x),
+        Number::Float(_) => return None,
+    };
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    if negative {
+        at -= 1;
+        digits[at] = b'-';
+    }
+    Some(hash::of_text(&digits[at..]))
+}
