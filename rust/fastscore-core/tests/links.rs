@@ -53,6 +53,7 @@ fn links(columns: usize) -> Vec<(Link, Width)> {
     ];
     let mut wide = vec![
         Link::Divide { by: 0.1 },
+        Link::PairwiseSoftmax {},
         Link::SignedSquare {},
         Link::Normalize {},
         Link::Columns { columns: vec![columns - 1, 0, columns - 1] },
@@ -221,4 +222,14 @@ fn links_are_refused_by_their_numbers_and_inputs() {
     assert!(narrow(Link::Log {}).contains("float32"));
     assert!(narrow(Link::Columns { columns: vec![0] }).contains("float32"));
     assert!(narrow(Link::Divide { by: 0.1 }).contains("0.1"));
+}
+
+#[test]
+fn sums_of_many_columns_equal_the_reference() {
+    for columns in [8, 9, 15, 16, 20, 128, 129, 300, 1111] {
+        let value = |row: usize, column: usize| ((row * 7919 + column * 104_729) % 1000) as f64 / 77.0 - 3.0;
+        let data: Vec<Vec<f64>> = (0..columns).map(|c| (0..11).map(|row| value(row, c)).collect()).collect();
+        check(&Link::PairwiseSoftmax {}, Width::Float64, &data);
+        check(&Link::Softmax {}, Width::Float64, &data);
+    }
 }

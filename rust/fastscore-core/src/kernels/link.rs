@@ -49,6 +49,7 @@ pub(crate) fn link(
         (Link::Sigmoid { scale }, Width::Float32) => vector(&|level, xs| simd::sigmoid_f32(level, *scale, xs)),
         (Link::Exp {}, Width::Float64) => vector(&simd::exp),
         (Link::Exp {}, Width::Float32) => vector(&simd::exp_f32),
+        (Link::PairwiseSoftmax {}, _) => simd::pairwise_softmax(level, columns),
         (Link::Softmax {}, Width::Float64) => simd::softmax(level, columns),
         (Link::Softmax {}, Width::Float32) => simd::softmax_f32(level, columns),
         (Link::Exp2 {}, _) => vector(&simd::exp2),

@@ -14,6 +14,8 @@ pub enum Link {
     },
     /// `exp(x - max) / sum`, the sum in column order.
     Softmax {},
+    /// `softmax` with the sum in NumPy's order (scikit-learn).
+    PairwiseSoftmax {},
     /// `exp(x)`
     Exp {},
     /// `sign(x) * x * x`

@@ -18,6 +18,12 @@ pub(super) fn link(kind: &Link, width: Width, input: &[f64]) -> Vec<f64> {
         Link::Sigmoid { scale } => each(&|x| sigmoid(width, -scale * x)),
         Link::Exp {} => each(&|x| exp(width, x)),
         Link::Softmax {} => softmax(width, input),
+        Link::PairwiseSoftmax {} => {
+            let max = input.iter().skip(1).fold(input[0], |max, &x| if x > max { x } else { max });
+            let powers: Vec<f64> = input.iter().map(|x| exp(width, x - max)).collect();
+            let sum = pairwise_sum(&powers);
+            powers.iter().map(|x| x / sum).collect()
+        }
         Link::SignedSquare {} => each(&signed_square),
         Link::Divide { by } => each(&|x| width.round(x / by)),
         Link::Multiply { by } => each(&|x| width.round(x * by)),
@@ -52,6 +58,19 @@ pub(super) fn link(kind: &Link, width: Width, input: &[f64]) -> Vec<f64> {
         Link::WeightedMedian { weights } => vec![weighted_median(weights, input)],
         Link::RoundToFloat32 {} => each(&|x| Width::Float32.round(x)),
     }
+}
+
+/// NumPy's sum of neighbours: halves that start at multiples of 8, in the end eight sums at once.
+fn pairwise_sum(x: &[f64]) -> f64 {
+    if x.len() > 128 {
+        let half = x.len() / 2;
+        let (left, right) = x.split_at(half - half % 8);
+        return pairwise_sum(left) + pairwise_sum(right);
+    }
+    let (eights, rest) = x.as_chunks::<8>();
+    let total = eights.iter().copied().reduce(|sums, next| std::array::from_fn(|i| sums[i] + next[i]));
+    let total = total.map_or(0.0, |[a, b, c, d, e, f, g, h]| ((a + b) + (c + d)) + ((e + f) + (g + h)));
+    rest.iter().fold(total, |total, x| total + x)
 }
 
 fn exp(width: Width, x: f64) -> f64 {

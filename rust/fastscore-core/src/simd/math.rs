@@ -19,6 +19,8 @@
 //! values are `f64` that hold `f32` numbers. That an operation on such is first
 //! rounded to `f64` makes no difference, as that has more than twice the bits.
 
+use std::ops::Range;
+
 use super::exp::{Each, Function, TO_EXPONENT, exp_lanes};
 use super::exp2::exp2_lanes;
 use super::level::{self, Level};
@@ -175,7 +177,17 @@ impl Function for Logit {
 ///
 /// When the columns differ in length.
 pub fn softmax(level: Level, columns: &mut [&mut [f64]]) {
-    softmax_of::<false>(level, columns);
+    softmax_of::<false, false>(level, columns);
+}
+
+/// [`softmax`] with the sum in the order of NumPy's `sum` over neighbours, as
+/// `softmax` in scikit-learn's `utils/extmath.py` has it for row-major arrays.
+///
+/// # Panics
+///
+/// When the columns differ in length.
+pub fn pairwise_softmax(level: Level, columns: &mut [&mut [f64]]) {
+    softmax_of::<false, true>(level, columns);
 }
 
 /// [`softmax`] in XGBoost's steps at `f32`; the columns hold `f32` numbers.
@@ -184,13 +196,13 @@ pub fn softmax(level: Level, columns: &mut [&mut [f64]]) {
 ///
 /// When the columns differ in length.
 pub fn softmax_f32(level: Level, columns: &mut [&mut [f64]]) {
-    softmax_of::<true>(level, columns);
+    softmax_of::<true, false>(level, columns);
 }
 
-fn softmax_of<const NARROW: bool>(level: Level, columns: &mut [&mut [f64]]) {
+fn softmax_of<const NARROW: bool, const PAIRWISE: bool>(level: Level, columns: &mut [&mut [f64]]) {
     let rows = columns.first().map_or(0, |column| column.len());
     assert!(columns.iter().all(|column| column.len() == rows), "softmax needs columns of one length");
-    level::run(level, Softmax::<NARROW> { columns, rows });
+    level::run(level, Softmax::<NARROW, PAIRWISE> { columns, rows });
 }
 
 /// `x`, or the nearest `f32`.
@@ -199,12 +211,72 @@ fn round<const NARROW: bool, V: Vector>(x: V) -> V {
     if NARROW { x.to_f32() } else { x }
 }
 
-struct Softmax<'a, 'b, const NARROW: bool> {
+/// The sum of some rows' columns in NumPy's order (`pairwise_sum` in its `loops_utils.h.src`): up to 128 columns as eight
+/// sums at once, more as two halves of which the first has a multiple of 8.
+///
+/// # Safety
+///
+/// The processor has what `V` needs.
+#[inline(always)]
+unsafe fn pairwise_sum<V: Vector>(columns: &[&mut [f64]], rows: Range<usize>, zero: V) -> V {
+    // Sums that wait for their other half; parts that are left to add; with each the number of cuts that made it.
+    // A part is more than halved by each cut, so that neither list is longer than a count has bits.
+    let mut sums = [(zero, 0); MOST_PARTS];
+    let mut parts = [(0, 0, 0); MOST_PARTS];
+    parts[0] = (0, columns.len(), 0);
+    let (mut open, mut waiting) = (1, 0);
+    while open > 0 {
+        open -= 1;
+        let (start, count, depth) = parts[open];
+        if count > 128 {
+            let half = count / 2 - count / 2 % 8;
+            parts[open] = (start + half, count - half, depth + 1);
+            parts[open + 1] = (start, half, depth + 1);
+            open += 2;
+            continue;
+        }
+        // SAFETY: as of this function.
+        let load = |column: usize| unsafe { load_some::<V>(&columns[start + column][rows.clone()]) };
+        let eights = count - count % 8;
+        let mut sum = zero;
+        if eights > 0 {
+            let mut each = [zero; 8];
+            for (i, each) in each.iter_mut().enumerate() {
+                *each = load(i);
+            }
+            for first in (8..eights).step_by(8) {
+                for (i, each) in each.iter_mut().enumerate() {
+                    *each = each.add(load(first + i));
+                }
+            }
+            let [a, b, c, d, e, f, g, h] = each;
+            sum = a.add(b).add(c.add(d)).add(e.add(f).add(g.add(h)));
+        }
+        for column in eights..count {
+            sum = sum.add(load(column));
+        }
+        // A right half finds its left one waiting at its depth.
+        let mut depth = depth;
+        while depth > 0 && waiting > 0 && sums[waiting - 1].1 == depth {
+            waiting -= 1;
+            sum = sums[waiting].0.add(sum);
+            depth -= 1;
+        }
+        sums[waiting] = (sum, depth);
+        waiting += 1;
+    }
+    sums[0].0
+}
+
+/// More than the bits of a number of columns.
+const MOST_PARTS: usize = usize::BITS as usize + 2;
+
+struct Softmax<'a, 'b, const NARROW: bool, const PAIRWISE: bool> {
     columns: &'a mut [&'b mut [f64]],
     rows: usize,
 }
 
-impl<const NARROW: bool> Work for Softmax<'_, '_, NARROW> {
+impl<const NARROW: bool, const PAIRWISE: bool> Work for Softmax<'_, '_, NARROW, PAIRWISE> {
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
         for start in (0..self.rows).step_by(V::LANES) {
@@ -226,6 +298,10 @@ impl<const NARROW: bool> Work for Softmax<'_, '_, NARROW> {
                 let e = if NARROW { expf_lanes(shifted.to_f32()) } else { exp_lanes(shifted) };
                 sum = sum.add(e);
                 store_some(e, &mut column[rows.clone()]);
+            }
+            if PAIRWISE {
+                // SAFETY: the caller vouches for the processor.
+                sum = unsafe { pairwise_sum(self.columns, rows.clone(), max.splat(0.0)) };
             }
 
             let sum = round::<NARROW, V>(sum);

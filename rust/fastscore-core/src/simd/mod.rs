@@ -52,4 +52,4 @@ pub use exp::exp;
 pub use exp2::exp2;
 pub use level::Level;
 pub use log::{log, log1p};
-pub use math::{exp_f32, log1p_exp, logit, sigmoid, sigmoid_f32, softmax, softmax_f32};
+pub use math::{exp_f32, log1p_exp, logit, pairwise_softmax, sigmoid, sigmoid_f32, softmax, softmax_f32};
