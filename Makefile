@@ -46,6 +46,10 @@ lint: setup ## Check format, lints, types and the stubs of the extension
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest fastscore._core
 
+.PHONY: docs
+docs: setup ## Write docs/support.md from the tables that the tests run over
+	PYTHONPATH=tests/python $(BIN)/python -m matrix.docs --write
+
 .PHONY: bench
 bench: setup ## Compare with pure Python, NumPy and the source libraries; record the results
 	$(BIN)/python benches/run.py

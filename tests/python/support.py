@@ -29,9 +29,21 @@ def same_bits(ours, theirs) -> None:
 
 
 def ulps(a, b) -> np.ndarray:
-    """How many float64 lie between finite values of one sign."""
-    a, b = np.ascontiguousarray(a, dtype=float), np.ascontiguousarray(b, dtype=float)
-    return np.abs(a.view(np.int64) - b.view(np.int64))
+    """How many floats of b's width lie between; NaN against a number is the largest integer."""
+    b = np.ascontiguousarray(b)
+    a = np.ascontiguousarray(a, dtype=b.dtype)
+    signed, unsigned = (np.dtype(f"{kind}{b.dtype.itemsize}") for kind in "iu")
+
+    def ordered(x):
+        bits = x.view(signed)
+        return np.where(bits < 0, np.iinfo(signed).min - bits, bits)
+
+    x, y = ordered(a), ordered(b)
+    # The difference of the bit patterns, which wraps, is right as unsigned.
+    gap = np.maximum(x, y).view(unsigned) - np.minimum(x, y).view(unsigned)
+    gap[np.isnan(a) != np.isnan(b)] = np.iinfo(unsigned).max
+    gap[np.isnan(a) & np.isnan(b)] = 0
+    return gap
 
 
 def around(thresholds: np.ndarray) -> np.ndarray:

@@ -1,0 +1,117 @@
+"""Write docs/support.md from the tables: `make docs`. A test fails while it differs."""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from matrix.case import Case, Library, Refusal
+from matrix.tables import MODULES
+
+ROOT = Path(__file__).resolve().parents[3]
+TARGET = ROOT / "docs" / "support.md"
+
+HEAD = """\
+# What is supported
+
+Made by `make docs` from the tables in `tests/python/matrix`, over which the tests run: every line
+below is a test against the source library itself. Don't edit it by hand.
+
+A model comes from `fastscore.import_model(object)` ("live") or from a file of its own library
+through `fastscore.load(path)`; a file gives the live object's scores to the bit. All of them save
+to and load from `.fscore`, and score the same bits on every engine and with every instruction set.
+
+What is promised of an output, against the source library on one thread:
+
+| promise | meaning |
+| --- | --- |
+| equal bits | the very same floating-point numbers |
+| equal, equal labels | the same integers or labels |
+| equal labels but for ties | the same, but where the source's own two best scores are that near |
+| n ulp | at most n representable numbers away, counted at the source's own width |
+| 1e-12 of sum \\|coefficient x value\\| | linear models: the source's BLAS sums in no fixed order |
+| as its margin | what that bound becomes behind the link |
+"""
+
+
+def render() -> str:
+    """Return the document."""
+    parts = [HEAD]
+    for module in MODULES:
+        parts.append(_library(module.LIBRARY, module.CASES))
+    parts.append("## What is refused, and what to do\n")
+    parts.append(
+        "Nothing is approximated silently: these raise `UnsupportedModelError`, with the advice of "
+        "the last column.\n"
+    )
+    for module in MODULES:
+        if module.REFUSALS:
+            parts.append(_refusals(module.LIBRARY, module.REFUSALS))
+    return "\n".join(parts)
+
+
+def _library(library: Library, cases: Sequence[Case]) -> str:
+    lines = [f"## {library.name}\n", f"Tested with {library.name} {_version(library)}."]
+    if library.note:
+        lines.append(library.note)
+    rows: dict[str, dict[tuple[str, str], list[str]]] = {}
+    for case in cases:
+        same = ", ".join(("live", *case.files)), _outputs(case)
+        rows.setdefault(case.family, {}).setdefault(same, []).append(case.variant)
+    cells = (
+        (f"`{family}`", "; ".join(variants), formats, outputs)
+        for family, kinds in rows.items()
+        for (formats, outputs), variants in kinds.items()
+    )
+    lines += ["", *_table(("model", "variants", "from", "outputs"), cells)]
+    return "\n".join(lines) + "\n"
+
+
+def _outputs(case: Case) -> str:
+    """Outputs of one promise together, in the case's order."""
+    together: dict[str, list[str]] = {}
+    for output, bound in case.outputs.items():
+        together.setdefault(bound.text, []).append(output)
+    return "; ".join(f"{', '.join(outputs)}: {text}" for text, outputs in together.items())
+
+
+def _refusals(library: Library, refusals: Sequence[Refusal]) -> str:
+    rows = ((refusal.what, refusal.advice) for refusal in refusals)
+    return (
+        "\n".join([f"### {library.name}\n", *_table(("what", "what the error says to do"), rows)])
+        + "\n"
+    )
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = (" | ".join(cell.replace("|", r"\|") for cell in row) for row in rows)
+    return [
+        f"| {line} |" for line in (" | ".join(header), " | ".join("---" for _ in header), *lines)
+    ]
+
+
+def _version(library: Library) -> str:
+    pinned = (ROOT / "requirements-dev.txt").read_text(encoding="utf-8")
+    found = re.search(rf"^{re.escape(library.package)}==(\S+)", pinned, re.MULTILINE)
+    if found is None:
+        raise ValueError(f"requirements-dev.txt pins no {library.package}")
+    return found[1]
+
+
+def main() -> int:
+    """Write the document, or say whether it is as the tables have it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true", help="write it; else only compare")
+    text = render()
+    if parser.parse_args().write:
+        TARGET.write_text(text, encoding="utf-8")
+        return 0
+    if TARGET.exists() and TARGET.read_text(encoding="utf-8") == text:
+        return 0
+    print(f"error: {TARGET} differs from the tables: run make docs", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
