@@ -30,6 +30,7 @@ pub(crate) use lookup::hash_of_number;
 pub use lookup::{Lookup, Number, NumberTable, TextTable};
 pub use spec::{NameMatch, OnBadValue, Source, Width};
 pub use tensors::{Tensor, TensorData, Tensors};
+pub(crate) use validate::MAX_COLUMNS;
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -275,10 +276,12 @@ impl Step {
     /// The features that this step reads, each once.
     fn features(&self, count: usize) -> Vec<u32> {
         let all = || (0..count as u32).collect();
+        // Not a flag a feature: no bytes of a file need back their number.
         let distinct = |features: &mut dyn Iterator<Item = usize>| {
-            let mut read = vec![false; count];
-            features.for_each(|feature| read[feature] = true);
-            (0..count as u32).filter(|&feature| read[feature as usize]).collect()
+            let mut read: Vec<u32> = features.map(|feature| feature as u32).collect();
+            read.sort_unstable();
+            read.dedup();
+            read
         };
         if !self.inputs().any(|value| value == 0) {
             return Vec::new();

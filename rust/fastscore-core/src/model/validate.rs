@@ -7,7 +7,7 @@ use super::{
 use crate::error::{Result, format_error};
 
 /// More columns in all values together, or in all outputs, than this are refused: no bytes of the file back them.
-const MAX_COLUMNS: usize = 1 << 18;
+pub(crate) const MAX_COLUMNS: usize = 1 << 18;
 
 /// Check everything; gives the number of columns of each value.
 pub(super) fn check(parts: &ModelParts) -> Result<Vec<usize>> {
@@ -37,7 +37,8 @@ pub(super) fn check(parts: &ModelParts) -> Result<Vec<usize>> {
     let mut outputs = 0;
     for (index, target) in parts.targets.iter().enumerate() {
         check_target(target, &widths).map_err(|error| format_error(format!("target {index}: {error}")))?;
-        outputs += widths[target.margin] + target.probability.map_or(0, |value| widths[value]);
+        let values = [Some(target.margin), Some(target.prediction.value()), target.probability, target.score];
+        outputs += values.into_iter().flatten().map(|value| widths[value]).sum::<usize>();
         if outputs > MAX_COLUMNS {
             return Err(format_error(format!("the targets have more than {MAX_COLUMNS} columns")));
         }

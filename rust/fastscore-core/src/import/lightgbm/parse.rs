@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 use crate::error::{Error, Result, format_error};
+use crate::model::MAX_COLUMNS;
 
 /// The text as LightGBM means it, before anything is translated.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,7 +98,11 @@ impl ModelText {
                 }
             }
         }
-        if trees_per_iteration == 0 || !trees.len().is_multiple_of(trees_per_iteration) {
+        // Without trees no bytes back their number.
+        if trees_per_iteration == 0
+            || trees_per_iteration > MAX_COLUMNS
+            || !trees.len().is_multiple_of(trees_per_iteration)
+        {
             return Err(format_error(format!("{} trees, but {trees_per_iteration} an iteration", trees.len())));
         }
         Ok(ModelText {
