@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fastscore_core::exec::table::{Body, Chunk, Column, Nulls, Numbers, Strided, Table, Values};
 use fastscore_core::exec::{self, OnRefused, Output};
-use fastscore_core::model::{InputWidth, Model, OnBadValue, Op};
+use fastscore_core::model::{Model, OnBadValue, Op, Width};
 use fastscore_core::plan::{Forced, Plan};
 use fastscore_core::simd::Level;
 
@@ -97,7 +97,7 @@ fn rows(model: &Model) -> Vec<Vec<f64>> {
         }
     }
     let policy = model.input();
-    let most = if policy.width == InputWidth::Float32 { f64::from(f32::MAX) } else { f64::MAX };
+    let most = if policy.width == Width::Float32 { f64::from(f32::MAX) } else { f64::MAX };
     pool.retain(|x| match () {
         () if x.is_nan() => policy.missing == OnBadValue::Accept,
         () => policy.non_finite == OnBadValue::Accept || x.abs() <= most,

@@ -77,7 +77,7 @@ fn fuzz(name: &str) {
         let path = PathBuf::from(path);
         let verdict = run.one(&std::fs::read(&path).unwrap(), &format!("as {}", path.display()));
         println!("{name}: {}: {}", path.display(), verdict.said);
-        return run.watch.finish();
+        return;
     }
     let seconds = number("FASTSCORE_FUZZ_SECONDS").unwrap_or(5);
     let seed = number("FASTSCORE_FUZZ_SEED").unwrap_or_else(rng::from_clock);
@@ -92,7 +92,7 @@ fn fuzz(name: &str) {
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs(seconds) {
         count += 1;
-        let mut bytes = mutate::mutate(format.kind, &mut rng, &pool);
+        let mut bytes = mutate::mutate(format.kind, &mut rng, &pool, seeds);
         bytes.truncate(LARGEST);
         let verdict = run.one(&bytes, &format!("mutant {count} of FASTSCORE_FUZZ_SEED={seed}"));
         accepted += u64::from(verdict.accepted);
@@ -108,7 +108,6 @@ fn fuzz(name: &str) {
          times a file's size in memory",
         pool.len() - seeds
     );
-    run.watch.finish();
 }
 
 fn number(variable: &str) -> Option<u64> {

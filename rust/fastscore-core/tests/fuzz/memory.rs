@@ -3,8 +3,8 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 
-/// What import may take whatever the file's size: tables of constants, buffers, messages.
-pub const CONSTANT: usize = 1 << 20;
+/// What import may take whatever the file's size. Most columns that a model may claim without bytes behind them take it.
+pub const CONSTANT: usize = 8 << 20;
 
 /// More than this at once is refused as a machine without memory would: the process dies, its input is in the file
 /// `.running`.

@@ -49,9 +49,11 @@ impl Watch {
     pub fn end(&self) {
         self.began.store(IDLE, Ordering::Relaxed);
     }
+}
 
+impl Drop for Watch {
     /// Nothing died.
-    pub fn finish(self) {
+    fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.path);
     }
 }

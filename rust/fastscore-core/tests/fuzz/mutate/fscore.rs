@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::{NASTY_FLOATS, NASTY_INTEGERS, binary, json};
+use super::{NASTY_FLOATS, NASTY_INTEGERS, binary, changes, json};
 use crate::rng::Rng;
 
 const DIGITS: usize = 64;
@@ -27,7 +27,7 @@ pub fn mutate(rng: &mut Rng, mut bytes: Vec<u8>, pool: &[Vec<u8>]) -> Vec<u8> {
         _ => {}
     }
     let Some(mut file) = File::parse(&bytes) else { return binary::damage(rng, bytes, pool) };
-    for _ in 0..=rng.below(3) {
+    for _ in 0..changes(rng) {
         match rng.below(10) {
             0..=3 => json::mutate(rng, file.envelope.get_mut("model").unwrap_or(&mut Value::Null)),
             4 => json::mutate(rng, &mut file.envelope),
@@ -117,7 +117,9 @@ impl File {
         let step = other.envelope["model"]["steps"]
             .as_array()
             .and_then(|steps| if steps.is_empty() { None } else { Some(rng.pick(steps).clone()) });
-        if let (Some(step), Some(steps)) = (step, self.envelope.pointer_mut("/model/steps").and_then(Value::as_array_mut)) {
+        if let (Some(step), Some(steps)) =
+            (step, self.envelope.pointer_mut("/model/steps").and_then(Value::as_array_mut))
+        {
             steps.insert(rng.below(steps.len() + 1), step);
         }
         for tensor in other.tensors {
