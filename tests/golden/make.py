@@ -2,15 +2,20 @@
 
     .venv/bin/python tests/golden/make.py
 
-LightGBM's text is cut after the trees. Of scikit-learn's estimators, which have no file, ours.
+LightGBM's text is cut after the trees. Of scikit-learn's estimators, which have no file, ours; and
+ours with every kind of step, whatever importer makes it.
 """
 
+import json
 import warnings
 from pathlib import Path
+from typing import Any
 
 import fastscore
 import lightgbm as lgb
 import numpy as np
+from fastscore._options import Labels
+from fastscore.importers._builder import Builder
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.tree import DecisionTreeRegressor
@@ -59,6 +64,112 @@ def estimators() -> dict[str, object]:
     }
 
 
+SOURCE = {"library": "test", "version": "1", "class": "Every", "notes": [], "parameters": {}}
+LINKS: list[dict[str, Any]] = [
+    {"name": "sigmoid", "scale": 1.5},
+    {"name": "softmax"},
+    {"name": "exp"},
+    {"name": "signed_square"},
+    {"name": "divide", "by": 3.0},
+    {"name": "normalize"},
+    {"name": "columns", "columns": [1, 0, 1]},
+    {"name": "exp2"},
+    {"name": "log"},
+    {"name": "logit"},
+    {"name": "log1p_exp"},
+    {"name": "clip", "low": -1.0, "high": 1.0},
+    {"name": "multiply", "by": 0.1},
+    {"name": "add", "value": 0.1},
+    {"name": "affine", "scale": [2.0, 0.1], "shift": [1.0, -1.0]},
+    {"name": "fill_missing", "value": 0.25},
+    {"name": "above", "at": 0.5, "above": 1.0, "other": -1.0},
+    {"name": "vote", "hit": 1.0, "miss": 0.0},
+    {"name": "weighted_median", "weights": [0.25, 0.75]},
+    {"name": "round_to_float32"},
+]
+NARROW = ("sigmoid", "softmax", "exp", "divide", "multiply", "add")
+
+
+def forest(build: Builder, prefix: str, *, linear: bool = False, **keys: Any) -> int:
+    """Two trees of three leaves, the second with a categorical split, on features 0, 1 and 3."""
+    tensors: dict[str, tuple[Any, Any]] = {
+        "base": ([0.5, -0.5], np.float64),
+        "split_offset": ([0, 2, 4], np.int64),
+        "leaf_offset": ([0, 3, 6], np.int64),
+        "target": ([0, 1], np.int32),
+        "feature": ([0, 1, 3, 0], np.int32),
+        "threshold": ([0.25, -1.0, 0.0, 0.0], np.float64),
+        "left": ([1, -1, -1, -2], np.int32),
+        "right": ([-3, -2, 1, -3], np.int32),
+        "flags": ([1, 0, 4, 2], np.uint8),
+        "leaf_value": ([[1.0], [0.0], [1.0], [0.0], [1.0], [0.0]], np.float64),
+        "leaf_id": ([0, 1, 2, 3, 4, 5], np.int32),
+        "category_set": ([-1, -1, 0, -1], np.int32),
+        "set_offset": ([0, 2], np.int64),
+        "set_words": ([0b1011, 1 << 31], np.uint32),
+    }
+    if linear:
+        tensors |= {
+            "linear_constant": ([0.5, 1.0, 2.0, -1.0, 0.0, 0.25], np.float64),
+            "linear_offset": ([0, 2, 2, 3, 3, 4, 4], np.int64),
+            "linear_feature": ([0, 1, 3, 2], np.int32),
+            "linear_coefficient": ([0.1, -2.0, 1.0, 0.5], np.float64),
+        }
+    for name, (values, dtype) in tensors.items():
+        build.tensor(f"{prefix}.{name}", values, dtype)
+    step = {"input": 0, "comparison": "lt", "outputs": 2, "leaf_width": 1, "tensors": prefix}
+    return build.add({"op": "forest"} | step | keys)
+
+
+def every_step() -> Any:
+    """Every kind of step and link, joined to one output."""
+    build = Builder(4, ["a", "b", "c", "d"])
+    plain = forest(build, "plain", sum="float32", width="float32", missing_value=-1.0)
+    linear = forest(build, "linear", linear=True, start=plain, negative_fraction="zero")
+    marks = forest(build, "marks", op="leaf_indicator", zero_band=1e-35)
+    total = build.add({"op": "sum", "inputs": [plain, linear]})
+    parts = [marks, total]
+    width = 4
+    for link in LINKS:
+        parts.append(build.add({"op": "link", "input": total, "kind": link}))
+        width += {"columns": 3, "weighted_median": 1}.get(link["name"], 2)
+        if link["name"] in NARROW:
+            kind = {
+                name: 0.5 if isinstance(value, float) else value for name, value in link.items()
+            }
+            step = {"op": "link", "input": plain, "width": "float32", "kind": kind}
+            parts.append(build.add(step))
+            width += 2
+    joined = build.add({"op": "concat", "inputs": parts})
+    one = build.columns(total, [0])
+    share = build.link(build.link(one, "sigmoid", scale=1.0), "complement")
+    build.target(
+        margin=one,
+        rule="argmax",
+        value=share,
+        probability=share,
+        labels=Labels("<U3", "string", ["no", "yes"]),
+    )
+    build.targets[0]["score"] = total
+    structure = {
+        "features": {
+            "count": 4,
+            "names": build.strings("features.names", build.names or []),
+            "match": "exact",
+        },
+        "input": {"missing": "accept", "non_finite": "accept", "width": "float64"},
+        "steps": build.steps,
+        "targets": build.targets,
+        "transform": {
+            "value": joined,
+            "names": build.strings("names", [f"column {i}" for i in range(width)]),
+        },
+        "leaf": 0,
+        "source": SOURCE,
+    }
+    return fastscore._core.Model.from_parts(json.dumps(structure), build.tensors)
+
+
 def main() -> None:
     warnings.simplefilter("ignore")
     for folder in ("lightgbm", "fscore"):
@@ -67,6 +178,7 @@ def main() -> None:
         (HERE / "lightgbm" / f"{name}.txt").write_text(text, encoding="utf-8")
     for name, estimator in estimators().items():
         fastscore.import_model(estimator).save(HERE / "fscore" / f"{name}.fscore")
+    (HERE / "fscore" / "every_step.fscore").write_bytes(every_step().to_bytes())
 
 
 if __name__ == "__main__":
