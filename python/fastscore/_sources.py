@@ -13,7 +13,11 @@ from fastscore._model import Model
 
 
 class Source(Protocol):
-    """A source model that is asked for its outputs on a float64 matrix (rows, features)."""
+    """A source model that is asked for its outputs on a float64 matrix (rows, features).
+
+    `link_ulps: int`, where a class has it, is within how many ulp of our own its exponentials and
+    logarithms are; else 2.
+    """
 
     name: str
 
@@ -24,7 +28,10 @@ class Source(Protocol):
         """Class labels of a target."""
 
     def class_scores(self, x: NDArray[np.float64], target: int) -> NDArray[np.float64]:
-        """Scores that the source compares to choose a class: (rows, classes)."""
+        """Scores that the source compares to choose a class: (rows, classes).
+
+        (rows, labels) where a row can have several labels together.
+        """
 
     def linear_bound(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """1e-12 of the sum of |coefficient x value|: (rows, outputs)."""
@@ -69,6 +76,10 @@ class SklearnSource:
                 return estimator.predict_proba(x) if hasattr(estimator, "predict_proba") else None
             if output == "leaf":
                 return estimator.apply(x) if hasattr(estimator, "apply") else None
+            if output == "score":
+                return estimator.score_samples(x) if hasattr(estimator, "score_samples") else None
+            if output == "transform":
+                return estimator.transform(x) if hasattr(estimator, "transform") else None
             if hasattr(estimator, "decision_function"):
                 return estimator.decision_function(x)
             if hasattr(estimator, "classes_"):

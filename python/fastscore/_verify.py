@@ -17,6 +17,22 @@ from fastscore._tabulate import as_matrix, replayable
 
 _TIES_SHOWN = 10
 _ULPS = 2
+_ROUNDED_ALIKE = frozenset(
+    [
+        "columns",
+        "divide",
+        "multiply",
+        "add",
+        "clip",
+        "fill_missing",
+        "above",
+        "vote",
+        "complement",
+        "round_to_float32",
+        "weighted_median",
+    ]
+)
+"""Links that every library computes alike, so that they keep equal bits equal."""
 _ANOTHER = "it is not the model that was imported"
 
 
@@ -95,9 +111,9 @@ class VerifyReport:
 def verify(model: Model, data: Any, source: Any) -> VerifyReport:
     """Compare every output that both have, the source on one thread.
 
-    Promised: margins and leaves of trees equal to the bit; probabilities and other links within 2
-    ulp; labels equal but for ties within that bound; linear margins within 1e-12 of the sum of
-    |coefficient x value|.
+    Promised: equal bits of what trees give, elementary operations after them included; other links
+    (exp, log, ...) within the source's ulps, counted at the output's width; labels equal but for
+    ties within that bound; linear margins within 1e-12 of the sum of |coefficient x value|.
     """
     theirs = open_source(source, model)
     data = replayable(data)
@@ -129,29 +145,101 @@ def verify(model: Model, data: Any, source: Any) -> VerifyReport:
         wants = _targets(want, output, len(targets))
         _check_shapes(output, wants, haves)
         pairs[output] = wants, haves
+    margins = [part.shape[1] for part in pairs["margin"][0]] if "margin" in pairs else []
     checks: list[OutputCheck] = []
     for output in filter(pairs.__contains__, ours):
         wants, haves = pairs[output]
         for t, (theirs_t, ours_t) in enumerate(zip(wants, haves, strict=True)):
+            target = targets[t] if output not in ("leaf", "transform") else None
             name = output if len(wants) == 1 else f"{output} {targets[t]['name'] or t}"
-            if output == "leaf" or (output == "prediction" and targets[t]["classes"] is not None):
-                if output == "prediction":
+            own = _own_columns(slack, margins, t)
+            if target is None and output == "leaf":
+                checks.append(_check_labels(name, theirs_t, ours_t, None))
+            elif target and output == "prediction" and target["classes"] is not None:
+                if target["prediction"]["rule"] != "inlier":
                     _check_classes(theirs, model, t, theirs_t)
-                gap = (
-                    None
-                    if output == "leaf"
-                    else _close_rows(theirs, matrix, t, theirs_t, ours_t, slack)
-                )
-                checks.append(_check_labels(name, theirs_t, ours_t, gap))
+                close = _close_rows(theirs, matrix, t, target, theirs_t, ours_t, own)
+                checks.append(_check_labels(name, theirs_t, ours_t, close))
             else:
-                exact = (
-                    output == "margin" or targets[t]["prediction"]["value"] == targets[t]["margin"]
+                steps = _steps_behind(structure, _value(structure, output, target))
+                near = (
+                    pairs["score"][0][t]
+                    if output == "margin" and target and target.get("score") and "score" in pairs
+                    else None
                 )
-                exact = exact and output != "probability"
-                checks.append(
-                    _check_floats(name, theirs_t, ours_t, exact=exact, slack=_slack(output, slack))
-                )
+                promise = _promise(theirs, output, steps, own, near)
+                checks.append(_check_floats(name, theirs_t, ours_t, promise))
     return VerifyReport(theirs.name, table.num_rows, tuple(checks))
+
+
+@dataclass(frozen=True, slots=True)
+class _Promise:
+    """What is promised of numbers: the text, and what is allowed beyond equal bits."""
+
+    text: str
+    ulps: int = 0
+    slack: NDArray[np.float64] | None = None
+    """Absolute, (rows, columns) or (rows, 1)."""
+    near: NDArray[Any] | None = None
+    """The numbers at which ulps are counted too: what the output is a small difference of."""
+
+
+def _value(structure: dict[str, Any], output: str, target: dict[str, Any] | None) -> int:
+    """Return the number of the value that an output shows."""
+    if target is None:
+        return int(structure["transform"]["value"])
+    return int(target["prediction"]["value"] if output == "prediction" else target[output])
+
+
+def _steps_behind(structure: dict[str, Any], value: int) -> list[dict[str, Any]]:
+    """Return the steps that a value is computed by."""
+    found: dict[int, dict[str, Any]] = {}
+    open_values = [value]
+    while open_values:
+        at = open_values.pop()
+        if at > 0 and at not in found:
+            step = found[at] = structure["steps"][at - 1]
+            read = [*step.get("inputs", ()), step.get("input"), step.get("start")]
+            open_values += [other for other in read if other is not None]
+    return list(found.values())
+
+
+def _promise(
+    theirs: Source,
+    output: str,
+    steps: list[dict[str, Any]],
+    slack: NDArray[np.float64] | None,
+    near: NDArray[Any] | None,
+) -> _Promise:
+    links = {step["kind"]["name"] for step in steps if step["op"] == "link"}
+    if slack is not None and any(step["op"] == "linear" for step in steps):
+        if output == "probability":
+            # No link has a slope above 1/2 in any margin; normalising doubles it at most. A few
+            # roundings of numbers up to 1.
+            bound = 2 * slack.max(axis=1, keepdims=True) + 8 * np.finfo(np.float64).eps
+            return _Promise("the margin's bound", slack=bound)
+        return _Promise("1e-12 of sum |coefficient x value|", slack=slack)
+    if links <= _ROUNDED_ALIKE:
+        return _Promise("equal bits")
+    most = _link_ulps(theirs)
+    if near is not None:
+        return _Promise(f"{most} ulp of the score", most, near=near)
+    return _Promise(f"{most} ulp", most)
+
+
+def _link_ulps(theirs: Source) -> int:
+    """Within how many ulp of correct the source's exponentials and logarithms are."""
+    return int(getattr(theirs, "link_ulps", _ULPS))
+
+
+def _own_columns(
+    slack: NDArray[np.float64] | None, margins: list[int], target: int
+) -> NDArray[np.float64] | None:
+    """Return a target's own columns of the bounds of all targets' linear margins."""
+    if slack is None or slack.shape[1] != sum(margins) or target >= len(margins):
+        return slack
+    start = sum(margins[:target])
+    return slack[:, start : start + margins[target]]
 
 
 def _targets(values: Any, output: str, n_targets: int) -> list[NDArray[Any]]:
@@ -159,14 +247,15 @@ def _targets(values: Any, output: str, n_targets: int) -> list[NDArray[Any]]:
     if isinstance(values, list):
         return [_two_dimensional(part) for part in values]
     array = _two_dimensional(values)
-    if n_targets > 1 and output != "leaf" and array.shape[1] == n_targets:
+    several = n_targets > 1 and output not in ("leaf", "transform")
+    if several and array.shape[1] == n_targets:
         return [array[:, [t]] for t in range(n_targets)]
     return [array]
 
 
 def _two_dimensional(values: Any) -> NDArray[Any]:
-    array = np.asarray(values)
-    return array.reshape(-1, 1) if array.ndim == 1 else array
+    array = np.asarray(values.toarray() if hasattr(values, "toarray") else values)
+    return array.reshape(-1, 1) if array.ndim == 1 else array.reshape(len(array), -1)
 
 
 @contextlib.contextmanager
@@ -212,44 +301,28 @@ def _check_classes(theirs: Source, model: Model, target: int, want: NDArray[Any]
         raise ValueError(f"the source predicts {unknown[0]!r}, no class of the model: {_ANOTHER}")
 
 
-def _slack(output: str, slack: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
-    """Return the absolute bound of a linear model's output, from that of its margins."""
-    if slack is None or output != "probability":
-        return slack
-    # No link has a slope above 1/2 in any margin; normalising doubles it at most. A few roundings
-    # of numbers up to 1.
-    bound: NDArray[np.float64] = 2 * slack.max(axis=1, keepdims=True) + 8 * np.finfo(np.float64).eps
-    return bound
-
-
 def _check_floats(
-    name: str,
-    want: NDArray[Any],
-    have: NDArray[Any],
-    *,
-    exact: bool,
-    slack: NDArray[np.float64] | None,
+    name: str, want: NDArray[Any], have: NDArray[Any], promise: _Promise
 ) -> OutputCheck:
+    """Compare at the width of our output: float32 where the model's outputs are."""
     if want.dtype.kind not in "fiub":
         raise ValueError(f"the source predicts labels, the model numbers: {_ANOTHER}")
-    want = np.ascontiguousarray(want, dtype=np.float64)
-    have = np.ascontiguousarray(have, dtype=np.float64)
-    equal = (want.view(np.int64) == have.view(np.int64)) | (np.isnan(want) & np.isnan(have))
+    width = have.dtype if have.dtype == np.float32 else np.dtype(np.float64)
+    with np.errstate(over="ignore"):
+        want = np.ascontiguousarray(want, dtype=width)
+    have = np.ascontiguousarray(have, dtype=width)
+    bits = f"i{width.itemsize}"
+    equal = (want.view(bits) == have.view(bits)) | (np.isnan(want) & np.isnan(have))
     with np.errstate(invalid="ignore", over="ignore"):
-        difference = np.where(equal, 0.0, np.abs(want - have))
-    difference = np.where(np.isnan(difference), np.inf, difference)
+        difference = np.abs(want.astype(np.float64) - have.astype(np.float64))
+    difference = np.where(equal, 0.0, np.where(np.isnan(difference), np.inf, difference))
     ulp = np.where(equal, np.uint64(0), _ulps(want, have))
-    if slack is not None:
-        within = difference <= slack
-        bound = (
-            "1e-12 of sum |coefficient x value|"
-            if name.startswith(("margin", "prediction"))
-            else "the margin's bound"
-        )
-    elif exact:
-        within, bound = equal, "equal bits"
-    else:
-        within, bound = ulp <= _ULPS, f"{_ULPS} ulp"
+    within = ulp <= promise.ulps
+    if promise.slack is not None:
+        within = within | (difference <= promise.slack)
+    if promise.near is not None:
+        spacing = np.spacing(np.abs(promise.near).astype(width)).astype(np.float64)
+        within = within | (difference <= promise.ulps * spacing)
     return OutputCheck(
         output=name,
         rows=len(want),
@@ -257,7 +330,7 @@ def _check_floats(
         largest_difference=float(difference.max(initial=0.0)),
         largest_ulp=int(ulp.max(initial=0)),
         first_difference=_first(equal, want, have),
-        bound=bound,
+        bound=promise.text,
         ties=(),
         ok=bool((equal | within).all()),
     )
@@ -293,12 +366,14 @@ def _first(
     return (row, theirs[0], ours[0]) if len(theirs) == 1 else (row, theirs, ours)
 
 
-def _ulps(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.uint64]:
-    """How many float64 values lie between; NaN against a number is the largest integer."""
+def _ulps(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.uint64]:
+    """How many values of their width lie between; NaN against a number is the largest integer."""
+    bits: Any = np.dtype(f"i{a.dtype.itemsize}")
+    lowest = np.int64(np.iinfo(bits).min)
 
-    def ordered(x: NDArray[np.float64]) -> NDArray[np.int64]:
-        bits = x.view(np.int64)
-        mapped: NDArray[np.int64] = np.where(bits < 0, np.int64(-(2**63)) - bits, bits)
+    def ordered(x: NDArray[Any]) -> NDArray[np.int64]:
+        integers = x.view(bits).astype(np.int64)
+        mapped: NDArray[np.int64] = np.where(integers < 0, lowest - integers, integers)
         return mapped
 
     x, y = ordered(a), ordered(b)
@@ -310,26 +385,45 @@ def _ulps(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.uint64]:
 def _close_rows(
     theirs: Source,
     matrix: NDArray[np.float64],
-    target: int,
+    number: int,
+    target: dict[str, Any],
     want: NDArray[Any],
     have: NDArray[Any],
     slack: NDArray[np.float64] | None,
 ) -> NDArray[np.bool_]:
-    """Rows where the source's scores of its class and of ours lie within the bound."""
+    """Rows where the scores that the source compares lie within the bound."""
     close = np.zeros(len(want), dtype=bool)
     rows = np.flatnonzero((want != have).any(axis=1))
     if not len(rows):
         return close
     part = matrix[rows]
     with _asking(theirs):
-        scores = theirs.class_scores(part, target)
-    codes = {label: code for code, label in enumerate(theirs.classes(target).tolist())}
-    theirs_at = [codes[label] for label in want[rows, 0].tolist()]
-    ours_at = [codes[label] for label in have[rows, 0].tolist()]
-    each = np.arange(len(rows))
-    top, other = scores[each, theirs_at], scores[each, ours_at]
-    bound = 2 * _ULPS * np.spacing(np.maximum(np.abs(top), np.abs(other)))
+        scores = np.asarray(theirs.class_scores(part, number))
+    rule = target["prediction"]["rule"]
+    if rule == "above" and want.shape[1] > 1:
+        # A label a column, each compared on its own; labels that agree are as near as can be.
+        if scores.shape != want[rows].shape:
+            return close
+        differ = want[rows] != have[rows]
+        ours_at = np.where(differ, np.float64(target["prediction"]["at"]), scores)
+    else:
+        if rule == "inlier":
+            codes = {-1: 0, 1: 1}
+        else:
+            codes = {label: code for code, label in enumerate(theirs.classes(number).tolist())}
+        each = np.arange(len(rows))
+        theirs_column = [codes[label] for label in want[rows, 0].tolist()]
+        ours_column = [codes[label] for label in have[rows, 0].tolist()]
+        ours_at = scores[each, ours_column][:, np.newaxis]
+        scores = scores[each, theirs_column][:, np.newaxis]
+    size = np.maximum(np.abs(scores), np.abs(ours_at))
+    if rule == "inlier":
+        with _asking(theirs):
+            near = theirs.output("score", part)
+        if near is not None:
+            size = np.maximum(size, np.abs(_two_dimensional(near)))
+    bound = 2 * _link_ulps(theirs) * np.spacing(size)
     if slack is not None:
-        bound = np.maximum(bound, 2 * slack[rows].max(axis=1))
-    close[rows] = np.abs(top - other) <= bound
+        bound = np.maximum(bound, 2 * slack[rows].max(axis=1, keepdims=True))
+    close[rows] = (np.abs(scores - ours_at) <= bound).all(axis=1)
     return close

@@ -263,7 +263,7 @@ fn columns_that_no_bytes_back_are_refused() {
     let many = |p: &mut ModelParts| p.targets = vec![p.targets[0].clone(); 100_000];
     assert!(refusal(many).contains("columns"));
     let predictions = |p: &mut ModelParts| {
-        p.steps.push(Step { input: 3, op: Op::Link(Link::Columns { columns: vec![0; 1000] }) });
+        p.steps.push(Step { input: 3, op: Op::Link(Link::Columns { columns: vec![0; 1000] }, Width::Float64) });
         p.targets[0].classes = None;
         p.targets[0].prediction = Decision::Value(4);
         p.targets = vec![p.targets[0].clone(); 300];

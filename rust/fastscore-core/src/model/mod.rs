@@ -188,7 +188,8 @@ impl Model {
         let reads = parts.steps.iter().map(|step| step.features(parts.features.count)).collect();
         let lookups = parts.features.lookups()?;
         let model = Model { parts, widths, reads, lookups };
-        for output in Output::ALL {
+        // Leaf columns are numbered: they can't collide, and there may be as many as bytes in the file.
+        for output in Output::ALL.into_iter().filter(|&output| output != Output::Leaf) {
             let mut seen = HashSet::new();
             let names = column_names(&model, output).unwrap_or_default();
             if let Some(twice) = names.into_iter().flatten().find(|name| !seen.insert(name.clone())) {
