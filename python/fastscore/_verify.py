@@ -17,21 +17,19 @@ from fastscore._tabulate import as_matrix, replayable
 
 _TIES_SHOWN = 10
 _ULPS = 2
-_ROUNDED_ALIKE = frozenset(
-    [
-        "columns",
-        "divide",
-        "multiply",
-        "add",
-        "clip",
-        "fill_missing",
-        "above",
-        "vote",
-        "complement",
-        "round_to_float32",
-        "weighted_median",
-    ]
-)
+_ROUNDED_ALIKE = {
+    "columns",
+    "divide",
+    "multiply",
+    "add",
+    "clip",
+    "fill_missing",
+    "above",
+    "vote",
+    "complement",
+    "round_to_float32",
+    "weighted_median",
+}
 """Links that every library computes alike, so that they keep equal bits equal."""
 _ANOTHER = "it is not the model that was imported"
 

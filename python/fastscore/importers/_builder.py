@@ -36,7 +36,7 @@ class Builder:
         self.steps.append(step)
         return len(self.steps)
 
-    def link(self, value: int, name: str, **parameters: Any) -> int:
+    def link(self, value: int, name: str, /, **parameters: Any) -> int:
         """Append a link step."""
         return self.add({"op": "link", "input": value, "kind": {"name": name, **parameters}})
 
