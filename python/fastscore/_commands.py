@@ -373,6 +373,12 @@ def inspect(model: str, as_json: bool, verbose: bool) -> None:
         "features": f"{len(named)}{f', {unread} not read' if unread else ''}: {_shortened(named)}"
         if core.feature_names is not None
         else f"{len(named)}, without names: columns are taken by position",
+        "categories": "; ".join(
+            f"{feature['name'] or at}: {_shortened(feature['categories'] or ['any'])}"
+            + (f", unknown: {feature['unknown']}" if feature["unknown"] != "missing" else "")
+            for at, feature in enumerate(found["features"])
+            if "unknown" in feature
+        ),
         "classes": "; ".join(_shortened(classes) for classes in found["classes"] if classes),
         "outputs": "; ".join(
             f"{name} ({_shortened(columns)})" for name, columns in found["outputs"].items()
@@ -382,7 +388,7 @@ def inspect(model: str, as_json: bool, verbose: bool) -> None:
     }
     for name, text in rows.items():
         if text:
-            click.echo(f"{name + ':':<10}{text}")
+            click.echo(f"{name + ':':<12}{text}")
     click.echo("plan:")
     for line in found["plan"].splitlines():
         click.echo(f"  {line}")
@@ -416,14 +422,21 @@ def _description(core: _core.Model, path: str) -> dict[str, Any]:
         except ValueError:
             continue  # the model has no such output
     names: Sequence[str | None] = core.feature_names or [None] * core.n_features
+    encoded = {
+        entry["feature"]: {
+            "categories": core.categories(entry["feature"]),
+            "unknown": entry["unknown"],
+        }
+        for entry in spec["features"]["encodings"]
+    }
     return {
         "model": path,
         "class": source["class"],
         "library": source["library"],
         "version": source["version"],
         "features": [
-            {"name": name, "read": read}
-            for name, read in zip(names, core.features_read, strict=True)
+            {"name": name, "read": read} | encoded.get(at, {})
+            for at, (name, read) in enumerate(zip(names, core.features_read, strict=True))
         ],
         "classes": [core.classes(i) for i in range(len(spec["targets"]))],
         "outputs": outputs,

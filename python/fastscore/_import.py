@@ -9,6 +9,7 @@ from fastscore._errors import UnsupportedModelError
 from fastscore._model import Model
 from fastscore._options import Options
 from fastscore.importers import lightgbm, sklearn
+from fastscore.importers._categories import with_categories
 from fastscore.importers._rename import with_names
 
 _IMPORTERS: dict[str, tuple[Mapping[str, Callable[[Any, Options], _core.Model]], str]] = {
@@ -44,7 +45,13 @@ def import_model(
     iterations
         The first iterations of a LightGBM model only; else it stops at `best_iteration`, as
         LightGBM does.
-    categories, unknown, missing, like
+    categories
+        `{column: [...]}`: the values whose codes 0, 1, ... a feature was trained with, where the
+        source does not hold them. Columns are feature names, or indexes.
+    unknown
+        `{column: "raise" | "missing"}`: what becomes of values that are not among the categories;
+        else what the source does.
+    missing, like
         For models that no importer of this version reads: they never apply yet.
 
     Returns
@@ -63,15 +70,20 @@ def import_model(
     """
     options = Options(features, classes, categories, unknown, missing, iterations, like)
     if isinstance(obj, Model):
-        options.allow("a Model", "features")
-        return (
-            obj if features is None else Model(with_names(obj._core, options.feature_names() or []))
-        )
+        options.allow("a Model", "features", "categories")
+        core = _given(obj._core, options)
+        return obj if core is obj._core else Model(core)
     if isinstance(obj, str | os.PathLike):
         raise TypeError("import_model takes a live object; for a file use fastscore.load(path)")
+    options.feature_names()  # what is wrong with them is said before any work
+    return Model(_given(_importer(obj)(obj, options), options), obj)
+
+
+def _given(core: _core.Model, options: Options) -> _core.Model:
+    """Return the model with what the keywords say of its features."""
     names = options.feature_names()
-    core = _importer(obj)(obj, options)
-    return Model(core if names is None else with_names(core, names), obj)
+    named = core if names is None else with_names(core, names)
+    return with_categories(named, options.categories, options.unknown)
 
 
 def _importer(obj: Any) -> Callable[[Any, Options], _core.Model]:

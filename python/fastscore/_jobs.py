@@ -21,13 +21,14 @@ import re
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final, Literal, Protocol, TypeVar, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
@@ -38,6 +39,7 @@ from fastscore._errors import (
     MissingValueError,
     NonFiniteValueError,
     SchemaError,
+    UnknownCategoryError,
 )
 
 Format = Literal["parquet", "arrow", "csv"]
@@ -97,12 +99,15 @@ class Source(Protocol):
     name: str
     schema: pa.Schema
     rows: int | None  # how many, where the file says so at once
+    blank: Mapping[str, pa.Array]  # per column of text, what stands for a missing category
 
     def batches(self, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
         """Read batches of at most about `rows` rows, with these columns at least."""
 
 
 class _Parquet:
+    blank: Mapping[str, pa.Array] = {}
+
     def __init__(self, path: str) -> None:
         self.name = path
         with self._open() as file:
@@ -121,6 +126,8 @@ class _Parquet:
 
 
 class _ArrowFile:
+    blank: Mapping[str, pa.Array] = {}
+
     def __init__(self, path: str) -> None:
         self.name = path
         self.rows: int | None = None
@@ -152,6 +159,8 @@ class _ArrowFile:
 
 
 class _ArrowStream:
+    blank: Mapping[str, pa.Array] = {}
+
     def __init__(self, name: str, opened: Any) -> None:
         self.name = name
         self.rows: int | None = None
@@ -173,7 +182,8 @@ def _slices(batch: pa.RecordBatch, rows: int) -> Iterator[pa.RecordBatch]:
 class _Csv:
     """Text with a header line.
 
-    Features are numbers, or booleans where they read so; every other column stays text.
+    Features are numbers, or booleans where they read so; categories that are text, and every other
+    column, stay text.
     """
 
     def __init__(
@@ -181,7 +191,7 @@ class _Csv:
         name: str,
         head: bytes,
         reopen: Callable[[], Any],
-        features: Callable[[Sequence[str]], Sequence[str]],
+        columns: Columns,
     ) -> None:
         self.name = name
         self.rows: int | None = None
@@ -191,13 +201,24 @@ class _Csv:
             raise JobError(f"{name} has no header line, which names the columns")
         names = lines[0]
         sample = lines[1:] if len(head) < _BLOCK else lines[1:-1]
-        numeric = set(features(names))
+        numeric = set(columns.features(names))
+        categories = columns.categories(names)
         self.schema = pa.schema(
             [
-                (column, _csv_type(sample, i) if column in numeric else pa.string())
+                (
+                    column,
+                    _csv_type(sample, i, *categories.get(column, ()))
+                    if column in numeric
+                    else pa.string(),
+                )
                 for i, column in enumerate(names)
             ]
         )
+        self.blank: Mapping[str, pa.Array] = {
+            name: _csv_blank(known)
+            for name, (known,) in categories.items()
+            if self.schema.field(name).type == pa.string()
+        }
 
     def batches(self, columns: Sequence[str], rows: int) -> Iterator[pa.RecordBatch]:
         try:
@@ -253,9 +274,27 @@ def _csv_lines(text: str) -> list[list[str]]:
 _CSV_NULLS = {null.lower() for null in pa_csv.ConvertOptions().null_values}
 
 
-def _csv_type(sample: Sequence[Sequence[str]], index: int) -> pa.DataType:
+def _csv_type(
+    sample: Sequence[Sequence[str]],
+    index: int,
+    categories: Sequence[Any] | None = (),
+) -> pa.DataType:
+    """Choose the type of a feature; of categories one that tells all of them apart."""
+    if categories is None or any(isinstance(value, str) for value in categories):
+        return pa.string()
+    if any(isinstance(value, int) and abs(value) > 1 << 53 for value in categories):
+        return pa.int64() if max(categories) < 1 << 63 else pa.uint64()
     seen = {row[index].lower() for row in sample if index < len(row)} - _CSV_NULLS
     return pa.bool_() if seen and seen <= {"true", "false"} else pa.float64()
+
+
+def _csv_blank(categories: Sequence[str] | None) -> pa.Array:
+    """List the texts that stand for a missing value; a category may be spelt like one.
+
+    Where the categories are not known (None), only nothing does.
+    """
+    spellings = {""} if categories is None else {*pa_csv.ConvertOptions().null_values}
+    return pa.array(sorted(spellings.difference(categories or ())), pa.string())
 
 
 class _Joined(io.RawIOBase):
@@ -301,18 +340,18 @@ def find_inputs(inputs: Sequence[str]) -> list[str]:
     return found
 
 
-def open_source(name: str, features: Callable[[Sequence[str]], Sequence[str]]) -> Source:
+def open_source(name: str, columns: Columns) -> Source:
     """Open an input by its extension, else by its first bytes.
 
-    `features` picks the columns that are numbers in CSV.
+    `columns` says which columns are numbers in CSV.
     """
     try:
-        return _open_source(name, features)
+        return _open_source(name, columns)
     except (pa.ArrowException, OSError, EOFError) as error:
         raise JobError(f"{name} can't be read: {error}") from error
 
 
-def _open_source(name: str, features: Callable[[Sequence[str]], Sequence[str]]) -> Source:
+def _open_source(name: str, columns: Columns) -> Source:
     if name == STDIO:
         head = sys.stdin.buffer.read(_BLOCK)
         stream = io.BufferedReader(_Joined(head, sys.stdin.buffer), _BLOCK)
@@ -320,7 +359,7 @@ def _open_source(name: str, features: Callable[[Sequence[str]], Sequence[str]]) 
             return _ArrowStream(_STDIN, pa.PythonFile(stream, "r"))
         if head.startswith((b"PAR1", b"ARROW1")):
             raise JobError("standard input can be CSV or an Arrow stream; name other files")
-        return _Csv(_STDIN, head, lambda: pa.PythonFile(stream, "r"), features)
+        return _Csv(_STDIN, head, lambda: pa.PythonFile(stream, "r"), columns)
     with open(name, "rb") as file:
         head = file.read(_BLOCK)
     format_ = format_of(name)
@@ -332,10 +371,10 @@ def _open_source(name: str, features: Callable[[Sequence[str]], Sequence[str]]) 
         return _ArrowFile(name)
     if format_ == "csv":
         if not head.startswith(b"\x1f\x8b"):
-            return _Csv(name, head, lambda: pa.OSFile(name), features)
+            return _Csv(name, head, lambda: pa.OSFile(name), columns)
         with gzip.open(name) as unpacked:
             head = unpacked.read(_BLOCK)
-        return _Csv(name, head, lambda: pa.input_stream(name, compression="gzip"), features)
+        return _Csv(name, head, lambda: pa.input_stream(name, compression="gzip"), columns)
     known = ", ".join(_EXTENSIONS)
     raise JobError(
         f"{name} is neither Parquet nor Arrow, and its name says no format: "
@@ -377,7 +416,11 @@ class Columns:
         self._keep = keep
         self._count = core.n_features
         self._rewritten = json.loads(core.spec)["features"]["match"] == "underscore"
+        self._core = core
         names = core.feature_names
+        self._encoded: dict[str | int, int] = {
+            at if names is None else self._plain(names[at]): at for at in core.encoded
+        }
         self._read = (
             None
             if names is None
@@ -394,6 +437,18 @@ class Columns:
                 hint = f"; near it: {', '.join(map(repr, near))}" if near else ""
                 raise SchemaError(f"{source.name} has no column {name!r} to keep{hint}")
         return list(kept)
+
+    def categories(self, names: Sequence[str]) -> dict[str, tuple[Sequence[Any] | None]]:
+        """Per column of categories their values; None where the model does not hold them."""
+        found: dict[str, tuple[Sequence[Any] | None]] = {}
+        for place, name in enumerate(self.features(names)):
+            at = self._encoded.get(place if self._read is None else self._plain(name))
+            if at is not None:
+                found[name] = (self._core.categories(at),)
+        return found
+
+    def _plain(self, name: str) -> str:
+        return re.sub(r"\s", "_", name) if self._rewritten else name
 
     def features(self, names: Sequence[str]) -> list[str]:
         """List the columns that the model may read.
@@ -504,16 +559,27 @@ class _Job:
 
     def score(self, rows: _Rows) -> pa.RecordBatch:
         """Make one batch of the output."""
-        features = _core.Table.from_arrow(rows.table.select(rows.part.features))
+        features = _core.Table.from_arrow(_features(rows))
         arrays = [
             _one_array(rows.table.column(field.name).cast(field.type)) for field in self._kept
         ]
         try:
             for output in self._outputs:
                 arrays += self._scores(features, output).columns
-        except (MissingValueError, NonFiniteValueError) as error:
+        except (MissingValueError, NonFiniteValueError, UnknownCategoryError) as error:
             raise type(error)(_located(str(error), rows)) from error
         return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+
+
+def _features(rows: _Rows) -> pa.Table:
+    """Select what the model reads."""
+    table = rows.table.select(rows.part.features)
+    for name, blank in rows.part.source.blank.items():
+        at = table.schema.get_field_index(name)
+        column = table.column(at)
+        missing = pc.is_in(column, value_set=blank)
+        table = table.set_column(at, name, pc.if_else(missing, None, column))
+    return table
 
 
 def _located(message: str, rows: _Rows) -> str:
@@ -704,11 +770,11 @@ def check_output(output: str, inputs: Sequence[str], *, overwrite: bool) -> None
 def read_head(core: _core.Model, name: str, rows: int) -> pa.Table:
     """Read the first rows of a data set, with the columns that the model reads."""
     columns = Columns(core, ())
-    sources = [open_source(found, columns.features) for found in find_inputs([name])]
+    sources = [open_source(found, columns) for found in find_inputs([name])]
     job = _Job(core, sources, columns, outputs=("margin",), threads=None, missing="propagate")
     tables: list[pa.Table] = []
     for read in job.read(min(rows, _BATCH_ROWS)):
-        tables.append(read.table.select(read.part.features))
+        tables.append(_features(read))
         if sum(t.num_rows for t in tables) >= rows:
             break
     if not tables:
@@ -742,7 +808,7 @@ def score_files(
     columns = Columns(core, keep)
     job = _Job(
         core,
-        [open_source(name, columns.features) for name in names],
+        [open_source(name, columns) for name in names],
         columns,
         outputs=outputs,
         threads=threads,

@@ -11,6 +11,7 @@ from fastscore._model import Model
 from fastscore._options import Options
 from fastscore._sniff import refuse_known
 from fastscore.importers import lightgbm
+from fastscore.importers._categories import with_categories
 from fastscore.importers._rename import with_names
 
 
@@ -38,7 +39,13 @@ def load(
         predicts labels.
     iterations
         The first iterations of LightGBM text only.
-    categories, unknown, missing, like
+    categories
+        `{column: [...]}`: the values whose codes 0, 1, ... a feature was trained with, where the
+        file does not hold them. Columns are feature names, or indexes.
+    unknown
+        `{column: "raise" | "missing"}`: what becomes of values that are not among the categories;
+        else what the source does.
+    missing, like
         For formats that this version does not read: they never apply yet.
 
     Raises
@@ -66,12 +73,13 @@ def load(
         if name in str(error):
             raise
         raise ModelFormatError(f"{name}: {error}") from None
-    return Model(core if names is None else with_names(core, names))
+    core = core if names is None else with_names(core, names)
+    return Model(with_categories(core, options.categories, options.unknown))
 
 
 def _read(name: str, data: bytes, options: Options) -> _core.Model:
     if _is_own(name, data):
-        options.allow("a .fscore file", "features")
+        options.allow("a .fscore file", "features", "categories")
         return _core.Model.from_bytes(data)
     if data[:5] in (b"tree\n", b"tree\r"):
         options.allow("LightGBM text", "features", "classes", "iterations")

@@ -30,11 +30,13 @@ class Feature:
     name: str | None
     """None when the source had no names: columns are then matched by position."""
     type: str
-    """Logical type: `"number"`."""
+    """Logical type: `"number"` or `"category"`."""
     may_be_missing: bool
     """Whether null and NaN are accepted."""
-    categories: tuple[Any, ...] | None = None
-    """The known categories of a categorical feature."""
+    categories: list[Any] | None = field(default=None, hash=False)
+    """The values that a categorical feature knows; None for numbers, and where they are hashed."""
+    unknown: str | None = None
+    """What becomes of other values: `"missing"`, `"raise"`, or `"code"`, a code of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,13 @@ class Model:
         """The input columns, in the source's order."""
         missing = self._structure["input"]["missing"] == "accept"
         names: list[str] | list[None] = self._names or [None] * self._core.n_features
-        return [Feature(name, "number", missing) for name in names]
+        features = [Feature(name, "number", missing) for name in names]
+        for entry in self._structure["features"]["encodings"]:
+            at = entry["feature"]
+            may_be_missing = missing or entry["missing_code"] is not None
+            values, unknown = self._core.categories(at), entry["unknown"]
+            features[at] = Feature(names[at], "category", may_be_missing, values, unknown)
+        return features
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -289,6 +297,8 @@ class Model:
             ("features", f"{self.n_features_in_}{'' if self._names else ', without names'}"),
             ("outputs", ", ".join(self._layouts)),
         ]
+        if categories := _encoded(self.features):
+            facts.append(("categories", categories))
         classes = [labels for labels in self._classes if labels is not None]
         if classes and not self._finds_outliers():
             facts.append(("classes", "; ".join(_shortened(labels) for labels in classes[:3])))
@@ -329,6 +339,19 @@ def _weak(source: object | None) -> Callable[[], Any] | None:
         return weakref.ref(source)
     except TypeError:
         return None
+
+
+def _encoded(features: list[Feature]) -> str:
+    """Say which features are categories, and how many each has."""
+    shown = [
+        (feature.name or str(at))
+        + (f" ({len(feature.categories)})" if feature.categories is not None else "")
+        + (f", unknown: {feature.unknown}" if feature.unknown != "missing" else "")
+        for at, feature in enumerate(features)
+        if feature.type == "category"
+    ]
+    more = f"; ... ({len(shown)})" if len(shown) > 8 else ""
+    return "; ".join(shown[:8]) + more
 
 
 def _shortened(labels: NDArray[Any]) -> str:

@@ -33,9 +33,12 @@ class Options:
     like: str | None = None
 
     def allow(self, what: str, *names: str) -> None:
-        """ValueError naming the first keyword that was given but can't apply to `what`."""
+        """ValueError naming the first keyword that was given but can't apply to `what`.
+
+        `unknown` is checked where the model's categories are known.
+        """
         for option in fields(self):
-            if option.name not in names and getattr(self, option.name) is not None:
+            if option.name not in (*names, "unknown") and getattr(self, option.name) is not None:
                 raise ValueError(
                     f"{option.name}= does not apply to {what}: {_APPLIES[option.name]}"
                 )

@@ -500,3 +500,100 @@ class TestModel:
         entry, tensors = encoding(1, "int", [1])
         with pytest.raises(fastscore.ModelFormatError, match="two encodings"):
             model_of(encoding(0, "int", [1]), (entry | {"feature": 0}, tensors))
+
+
+class TestKeywords:
+    def test_features_show_their_categories(self, words):
+        model = model_of(
+            encoding(0, "string", ["x", "y"], unknown="raise"),
+            encoding(1, "int", [4], unknown="code", unknown_code=2, missing_code=3),
+            n=3,
+            missing="refuse",
+        )
+        found = model.features
+        assert [feature.type for feature in found] == ["category", "category", "number"]
+        assert [feature.categories for feature in found] == [["x", "y"], [4], None]
+        assert [feature.unknown for feature in found] == ["raise", "code", None]
+        assert [feature.may_be_missing for feature in found] == [False, True, False]
+        assert "categories: a (2), unknown: raise; b (1), unknown: code" in repr(model)
+        assert hash(found[0]) == hash(model.features[0])
+
+    def test_unknown_of_models_and_files(self, words, tmp_path):
+        raises = fastscore.import_model(words, unknown={"a": "raise"})
+        assert raises.features[0].unknown == "raise"
+        assert words.features[0].unknown == "missing"
+        assert any("'a': 'raise'" in note for note in raises.source.notes)
+        with pytest.raises(fastscore.UnknownCategoryError, match="nowhere"):
+            raises.predict({"a": ROWS})
+        raises.save(tmp_path / "m")
+        again = fastscore.load(tmp_path / "m", unknown={0: "missing"})
+        same_bits(codes(again, {"a": ROWS}), DUE)
+        assert fastscore.import_model(words, unknown={"a": "missing"}) == words
+
+    def test_unknown_of_a_code(self):
+        model = model_of(encoding(0, "int", [4], unknown="code", unknown_code=2))
+        missing = fastscore.import_model(model, unknown={"a": "missing"})
+        same_bits(codes(missing, {"a": [4, 5]}), [0.0, np.nan])
+
+    @pytest.mark.parametrize(
+        ("keywords", "message"),
+        [
+            ({"unknown": {"colour": "raise"}}, "'colour', which is not a feature.*'color'"),
+            ({"unknown": {"size": "raise"}}, "'size', which is not a categorical feature"),
+            ({"unknown": {7: "raise"}}, "7, which is not a feature"),
+            ({"unknown": {"color": "code"}}, "choose one of 'missing', 'raise'"),
+            ({"categories": {"colour": ["x"]}}, "did you mean 'color'"),
+            ({"categories": {"color": ["x"]}}, "1 values for 'color', but the model has 2"),
+            ({"categories": {"color": ["x", "x"]}}, "twice"),
+            ({"categories": {"color": ["x", None]}}, "missing value"),
+            ({"categories": {"color": ["x", 1]}}, "int, str"),
+        ],
+    )
+    def test_mistakes(self, keywords, message):
+        model = model_of(encoding(0, "string", ["x", "y"]), n=2, names=["color", "size"])
+        with pytest.raises(ValueError, match=message):
+            fastscore.import_model(model, **keywords)
+
+    def test_types(self, words):
+        with pytest.raises(TypeError, match="dict"):
+            fastscore.import_model(words, unknown="raise")
+        with pytest.raises(TypeError, match="no list"):
+            fastscore.import_model(words, categories={"a": "xyz"})
+
+    def test_models_without_categories(self):
+        model = model_of(n=2)
+        with pytest.raises(ValueError, match="unknown= does not apply.*no feature"):
+            fastscore.import_model(model, unknown={"a": "raise"})
+        given = fastscore.import_model(model, categories={"b": ["x", "y"]})
+        assert given.features[1].categories == ["x", "y"]
+        same_bits(codes(given, {"a": [1, 2], "b": ["y", "z"]}), np.array([[1, 1], [2, np.nan]]))
+        # A nameless matrix still holds the codes.
+        same_bits(codes(given, np.array([[1.0, 1], [2, 5]])), np.array([[1.0, 1], [2, 5]]))
+
+    @pytest.mark.parametrize(
+        ("values", "kind"),
+        [
+            ([3, 1], int),
+            (np.array([3, 1], dtype=np.uint8), int),
+            ([2**64 - 1, 1], int),
+            ([0.5, 1.0], float),
+            ([True, False], bool),
+            (pd.Index(["q", "p"]), str),
+        ],
+    )
+    def test_categories_replace_those_of_the_source(self, words, values, kind):
+        model = model_of(encoding(0, "string", ["x", "y"], codes=[5, 6], unknown="raise"))
+        given = fastscore.import_model(model, categories={"a": values})
+        again = pickle.loads(pickle.dumps(given))
+        assert again.features[0].categories == list(values)
+        assert {type(value) for value in again.features[0].categories} == {kind}
+        assert again.features[0].unknown == "raise"
+        same_bits(codes(again, {"a": [*list(values), None]}), [5.0, 6.0, np.nan])
+        assert any("categories=" in note for note in given.source.notes)
+
+    def test_estimators(self):
+        from sklearn.linear_model import LinearRegression
+
+        estimator = LinearRegression().fit([[0.0, 1], [1, 2], [2, 0]], [1.0, 2, 4])
+        with pytest.raises(ValueError, match="unknown="):
+            fastscore.import_model(estimator, unknown={0: "raise"})

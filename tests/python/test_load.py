@@ -146,9 +146,7 @@ def test_the_name_plays_no_part(models, put):
         assert fastscore.load(put(data, name)) == models["forest labels"]
 
 
-@pytest.mark.parametrize(
-    "keyword", ["classes", "categories", "unknown", "missing", "iterations", "like"]
-)
+@pytest.mark.parametrize("keyword", ["classes", "unknown", "missing", "iterations", "like"])
 def test_keywords_that_do_not_apply(models, put, keyword):
     path = put(models["forest labels"]._core.to_bytes())
     with pytest.raises(ValueError, match=f"{keyword}= does not apply"):

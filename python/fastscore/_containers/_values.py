@@ -77,11 +77,11 @@ def from_list(values: list[Any]) -> Column:
         ]
     if numbers and all(issubclass(kind, int | np.integer) for kind in numbers):
         # Categories are compared as the integers that they are.
-        try:
-            whole = np.fromiter(map(int, values), dtype=np.int64, count=len(values))
-        except OverflowError:
-            pass
-        else:
+        for dtype in (np.int64, np.uint64):
+            try:
+                whole = np.fromiter(map(int, values), dtype=dtype, count=len(values))
+            except OverflowError:
+                continue
             return whole if mask is None else (whole, mask)
     try:
         floats = np.fromiter(map(float, values), dtype=np.float64, count=len(values))
