@@ -562,7 +562,7 @@ class TestKeywords:
 
     def test_models_without_categories(self):
         model = model_of(n=2)
-        with pytest.raises(ValueError, match="unknown= does not apply.*no feature"):
+        with pytest.raises(ValueError, match=r"unknown= does not apply.*no feature"):
             fastscore.import_model(model, unknown={"a": "raise"})
         given = fastscore.import_model(model, categories={"b": ["x", "y"]})
         assert given.features[1].categories == ["x", "y"]

@@ -153,7 +153,7 @@ class TestNumpy:
 
     @pytest.mark.parametrize("dtype", ["g", "G", "D", "U8", "S8", "M8[s]", "m8[s]"])
     def test_other_dtypes_are_refused(self, models, dtype):
-        with pytest.raises(fastscore.SchemaError, match="can't be scored|has the type str"):
+        with pytest.raises(fastscore.SchemaError, match=r"can't be scored|has the type str"):
             models["tree values"].predict(np.zeros((3, 6), dtype=dtype))
 
     def test_dimensions(self, models, x):
