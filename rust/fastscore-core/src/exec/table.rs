@@ -257,7 +257,7 @@ pub enum Column<'a> {
 
 impl Column<'_> {
     /// How many rows; None where that is not known.
-    pub fn len(&self) -> Option<usize> {
+    fn rows(&self) -> Option<usize> {
         match self {
             Column::Numbers(numbers) => Some(numbers.len()),
             Column::Categories(categories) => Some(categories.len()),
@@ -389,7 +389,7 @@ impl<'a> Table<'a> {
         let columns = match &body {
             Body::Columns(columns) => {
                 for (index, column) in columns.iter().enumerate() {
-                    if let Some(found) = column.len()
+                    if let Some(found) = column.rows()
                         && found != rows
                     {
                         return schema(format!("column number {index} has {found} rows, the table {rows}"));
