@@ -168,6 +168,18 @@ enum Layout {
     Mixed(Trees<Mixed>),
 }
 
+/// The same for whichever layout a walk has.
+macro_rules! any_layout {
+    ($walk:expr, $trees:ident => $value:expr) => {
+        match &$walk.0 {
+            Layout::Ranked($trees) => $value,
+            Layout::Narrow($trees) => $value,
+            Layout::Wide($trees) => $value,
+            Layout::Mixed($trees) => $value,
+        }
+    };
+}
+
 /// Scratch of one worker: planes for a block.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
@@ -211,32 +223,23 @@ impl Walk {
 
     /// Bytes of scratch that a row of a block takes.
     pub(crate) fn scratch_per_row(&self) -> usize {
-        match &self.0 {
-            Layout::Ranked(trees) => trees.scratch_per_row(),
-            Layout::Narrow(trees) => trees.scratch_per_row(),
-            Layout::Wide(trees) => trees.scratch_per_row(),
-            Layout::Mixed(trees) => trees.scratch_per_row(),
-        }
+        any_layout!(self, trees => trees.scratch_per_row())
     }
 
     /// Bytes of nodes.
     pub(crate) fn node_bytes(&self) -> usize {
-        match &self.0 {
-            Layout::Ranked(trees) => size_of_val(trees.nodes.nodes.as_slice()),
-            Layout::Narrow(trees) => size_of_val(trees.nodes.nodes.as_slice()),
-            Layout::Wide(trees) => size_of_val(trees.nodes.nodes.as_slice()),
-            Layout::Mixed(trees) => size_of_val(trees.nodes.nodes.as_slice()),
-        }
+        any_layout!(self, trees => size_of_val(trees.nodes.nodes.as_slice()))
     }
 
     /// For `explain_plan()`.
     pub(crate) fn describe(&self) -> String {
-        match &self.0 {
-            Layout::Ranked(trees) => trees.describe("u16 ranks"),
-            Layout::Narrow(trees) => trees.describe("float32 values"),
-            Layout::Wide(trees) => trees.describe("float64 values"),
-            Layout::Mixed(trees) => trees.describe("float64 values and categories"),
-        }
+        let keys = match &self.0 {
+            Layout::Ranked(_) => "u16 ranks",
+            Layout::Narrow(_) => "float32 values",
+            Layout::Wide(_) => "float64 values",
+            Layout::Mixed(_) => "float64 values and categories",
+        };
+        any_layout!(self, trees => trees.describe(keys))
     }
 
     /// Margins: `out[o * stride + r]`, which holds where the sums start, gets every tree's leaf value.
