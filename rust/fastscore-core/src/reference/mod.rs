@@ -49,7 +49,7 @@ fn sum(forest: &Forest, input: &[f64], start: Option<&Vec<f64>>) -> Vec<f64> {
         for column in 0..forest.leaf_width {
             let mut value = forest.leaf_value[leaf * forest.leaf_width + column];
             if let Some(linear) = &forest.linear {
-                value = linear.value(leaf, value, |feature| input[feature]);
+                value = linear.value(leaf, value, |feature| forest.prepare(input[feature]));
             }
             let sum = &mut sums[forest.first_output(tree) + column];
             *sum = forest.sum.round(*sum + value);

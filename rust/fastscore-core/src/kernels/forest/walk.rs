@@ -308,7 +308,8 @@ impl Walk {
             let column = forest.first_output(tree) * stride;
             for (row, &leaf) in (first..).zip(leaves) {
                 let leaf = leaf as usize;
-                out[column + row] += linear.value(leaf, forest.leaf_value[leaf], |feature| input.column(feature)[row]);
+                out[column + row] +=
+                    linear.value(leaf, forest.leaf_value[leaf], |feature| forest.prepare(input.column(feature)[row]));
             }
         });
     }
