@@ -82,7 +82,7 @@ def _read(name: str, data: bytes, options: Options) -> _core.Model:
         options.allow("a .fscore file", "features", "categories")
         return _core.Model.from_bytes(data)
     if data[:5] in (b"tree\n", b"tree\r"):
-        options.allow("LightGBM text", "features", "classes", "iterations")
+        options.allow("LightGBM text", "features", "classes", "categories", "iterations")
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError as error:
@@ -92,7 +92,12 @@ def _read(name: str, data: bytes, options: Options) -> _core.Model:
         limit = options.iteration_limit(lightgbm.available_iterations(text))
         notes = [f"iterations={limit} was given"] if limit is not None else []
         return lightgbm.from_text(
-            text, class_name="text", iterations=limit, classes=options.classes, notes=notes
+            text,
+            class_name="text",
+            options=options,
+            iterations=limit,
+            classes=options.classes,
+            notes=notes + lightgbm.rounding_note(text),
         )
     refuse_known(name, data)
     raise ModelFormatError(

@@ -92,7 +92,8 @@ def lightgbm_splits(booster) -> list:
 
     def walk(node) -> None:
         if "split_feature" in node:
-            found.append((node["split_feature"], node["threshold"]))
+            if node["decision_type"] == "<=":
+                found.append((node["split_feature"], node["threshold"]))
             walk(node["left_child"])
             walk(node["right_child"])
 

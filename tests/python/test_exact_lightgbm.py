@@ -5,67 +5,8 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 import pytest
-from support import awkward_rows, lightgbm_splits, same_bits, source_runs, ulps
-
-EXTRA = (
-    np.nan,
-    np.inf,
-    -np.inf,
-    1e300,
-    1.0000001800250948e-35,
-    -1.0000001800250948e-35,
-    1e-35,
-    2e-35,
-)
-MISSING = {
-    "nan": {},
-    "zero": {"zero_as_missing": True},
-    "none": {"use_missing": False},
-}
-
-
-def data(rows=500, *, holes=True):
-    rng = np.random.default_rng(3)
-    x = rng.normal(size=(rows, 5))
-    x[:, 1] = rng.integers(-3, 4, rows)
-    x[:, 2] *= 1e-35
-    if holes:
-        x[rng.random(x.shape) < 0.1] = np.nan
-    clean = np.nan_to_num(x)
-    return x, clean[:, 0] + np.abs(clean[:, 1]) + 0.2 * rng.normal(size=rows)
-
-
-def train(objective="regression", *, holes=True, rounds=12, **parameters):
-    x, y = data(holes=holes)
-    if objective in ("binary", "cross_entropy"):
-        y = (y > 1).astype(float)
-    elif objective.startswith("multiclass"):
-        y = np.digitize(y, [0, 1, 2]).astype(float)
-        parameters["num_class"] = 4
-    elif objective in ("poisson", "gamma", "tweedie"):
-        y = np.abs(y) + 0.1
-    elif objective in ("lambdarank", "rank_xendcg"):
-        y = np.digitize(y, [0, 1, 2])
-    group = [100] * 5 if objective in ("lambdarank", "rank_xendcg") else None
-    settings = {
-        "objective": objective,
-        "verbose": -1,
-        "num_threads": 1,
-        "num_leaves": 15,
-        "min_data_in_leaf": 3,
-        "seed": 1,
-    } | parameters
-    return lgb.train(settings, lgb.Dataset(x, y, group=group), rounds), x
-
-
-def rows_for(booster, x, n=4000):
-    return awkward_rows(x, lightgbm_splits(booster), np.random.default_rng(5), n, EXTRA)
-
-
-def margins_equal(model, booster, rows, **arguments) -> None:
-    same_bits(model.margin(rows), booster.predict(rows, raw_score=True, num_threads=1, **arguments))
-    leaves = booster.predict(rows, pred_leaf=True, num_threads=1, **arguments)
-    same_bits(model.leaf_index(rows), np.asarray(leaves).reshape(len(rows), -1))
+from lightgbm_models import MISSING, data, margins_equal, rows_for, train
+from support import same_bits, source_runs, ulps
 
 
 @pytest.mark.parametrize("missing", MISSING)
@@ -88,6 +29,7 @@ OBJECTIVES = [
     "tweedie",
     "binary",
     "cross_entropy",
+    "cross_entropy_lambda",
     "multiclass",
     "multiclassova",
     "lambdarank",
@@ -289,25 +231,6 @@ def test_unfitted_single_class_and_early_stop():
     early = lgb.LGBMClassifier(n_estimators=2, verbose=-1, pred_early_stop=True).fit(x, y > 1)
     with pytest.raises(fastscore.UnsupportedModelError, match="pred_early_stop"):
         fastscore.import_model(early)
-
-
-def test_categories_and_linear_trees_are_refused():
-    x, y = data(holes=False)
-    frame = pd.DataFrame(x, columns=list("abcde"))
-    for ordered in (False, True):
-        kind = pd.CategoricalDtype(range(-3, 4), ordered=ordered)
-        coded = frame.assign(b=frame["b"].astype(int).astype(kind))
-        source = lgb.LGBMRegressor(n_estimators=3, verbose=-1).fit(coded, y)
-        with pytest.raises(fastscore.UnsupportedModelError, match="categor"):
-            fastscore.import_model(source)
-    booster = lgb.train(
-        {"verbose": -1}, lgb.Dataset(np.abs(np.round(x)), y, categorical_feature=[1]), 3
-    )
-    with pytest.raises(fastscore.UnsupportedModelError, match="categorical"):
-        fastscore.import_model(booster)
-    booster = lgb.train({"verbose": -1, "linear_tree": True}, lgb.Dataset(x, y), 3)
-    with pytest.raises(fastscore.UnsupportedModelError, match="linear"):
-        fastscore.import_model(booster)
 
 
 def test_classes_for_a_booster():

@@ -8,6 +8,8 @@ JSON object:
 * `iterations`: use the first n iterations only; null: every iteration of the text.
 * `classes`: null, or `{"dtype", "kind", "values"}`: the NumPy dtype of the labels, their kind as in
   docs/model-format.md, and the labels themselves as JSON.
+* `categories`: list of `{"feature", "kind", "values"}`, the user's categories of features.
+* `sigmoid`: the parameter as text where the model text rounds it, or null.
 * `objective_is_custom`: the objective was a Python function: margins only, and they are the
   prediction.
 * `notes`: list of str for `source.notes`; `parameters`: object for `source.parameters`.
@@ -19,12 +21,13 @@ Without, it is the transformed value, as `Booster.predict` gives it.
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastscore import _core
 from fastscore._errors import ModelFormatError, UnsupportedModelError
 from fastscore._options import Labels, Options, labels
+from fastscore.importers import _lightgbm_live as live
 from fastscore.importers._source import parameters
 
 _CLASSIFIERS = ("binary", "multiclass", "multiclassova")
@@ -32,15 +35,18 @@ _CLASSIFIERS = ("binary", "multiclass", "multiclassova")
 
 def import_booster(booster: Any, options: Options) -> _core.Model:
     """Import a `lightgbm.Booster`."""
-    options.allow("a LightGBM Booster", "features", "classes", "iterations")
+    options.allow("a LightGBM Booster", "features", "classes", "categories", "iterations")
     text, limit = _text(booster, options)
+    sigmoid, notes = live.sigmoid(booster, header_field(text, "objective"), _averages(text))
     return from_text(
         text,
         class_name="Booster",
         version=_version(),
         iterations=limit,
         classes=options.classes,
-        notes=_best_iteration_note(booster, limit),
+        options=options,
+        sigmoid=sigmoid,
+        notes=_best_iteration_note(booster, limit) + notes,
         source_parameters=_booster_parameters(booster),
     )
 
@@ -48,13 +54,19 @@ def import_booster(booster: Any, options: Options) -> _core.Model:
 def import_estimator(estimator: Any, options: Options) -> _core.Model:
     """Import an `LGBMRegressor`, `LGBMRanker` or `LGBMModel`."""
     name = type(estimator).__name__
-    options.allow(f"a LightGBM {name}", "features", "iterations")
+    options.allow(f"a LightGBM {name}", "features", "categories", "iterations")
     return _wrapper(estimator, options, None)
 
 
 def import_classifier(estimator: Any, options: Options) -> _core.Model:
     """Import an `LGBMClassifier`."""
-    options.allow("a LightGBM LGBMClassifier, which has its own labels,", "features", "iterations")
+    options.allow(
+        "a LightGBM LGBMClassifier, which has its own labels,",
+        "features",
+        "categories",
+        "unknown",
+        "iterations",
+    )
     _check_fitted(estimator)
     classes = None
     if not _is_custom(estimator):
@@ -86,6 +98,7 @@ def _wrapper(estimator: Any, options: Options, classes: Labels | None) -> _core.
         )
     booster = estimator.booster_
     text, limit = _text(booster, options)
+    sigmoid, notes = live.sigmoid(booster, header_field(text, "objective"), _averages(text))
     return from_text(
         text,
         class_name=name,
@@ -93,7 +106,9 @@ def _wrapper(estimator: Any, options: Options, classes: Labels | None) -> _core.
         iterations=limit,
         classes=classes,
         custom=_is_custom(estimator),
-        notes=_best_iteration_note(booster, limit),
+        options=options,
+        sigmoid=sigmoid,
+        notes=_best_iteration_note(booster, limit) + notes,
         source_parameters=found,
     )
 
@@ -112,8 +127,19 @@ def _text(booster: Any, options: Options) -> tuple[str, int | None]:
     per_iteration = max(booster.num_model_per_iteration(), 1)
     limit = options.iteration_limit(booster.num_trees() // per_iteration)
     # As `Booster.predict`: None stops at `best_iteration` where there is one.
-    text: str = booster.model_to_string(num_iteration=limit)
+    try:
+        text: str = booster.model_to_string(num_iteration=limit)
+    except (TypeError, ValueError) as error:  # from `json`
+        raise UnsupportedModelError(
+            "LightGBM can't write the model's pandas categories as text "
+            f"({error}); train on categories that are all strings, all numbers or all booleans"
+        ) from None
     return text, limit
+
+
+def _averages(text: str) -> bool:
+    """Whether it is a random forest: its predictions are averages."""
+    return "\naverage_output" in text[: text.find("\nTree=")]
 
 
 def _best_iteration_note(booster: Any, limit: int | None) -> list[str]:
@@ -143,15 +169,16 @@ def from_text(
     text: str,
     *,
     class_name: str,
+    options: Options,
     version: str | None = None,
     iterations: int | None = None,
     classes: Any = None,
     custom: bool = False,
+    sigmoid: str | None = None,
     notes: list[str] | None = None,
     source_parameters: dict[str, Any] | None = None,
 ) -> _core.Model:
     """Translate model text; `classes` are `Labels`, or labels as the user gave them."""
-    _refuse_categories(text)
     said = list(notes or [])
     if classes is not None and not isinstance(classes, Labels):
         classes = _given_classes(text, classes)
@@ -161,6 +188,14 @@ def from_text(
         if classes
         else None
     )
+    categories = _given_categories(text, options)
+    if categories:
+        said.append("categories were given with categories=")
+    elif _has_pandas_categories(text):
+        said.append(
+            "pandas categories are those of the categorical features, in their order: in training "
+            "categorical_feature was 'auto' or named all category columns"
+        )
     return _core.Model.from_lightgbm(
         text,
         json.dumps(
@@ -169,6 +204,8 @@ def from_text(
                 "version": version,
                 "iterations": iterations,
                 "classes": described,
+                "categories": categories,
+                "sigmoid": sigmoid,
                 "objective_is_custom": custom,
                 "notes": said,
                 "parameters": source_parameters or {},
@@ -177,17 +214,40 @@ def from_text(
     )
 
 
-def _refuse_categories(text: str) -> None:
-    """Columns of pandas categories: LightGBM reads their codes, ordered ones even as numbers."""
-    start = text.rfind("\npandas_categorical:")
-    if start < 0:
-        return
-    line = text[start + len("\npandas_categorical:") :].strip().split("\n")[0]
-    if line not in ("null", "[]"):
-        raise UnsupportedModelError(
-            "the LightGBM model was trained on a pandas frame with category columns "
-            "(pandas_categorical), which are not supported yet; encode them as numbers first"
+def _has_pandas_categories(text: str) -> bool:
+    start = text.rfind("\npandas_categorical:[[")
+    return start >= 0
+
+
+def _given_categories(text: str, options: Options) -> list[dict[str, Any]]:
+    """`categories={column: [...]}`, with the column as number of the feature."""
+    given = {} if options.categories is None else options.categories
+    if not isinstance(given, Mapping):
+        raise TypeError(f"categories= must be a dict keyed by column, not {type(given).__name__}")
+    found = []
+    for column, values in given.items():
+        own = labels(values, f"categories={{{column!r}: ...}}")
+        feature = _feature(text, options, column)
+        found.append({"feature": feature, "kind": own.kind, "values": own.values})
+    return found
+
+
+def _feature(text: str, options: Options, column: Any) -> int:
+    """Return the number of a feature by its number or name (LightGBM's have no white space)."""
+    given = options.feature_names() or []
+    names = (header_field(text, "feature_names") or "").split(" ")
+    if isinstance(column, int) and not isinstance(column, bool) and 0 <= column < len(names):
+        return column
+    if column in given:
+        return given.index(column)
+    rewritten = re.sub(r"\s", "_", str(column))
+    if rewritten not in names:
+        shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
+        raise ValueError(
+            f"categories= does not apply to {column!r}, which the model does not have: its "
+            f"features are {shown}"
         )
+    return names.index(rewritten)
 
 
 def _given_classes(text: str, classes: Any) -> Labels:
@@ -207,14 +267,22 @@ def _given_classes(text: str, classes: Any) -> Labels:
     return found
 
 
+def rounding_note(text: str) -> list[str]:
+    """Say what the text may have lost: it writes the parameter sigmoid with six digits."""
+    found = re.search(r"(?:^| )sigmoid:(\S+)", header_field(text, "objective") or "")
+    digits = re.sub(r"[eE].*$|\D", "", found[1]).lstrip("0") if found else ""
+    if found is None or len(digits) < 6:
+        return []
+    return [f"sigmoid={found[1]}, which LightGBM's text rounds to six digits"]
+
+
 def available_iterations(text: str) -> int:
     """How many iterations the text has."""
-    sizes = (header_field(text, "tree_sizes") or "").split()
     try:
         per_iteration = int(header_field(text, "num_tree_per_iteration") or 1)
     except ValueError:
         raise ModelFormatError("LightGBM text: num_tree_per_iteration is not a number") from None
-    return len(sizes) // max(per_iteration, 1)
+    return text.count("\nTree=") // max(per_iteration, 1)
 
 
 def header_field(text: str, name: str) -> str | None:

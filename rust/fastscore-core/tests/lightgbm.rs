@@ -10,6 +10,15 @@ use proptest::prelude::*;
 /// after the trees.
 const TEXT: &str = include_str!("data/lightgbm_binary.txt");
 
+/// Texts to break: each feature of the format once.
+const SEEDS: [&str; 5] = [
+    TEXT,
+    include_str!("../../../tests/golden/lightgbm/v4_categorical.txt"),
+    include_str!("../../../tests/golden/lightgbm/v4_linear_categorical.txt"),
+    include_str!("../../../tests/golden/lightgbm/v4_pandas.txt"),
+    include_str!("../../../tests/golden/lightgbm/v4_multiclass.txt"),
+];
+
 fn refusal(text: &str) -> String {
     match import(text, Options::default()) {
         Err(Error::ModelFormat(message) | Error::UnsupportedModel(message)) => message,
@@ -56,18 +65,22 @@ fn damage_is_named_with_its_place() {
 }
 
 #[test]
+fn contradictions_of_categorical_and_linear_trees_are_named() {
+    assert!(changed("decision_type=2 2 2", "decision_type=2 3 2").contains("tree 0, split 1 (feature \"Column_0\")"));
+    assert!(changed("is_linear=0", "is_linear=1").contains("tree 0: num_features is missing"));
+    assert!(changed("num_cat=0", "num_cat=18446744073709551615").contains("num_cat"));
+    assert!(changed("num_cat=0", "num_cat=1").contains("cat_boundaries is missing"));
+}
+
+#[test]
 fn what_is_not_supported_is_named() {
-    assert!(
-        changed("decision_type=2 2 2", "decision_type=2 3 2").contains("categorical splits (feature \"Column_0\")")
-    );
-    assert!(changed("is_linear=0", "is_linear=1").contains("linear leaves"));
-    assert!(changed("objective=binary sigmoid:1", "objective=cross_entropy_lambda").contains("cross_entropy_lambda"));
+    assert!(changed("objective=binary sigmoid:1", "objective=magic").contains("magic"));
     assert!(changed("objective=binary sigmoid:1", "objective=multiclass num_class:3").contains("multiclass"));
 }
 
 #[test]
-fn pandas_categories_are_refused() {
-    assert!(refusal(&format!("{TEXT}\npandas_categorical:[[\"a\", \"b\"]]\n")).contains("categorical"));
+fn pandas_categories_need_their_columns() {
+    assert!(refusal(&format!("{TEXT}\npandas_categorical:[[\"a\", \"b\"]]\n")).contains("categories="));
     for none in ["null", "[]"] {
         import(&format!("{TEXT}\npandas_categorical:{none}\n"), Options::default()).unwrap();
     }
@@ -85,8 +98,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 3000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn mutations_never_panic(edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..4), 1..6)) {
-        let mut bytes = TEXT.as_bytes().to_vec();
+    fn mutations_never_panic(text in prop::sample::select(&SEEDS[..]), edits in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..4), 1..6)) {
+        let mut bytes = text.as_bytes().to_vec();
         for (at, byte, kind) in edits {
             let at = at.index(bytes.len());
             match kind {

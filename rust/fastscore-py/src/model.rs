@@ -219,6 +219,9 @@ struct LightgbmOptions {
     version: Option<String>,
     iterations: Option<usize>,
     classes: Option<ClassesOption>,
+    #[serde(default)]
+    categories: Vec<CategoriesOption>,
+    sigmoid: Option<String>,
     objective_is_custom: bool,
     #[serde(default)]
     notes: Vec<String>,
@@ -235,6 +238,14 @@ struct ClassesOption {
 }
 
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CategoriesOption {
+    feature: usize,
+    #[serde(flatten)]
+    values: ClassValues,
+}
+
+#[derive(Deserialize)]
 #[serde(tag = "kind", content = "values", rename_all = "snake_case")]
 enum ClassValues {
     Int(Vec<i64>),
@@ -244,23 +255,28 @@ enum ClassValues {
     String(Vec<String>),
 }
 
+impl From<ClassValues> for LabelValues {
+    fn from(values: ClassValues) -> LabelValues {
+        match values {
+            ClassValues::Int(v) => LabelValues::Int(v),
+            ClassValues::Uint(v) => LabelValues::UInt(v),
+            ClassValues::Float(v) => LabelValues::Float(v),
+            ClassValues::Bool(v) => LabelValues::Bool(v),
+            ClassValues::String(v) => LabelValues::Str(v),
+        }
+    }
+}
+
 impl LightgbmOptions {
     fn parse(json: &str) -> PyResult<lightgbm::Options> {
         let options: LightgbmOptions =
             serde_json::from_str(json).map_err(|e| PyValueError::new_err(format!("options: {e}")))?;
-        let classes = options.classes.map(|classes| Labels {
-            dtype: classes.dtype,
-            values: match classes.values {
-                ClassValues::Int(v) => LabelValues::Int(v),
-                ClassValues::Uint(v) => LabelValues::UInt(v),
-                ClassValues::Float(v) => LabelValues::Float(v),
-                ClassValues::Bool(v) => LabelValues::Bool(v),
-                ClassValues::String(v) => LabelValues::Str(v),
-            },
-        });
+        let classes = options.classes.map(|classes| Labels { dtype: classes.dtype, values: classes.values.into() });
         Ok(lightgbm::Options {
             iterations: options.iterations,
             classes,
+            categories: options.categories.into_iter().map(|given| (given.feature, given.values.into())).collect(),
+            sigmoid: options.sigmoid,
             objective_is_custom: options.objective_is_custom,
             source: Source {
                 version: options.version.unwrap_or_default(),

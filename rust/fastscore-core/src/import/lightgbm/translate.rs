@@ -1,28 +1,18 @@
 //! LightGBM's types to the model.
 //!
 //! Margins are a plain float64 sum from 0, iteration by iteration, class within. `raw_score` of random-forest boosting
-//! is that sum; its predictions divide by the number of iterations before the link. Inputs of magnitude at most 1e-35f
-//! count as 0. Missing types: None reads NaN as 0, Zero sends 0 and NaN to the default side, NaN only NaN.
+//! is that sum; its predictions divide by the number of iterations before the link.
 
-use super::Options;
-use super::parse::{ModelText, TreeText};
-use crate::error::{Error, Result, format_error};
+use super::objective::objective;
+use super::parse::ModelText;
+use super::{Options, categories, forest};
+use crate::error::{Error, Result};
 use crate::model::{
-    Comparison, Decision, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Features, Forest, InputPolicy, Link, Model, ModelParts,
-    NameMatch, OnBadValue, Op, Step, Target, ValueId, Width,
+    Decision, Encoder, Encoding, Features, InputPolicy, LabelValues, Link, MatrixRule, Model, ModelParts, NameMatch,
+    OnBadValue, Op, Step, Target, Unknown, ValueId, Width,
 };
 
-/// LightGBM's `kZeroThreshold`, a float32 constant.
-const ZERO_BAND: f64 = 1e-35_f32 as f64;
-
 pub(super) fn translate(text: ModelText, options: Options) -> Result<Model> {
-    if text.pandas_categorical {
-        return Err(Error::UnsupportedModel(
-            "the model was trained on pandas categorical columns, which are not supported yet; encode them as numbers \
-             before training"
-                .into(),
-        ));
-    }
     let per_iteration = text.trees_per_iteration;
     let all_iterations = text.trees.len() / per_iteration;
     let iterations = options.iterations.unwrap_or(all_iterations);
@@ -31,7 +21,8 @@ pub(super) fn translate(text: ModelText, options: Options) -> Result<Model> {
             "iterations={iterations}: the model has {all_iterations}, ask for 1 to {all_iterations}"
         )));
     }
-    let forest = forest(&text.trees[..iterations * per_iteration], per_iteration, &text.feature_names)?;
+    let bound = categories::bind(&text, options.categories)?;
+    let forest = forest::forest(&text.trees[..iterations * per_iteration], per_iteration, &text.feature_names)?;
     let mut steps = vec![Step { input: 0, op: Op::Forest(forest) }];
     let margin = 1;
     let mut score: ValueId = margin;
@@ -44,7 +35,7 @@ pub(super) fn translate(text: ModelText, options: Options) -> Result<Model> {
     }
     let custom = [String::from("custom")];
     let words = if options.objective_is_custom { &custom[..] } else { &text.objective };
-    let objective = objective(words, per_iteration)?;
+    let objective = objective(words, per_iteration, options.sigmoid.as_deref())?;
     if let Some(link) = objective.link {
         score = add(score, link);
     }
@@ -83,7 +74,7 @@ pub(super) fn translate(text: ModelText, options: Options) -> Result<Model> {
             count,
             names: (!generated).then_some(text.feature_names),
             name_match: NameMatch::Underscore,
-            encodings: Vec::new(),
+            encodings: bound.into_iter().map(|(feature, values)| encoding(feature, values)).collect(),
         },
         input: InputPolicy { missing: OnBadValue::Accept, non_finite: OnBadValue::Accept, width: Width::Float64 },
         steps,
@@ -95,115 +86,14 @@ pub(super) fn translate(text: ModelText, options: Options) -> Result<Model> {
     })
 }
 
-struct Objective {
-    link: Option<Link>,
-    /// The link gives class probabilities.
-    classes: bool,
-    custom: bool,
-}
-
-/// The link of an objective, from LightGBM's `ConvertOutput`.
-fn objective(words: &[String], outputs: usize) -> Result<Objective> {
-    let parameter = |key: &str| -> Result<Option<f64>> {
-        let found = words.iter().find_map(|word| word.strip_prefix(key)?.strip_prefix(':'));
-        let number = found.map(|text| {
-            text.parse().map_err(|_| format_error(format!("the header: objective has {key}:{text:?}, no number")))
-        });
-        number.transpose()
-    };
-    let name = words.first().map_or("custom", String::as_str);
-    let plain = |link| Objective { link, classes: false, custom: false };
-    let sigmoid = || -> Result<Link> { Ok(Link::Sigmoid { scale: parameter("sigmoid")?.unwrap_or(1.0) }) };
-    let found = match name {
-        "regression" | "regression_l1" | "huber" | "fair" | "quantile" | "mape" => {
-            let sqrt = words.iter().any(|word| word == "sqrt");
-            plain(sqrt.then_some(Link::SignedSquare {}))
-        }
-        "lambdarank" | "rank_xendcg" => plain(None),
-        "poisson" | "gamma" | "tweedie" => plain(Some(Link::Exp {})),
-        "cross_entropy" => plain(Some(Link::Sigmoid { scale: 1.0 })),
-        "binary" => Objective { link: Some(sigmoid()?), classes: true, custom: false },
-        "multiclass" => Objective { link: Some(Link::Softmax {}), classes: true, custom: false },
-        "multiclassova" => Objective { link: Some(sigmoid()?), classes: true, custom: false },
-        "custom" | "none" | "null" | "na" => Objective { link: None, classes: false, custom: true },
-        other => {
-            return Err(Error::UnsupportedModel(format!(
-                "LightGBM objective {other:?} is not supported yet; supported are regression, regression_l1, huber, fair, \
-                 quantile, mape, poisson, gamma, tweedie, binary, cross_entropy, multiclass, multiclassova, lambdarank, \
-                 rank_xendcg and custom objectives (margin)"
-            )));
-        }
-    };
-    let multiclass = matches!(name, "multiclass" | "multiclassova");
-    if multiclass != (outputs > 1) && !found.custom {
-        return Err(format_error(format!("the header: objective {name:?} with {outputs} trees an iteration")));
-    }
-    Ok(found)
-}
-
-fn forest(trees: &[TreeText], outputs: usize, names: &[String]) -> Result<Forest> {
-    let mut forest = Forest {
-        comparison: Comparison::Le,
-        outputs,
-        leaf_width: 1,
-        zero_band: Some(ZERO_BAND),
-        base: vec![0.0; outputs],
-        split_offset: vec![0],
-        leaf_offset: vec![0],
-        target: (0..trees.len()).map(|tree| (tree % outputs) as i32).collect(),
-        ..Forest::default()
-    };
-    for (number, tree) in trees.iter().enumerate() {
-        if tree.is_linear {
-            return Err(Error::UnsupportedModel(format!(
-                "tree {number} has linear leaves (linear_tree=true), which are not supported yet; train with \
-                 linear_tree=false"
-            )));
-        }
-        for (split, &decision) in tree.decision_type.iter().enumerate() {
-            let flags = flags(decision, tree.threshold[split]);
-            forest.flags.push(flags.map_err(|why| match why {
-                Bad::Categorical => {
-                    let feature =
-                        usize::try_from(tree.split_feature[split]).ok().and_then(|feature| names.get(feature));
-                    Error::UnsupportedModel(format!(
-                        "tree {number}, split {split}: categorical splits (feature {:?}) are not supported yet; encode \
-                         the column as a number before training",
-                        feature.map_or("?", String::as_str)
-                    ))
-                }
-                Bad::MissingType => format_error(format!("tree {number}: split {split} has decision_type {decision}")),
-            })?);
-        }
-        forest.feature.extend(&tree.split_feature);
-        forest.threshold.extend(&tree.threshold);
-        forest.left.extend(&tree.left_child);
-        forest.right.extend(&tree.right_child);
-        forest.leaf_value.extend(&tree.leaf_value);
-        forest.leaf_id.extend(0..tree.leaf_value.len() as i32);
-        forest.split_offset.push(forest.feature.len() as i64);
-        forest.leaf_offset.push(forest.leaf_id.len() as i64);
-    }
-    Ok(forest)
-}
-
-enum Bad {
-    Categorical,
-    MissingType,
-}
-
-/// `decision_type`: bit 0 categorical, bit 1 default left, bits 2 and 3 the missing type.
-fn flags(decision: u8, threshold: f64) -> std::result::Result<u8, Bad> {
-    if decision & 1 != 0 {
-        return Err(Bad::Categorical);
-    }
-    let default = if decision & 2 != 0 { FLAG_MISSING_LEFT } else { 0 };
-    match decision >> 2 {
-        // None: NaN is read as 0, so its side follows from the threshold.
-        0 if 0.0 <= threshold => Ok(FLAG_MISSING_LEFT),
-        0 => Ok(0),
-        1 => Ok(default | FLAG_ZERO_MISSING),
-        2 => Ok(default),
-        _ => Err(Bad::MissingType),
+/// pandas categories: a value counts as its position in the list, what is not in it as missing.
+fn encoding(feature: usize, values: LabelValues) -> Encoding {
+    let codes = (0..values.len()).map(|code| code as f64).collect();
+    Encoding {
+        feature,
+        encoder: Encoder::Table { values, codes },
+        unknown: Unknown::Missing,
+        missing_code: None,
+        matrix: MatrixRule::Codes,
     }
 }

@@ -1,0 +1,213 @@
+//! What the text says of categorical columns, and which column each list of pandas categories belongs to.
+//!
+//! LightGBM's Python package reads a pandas category as its position in the list of training. The text has a list per
+//! *category column* of the training frame, in the frame's order, without saying which columns those are; ordered
+//! columns have a list too, though they are split as numbers.
+
+use serde_json::Number;
+use serde_json::value::RawValue;
+
+use super::parse::{ModelText, parsed};
+use crate::error::{Error, Result, format_error};
+use crate::model::LabelValues;
+
+/// What `feature_infos` says of a feature.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FeatureInfo {
+    /// `none`: LightGBM never splits it.
+    Unused,
+    /// `[low:high]`
+    Number(f64, f64),
+    /// `a:b:c`: the categories seen in training, missing as -1.
+    Categories(Vec<i64>),
+}
+
+/// `feature_infos`, one a feature.
+pub(super) fn feature_infos(text: &str, features: usize) -> Result<Vec<FeatureInfo>> {
+    let read = |word: &str| {
+        Ok(match word {
+            "none" => FeatureInfo::Unused,
+            _ => match word.strip_prefix('[').and_then(|range| range.strip_suffix(']')?.split_once(':')) {
+                Some((low, high)) => FeatureInfo::Number(
+                    parsed(low, "the header", "feature_infos")?,
+                    parsed(high, "the header", "feature_infos")?,
+                ),
+                None => FeatureInfo::Categories(
+                    word.split(':').map(|code| parsed(code, "the header", "feature_infos")).collect::<Result<_>>()?,
+                ),
+            },
+        })
+    };
+    let infos = text.split_whitespace().map(read).collect::<Result<Vec<_>>>()?;
+    if infos.len() == features {
+        Ok(infos)
+    } else {
+        Err(format_error(format!("the header: feature_infos has {} entries, {features} are due", infos.len())))
+    }
+}
+
+/// The parameter `categorical_feature`; None when it is empty or holds names.
+pub(super) fn declared(text: &str) -> Option<Vec<usize>> {
+    let mut columns: Vec<usize> =
+        text.trim().trim_end_matches(']').split(',').map(|column| column.trim().parse().ok()).collect::<Option<_>>()?;
+    columns.sort_unstable();
+    columns.dedup();
+    Some(columns)
+}
+
+/// `pandas_categorical`: a JSON list of lists, or `null`.
+pub(super) fn pandas_lists(text: &str) -> Result<Vec<LabelValues>> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    let broken = |why: String| format_error(format!("pandas_categorical is no JSON list of lists{why}"));
+    // Python writes Infinity, which is no JSON.
+    let infinite = || Error::UnsupportedModel("pandas_categorical: infinite categories are not supported".into());
+    let lists: Option<Vec<&RawValue>> = serde_json::from_str(text)
+        .map_err(|e| if text.contains("Infinity") { infinite() } else { broken(format!(": {e}")) })?;
+    let lists = lists.unwrap_or_default();
+    let read = |(number, list): (usize, &&RawValue)| match list.get().starts_with('[') {
+        true => values(list.get(), number),
+        false => Err(broken(String::new())),
+    };
+    lists.iter().enumerate().map(read).collect()
+}
+
+/// One list of categories, of one kind; whole numbers among floats are floats.
+fn values(list: &str, number: usize) -> Result<LabelValues> {
+    fn read<'a, T: serde::Deserialize<'a>>(list: &'a str) -> Option<Vec<T>> {
+        serde_json::from_str(list).ok()
+    }
+    let found = read(list)
+        .map(LabelValues::Str)
+        .or_else(|| read(list).map(LabelValues::Bool))
+        .or_else(|| read(list).map(LabelValues::Int))
+        .or_else(|| read(list).map(LabelValues::UInt))
+        .or_else(|| read(list)?.iter().map(exact_float).collect::<Option<_>>().map(LabelValues::Float));
+    found.ok_or_else(|| {
+        Error::UnsupportedModel(format!(
+            "pandas_categorical, list {number}: categories of mixed types are not supported; train on categories that \
+             are all strings, all numbers or all booleans"
+        ))
+    })
+}
+
+/// A number that float64 holds exactly.
+fn exact_float(value: &Number) -> Option<f64> {
+    const EXACT: i64 = 1 << 53;
+    match value.as_i64() {
+        Some(whole) => (-EXACT..=EXACT).contains(&whole).then_some(whole as f64),
+        None => value.as_f64().filter(|_| value.is_f64()),
+    }
+}
+
+/// The feature of each list of `pandas_categorical`. `given` are categories that the user named a column for.
+pub(super) fn bind(text: &ModelText, given: Vec<(usize, LabelValues)>) -> Result<Vec<(usize, LabelValues)>> {
+    let lists = &text.pandas_categorical;
+    if !given.is_empty() {
+        return bind_given(text, given);
+    }
+    if lists.is_empty() {
+        return Ok(Vec::new());
+    }
+    let columns = categorical_columns(text)?;
+    if columns.len() != lists.len() {
+        return Err(unbound(&format!(
+            "the model has {} lists of pandas categories and {} categorical features (ordered categories are split as \
+             numbers)",
+            lists.len(),
+            columns.len()
+        )));
+    }
+    let bound: Vec<(usize, LabelValues)> = columns.into_iter().zip(lists.iter().cloned()).collect();
+    for (feature, list) in &bound {
+        check_codes(text, &bound, *feature, list.len())?;
+    }
+    Ok(bound)
+}
+
+/// Whether the codes that training saw speak against this list: codes beyond it, or too few where a feature that was not
+/// declared categorical has exactly as many (a category column that `categorical_feature` left out).
+fn check_codes(text: &ModelText, bound: &[(usize, LabelValues)], feature: usize, values: usize) -> Result<()> {
+    let Some(FeatureInfo::Categories(codes)) = text.feature_infos.get(feature) else {
+        return Ok(());
+    };
+    let name = |feature: usize| text.feature_names.get(feature).map_or("?", String::as_str);
+    let (highest, last) = (codes.iter().copied().max().unwrap_or(-1), values as i64 - 1);
+    if highest > last {
+        return Err(unbound(&format!(
+            "feature {:?} has more categories than its list of pandas categories",
+            name(feature)
+        )));
+    }
+    let other = text.feature_infos.iter().enumerate().find(|(other, info)| {
+        **info == FeatureInfo::Number(0.0, last as f64) && bound.iter().all(|(own, _)| own != other)
+    });
+    match other {
+        Some((other, _)) if highest < last => Err(unbound(&format!(
+            "the pandas categories of feature {:?} could be those of feature {:?}",
+            name(feature),
+            name(other)
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// The features that were declared categorical, in order: the parameter where there is one, as LightGBM drops a column
+/// of one value from `feature_infos`.
+fn categorical_columns(text: &ModelText) -> Result<Vec<usize>> {
+    let seen: Vec<usize> = (text.feature_infos.iter().enumerate())
+        .filter_map(|(feature, info)| matches!(info, FeatureInfo::Categories(_)).then_some(feature))
+        .collect();
+    match &text.declared_categorical {
+        None => Ok(seen),
+        Some(declared) if seen.iter().all(|feature| declared.contains(feature)) => {
+            match declared.iter().find(|&&feature| feature >= text.feature_names.len()) {
+                None => Ok(declared.clone()),
+                Some(feature) => Err(format_error(format!(
+                    "categorical_feature names feature {feature} of {}",
+                    text.feature_names.len()
+                ))),
+            }
+        }
+        Some(_) => Err(unbound("categorical_feature and feature_infos differ in which features are categorical")),
+    }
+}
+
+/// The user's columns: as many as there are lists, and the same lists in the order of the features.
+fn bind_given(text: &ModelText, mut given: Vec<(usize, LabelValues)>) -> Result<Vec<(usize, LabelValues)>> {
+    given.sort_by_key(|(feature, _)| *feature);
+    let lists = &text.pandas_categorical;
+    let same = given.len() == lists.len() && given.iter().zip(lists).all(|((_, own), list)| own == list);
+    if lists.is_empty() || same {
+        return Ok(given);
+    }
+    Err(Error::InvalidArgument(format!(
+        "categories= must name every category column of the training frame with its categories in their order; the \
+         model's lists, in the order of its features, are {}",
+        lists.iter().map(shown).collect::<Vec<_>>().join(", ")
+    )))
+}
+
+fn shown(list: &LabelValues) -> String {
+    let mut text = match list {
+        LabelValues::Int(v) => format!("{:?}", &v[..v.len().min(8)]),
+        LabelValues::UInt(v) => format!("{:?}", &v[..v.len().min(8)]),
+        LabelValues::Float(v) => format!("{:?}", &v[..v.len().min(8)]),
+        LabelValues::Bool(v) => format!("{:?}", &v[..v.len().min(8)]),
+        LabelValues::Str(v) => format!("{:?}", &v[..v.len().min(8)]),
+    };
+    if list.len() > 8 {
+        text.truncate(text.len() - 1);
+        text.push_str(", ...]");
+    }
+    text
+}
+
+fn unbound(why: &str) -> Error {
+    Error::UnsupportedModel(format!(
+        "{why}, so which column each list belongs to is not certain; pass categories={{column: [...]}} with every \
+         category column of the training frame"
+    ))
+}
