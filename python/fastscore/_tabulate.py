@@ -4,6 +4,7 @@ Values are converted one by one as the extension module converts them; nulls bec
 that the model does not read become 0.
 """
 
+import json
 import re
 import sys
 from collections.abc import Mapping, Sequence
@@ -51,11 +52,38 @@ def as_matrix(data: Any, model: Model, rows: int) -> NDArray[np.float64]:
         exact = {name: i for i, name in enumerate(names)}
         loose = {_plain(name): i for i, name in enumerate(names)}
         places = [exact.get(name, loose.get(_plain(name))) for name in own]
+    encoded = {} if names is None else _encodings(core)
     out = np.zeros((rows, len(read)), dtype=np.float64)
     for feature, (place, used) in enumerate(zip(places, read, strict=True)):
         if used and place is not None:
-            out[:, feature] = _floats(columns[place])
+            codes = encoded.get(feature)
+            out[:, feature] = (
+                _floats(columns[place]) if codes is None else _coded(data, place, codes)
+            )
     return out
+
+
+def _encodings(core: Any) -> dict[int, dict[Any, int]]:
+    """Per feature of which a matrix holds codes, the code of each of its values."""
+    return {
+        entry["feature"]: {value: j for j, value in enumerate(core.categories(entry["feature"]))}
+        for entry in json.loads(core.spec)["features"]["encodings"]
+        if entry["matrix"] == "codes" and entry["codes"] is None and entry["kind"] != "hash"
+    }
+
+
+def _coded(data: Any, place: int, codes: dict[Any, int]) -> NDArray[np.float64]:
+    """Return a column's codes, NaN where it is missing or unknown."""
+    kind = kind_of(data)
+    if kind == "pandas":
+        values = data.iloc[:, place].tolist()
+    elif kind == "polars":
+        values = data.get_columns()[place].to_list()
+    else:
+        column = list(data.values())[place] if kind == "dict" else data.columns[place]
+        plain = getattr(column, "to_pylist", None) or getattr(column, "tolist", None)
+        values = plain() if plain is not None else list(column)
+    return np.array([codes.get(value, np.nan) for value in values], dtype=np.float64)
 
 
 def _plain(name: str) -> str:
