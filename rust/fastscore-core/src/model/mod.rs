@@ -227,7 +227,7 @@ impl Model {
     pub fn leaf_forest(&self) -> Option<(usize, &Forest)> {
         let step = self.parts.leaf?;
         match &self.parts.steps.get(step)?.op {
-            Op::Forest(forest) => Some((step, forest)),
+            Op::Forest(forest) | Op::LeafIndicator(forest) => Some((step, forest)),
             _ => None,
         }
     }

@@ -44,7 +44,7 @@ pub(super) fn check(parts: &ModelParts) -> Result<Vec<usize>> {
         }
     }
     if let Some(leaf) = parts.leaf
-        && !matches!(parts.steps.get(leaf).map(|step| &step.op), Some(Op::Forest(_)))
+        && !matches!(parts.steps.get(leaf).map(|step| &step.op), Some(Op::Forest(_) | Op::LeafIndicator(_)))
     {
         return Err(format_error(format!("leaf indexes of step {leaf}, which is no forest")));
     }

@@ -216,11 +216,15 @@ impl Plan {
     ) {
         let here = &self.model.steps()[step];
         let (input, rows) = (&values.of(here.input), values.rows);
-        if let (Op::Forest(forest), Engine::Forest { walk, sliced }) = (&here.op, &self.engines[step]) {
-            match self.pick(sliced, rows) {
+        match (&here.op, &self.engines[step]) {
+            (Op::Forest(forest), Engine::Forest { walk, sliced }) => match self.pick(sliced, rows) {
                 Some(sliced) => sliced.leaf_ids(self.level, input, &mut scratch.sliced, out, rows),
                 None => walk.leaf_ids(forest, input, &mut scratch.walk, out, rows),
+            },
+            (Op::LeafIndicator(forest), Engine::Indicator(walk)) => {
+                walk.leaf_ids(forest, input, &mut scratch.walk, out, rows);
             }
+            _ => {}
         }
     }
 
