@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fastscore._bounds import linear_bound
 from fastscore._model import Model
 
 
@@ -16,7 +17,8 @@ class Source(Protocol):
     """A source model that is asked for its outputs on a float64 matrix (rows, features).
 
     `link_ulps: int`, where a class has it, is within how many ulp of our own its exponentials and
-    logarithms are; else 2.
+    logarithms are; else 2. `takes_frames`: it knows categories by value, so a model that encodes
+    some hands it frames.
     """
 
     name: str
@@ -33,8 +35,11 @@ class Source(Protocol):
         (rows, labels) where a row can have several labels together.
         """
 
-    def linear_bound(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """1e-12 of the sum of |coefficient x value|: (rows, outputs)."""
+    def linear_bound(self, x: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """1e-12 of the sum of |coefficient x value|: (rows, outputs), or what takes its place.
+
+        None where the source has nothing but trees.
+        """
 
 
 def open_source(source: Any, model: Model) -> Source:
@@ -58,6 +63,10 @@ def open_source(source: Any, model: Model) -> Source:
 class SklearnSource:
     """A scikit-learn estimator, with n_jobs=1."""
 
+    takes_frames = True
+    link_ulps = 4
+    """NumPy's exponentials are its own, and softmax adds them up."""
+
     def __init__(self, estimator: Any) -> None:
         self._estimator = copy.copy(estimator)
         if hasattr(self._estimator, "n_jobs"):
@@ -80,7 +89,7 @@ class SklearnSource:
                 return estimator.score_samples(x) if hasattr(estimator, "score_samples") else None
             if output == "transform":
                 return estimator.transform(x) if hasattr(estimator, "transform") else None
-            if hasattr(estimator, "decision_function"):
+            if hasattr(estimator, "decision_function") and _decides(estimator):
                 return estimator.decision_function(x)
             if hasattr(estimator, "classes_"):
                 shares = estimator.predict_proba(x)
@@ -89,6 +98,8 @@ class SklearnSource:
                     if isinstance(shares, list)
                     else _margin(shares)
                 )
+            if hasattr(estimator, "_baseline_prediction"):
+                return estimator._raw_predict(x)
             return estimator.predict(x)
 
     def classes(self, target: int) -> NDArray[Any]:
@@ -102,14 +113,17 @@ class SklearnSource:
         shares = self.output("probability", x)
         return np.asarray(shares[target] if isinstance(shares, list) else shares)
 
-    def linear_bound(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        coefficients = self._estimator.coef_
-        if hasattr(coefficients, "toarray"):
-            coefficients = coefficients.toarray()
-        coefficients = np.atleast_2d(np.asarray(coefficients, dtype=np.float64))
-        intercept = np.abs(np.asarray(self._estimator.intercept_, dtype=np.float64)).ravel()
-        scale: NDArray[np.float64] = np.abs(x) @ np.abs(coefficients).T + intercept
-        return 1e-12 * scale
+    def linear_bound(self, x: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "X does not have valid feature names")
+            return linear_bound(self._estimator, x)
+
+
+def _decides(estimator: Any) -> bool:
+    """Whether `decision_function` works: bagging's fails where estimators saw fewer classes."""
+    if not hasattr(estimator, "estimators_features_") or not hasattr(estimator, "classes_"):
+        return True
+    return all(len(each.classes_) == len(estimator.classes_) for each in estimator.estimators_)
 
 
 def _margin(shares: NDArray[np.float64]) -> NDArray[np.float64]:

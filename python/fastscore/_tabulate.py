@@ -86,6 +86,36 @@ def _coded(data: Any, place: int, codes: dict[Any, int]) -> NDArray[np.float64]:
     return np.array([codes.get(value, np.nan) for value in values], dtype=np.float64)
 
 
+def as_frame(data: Any, model: Model, rows: int) -> Any:
+    """Return the model's features as a source takes them that knows categories by value.
+
+    A frame stays one of its kind, with the columns in the model's order; dicts and Arrow data
+    become a pandas frame.
+    """
+    kind = kind_of(data)
+    if kind == "list":
+        data, kind = _rows.matrix(data), "numpy"
+    if kind in ("numpy", "sparse"):
+        array = data if kind == "sparse" else np.asarray(data)
+        return array if array.dtype.kind == "O" else as_matrix(data, model, rows)
+    if kind in ("dict", "arrow"):
+        try:
+            import pandas
+        except ImportError:
+            raise TypeError(
+                "verify needs pandas to hand these categories on; pass a frame"
+            ) from None
+        data = pandas.DataFrame(data) if kind == "dict" else data.to_pandas()
+    own, names = model._core.feature_names, [str(name) for name in data.columns]
+    if own is None or (kind == "pandas" and _pandas.column_names(data) is None):
+        return data
+    exact = {name: i for i, name in enumerate(names)}
+    loose = {_plain(name): i for i, name in enumerate(names)}
+    places = [exact.get(name, loose.get(_plain(name))) for name in own]
+    found = [place for place in places if place is not None]
+    return data.iloc[:, found] if hasattr(data, "iloc") else data[:, found]
+
+
 def _plain(name: str) -> str:
     return re.sub(r"\s", "_", name)
 

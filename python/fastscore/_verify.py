@@ -13,7 +13,7 @@ from fastscore._containers import make_table
 from fastscore._errors import FastscoreError, MissingValueError, NonFiniteValueError
 from fastscore._model import Model
 from fastscore._sources import Source, open_source
-from fastscore._tabulate import as_matrix, replayable
+from fastscore._tabulate import as_frame, as_matrix, replayable
 
 _TIES_SHOWN = 10
 _ULPS = 2
@@ -126,12 +126,12 @@ def verify(model: Model, data: Any, source: Any) -> VerifyReport:
             refused = str(error).rpartition(": ")[0]
             raise type(error)(f"{refused}: fill or drop these rows to verify the others") from error
         ours[output] = layout.numpy(scores, "source")
-    matrix = as_matrix(data, model, table.num_rows)
+    by_value = bool(model._core.encoded) and getattr(theirs, "takes_frames", False)
+    matrix = (as_frame if by_value else as_matrix)(data, model, table.num_rows)
     structure = json.loads(model._core.spec)
     targets = structure["targets"]
-    linear = any(step["op"] == "linear" for step in structure["steps"])
     with _asking(theirs):
-        slack = theirs.linear_bound(matrix) if linear else None
+        slack = theirs.linear_bound(matrix) if any(map(_is_loose, structure["steps"])) else None
     pairs: dict[str, tuple[list[NDArray[Any]], list[NDArray[Any]]]] = {}
     # Predictions last: labels can only be looked up where the number of classes is right.
     for output in sorted(ours, key=lambda output: output == "prediction"):
@@ -202,6 +202,13 @@ def _steps_behind(structure: dict[str, Any], value: int) -> list[dict[str, Any]]
     return list(found.values())
 
 
+def _is_loose(step: dict[str, Any]) -> bool:
+    """Whether sums that follow a step are bounded by its size, not by ulps of theirs."""
+    return step["op"] == "linear" or (
+        step["op"] == "link" and step["kind"]["name"] in ("log", "logit")
+    )
+
+
 def _promise(
     theirs: Source,
     output: str,
@@ -210,13 +217,15 @@ def _promise(
     near: NDArray[Any] | None,
 ) -> _Promise:
     links = {step["kind"]["name"] for step in steps if step["op"] == "link"}
-    if slack is not None and any(step["op"] == "linear" for step in steps):
+    if slack is not None and any(map(_is_loose, steps)):
         if output == "probability":
             # No link has a slope above 1/2 in any margin; normalising doubles it at most. A few
             # roundings of numbers up to 1.
             bound = 2 * slack.max(axis=1, keepdims=True) + 8 * np.finfo(np.float64).eps
             return _Promise("the margin's bound", slack=bound)
-        return _Promise("1e-12 of sum |coefficient x value|", slack=slack)
+        linear = any(step["op"] == "linear" for step in steps)
+        text = "1e-12 of sum |coefficient x value|" if linear else "rounding of logarithms"
+        return _Promise(text, slack=slack)
     if links <= _ROUNDED_ALIKE:
         return _Promise("equal bits")
     most = _link_ulps(theirs)
@@ -260,7 +269,9 @@ def _two_dimensional(values: Any) -> NDArray[Any]:
 def _asking(theirs: Source) -> Iterator[None]:
     """Name the source in what goes wrong in it."""
     try:
-        yield
+        # Huge values overflow where a source checks them.
+        with np.errstate(all="ignore"):
+            yield
     except (FastscoreError, MemoryError):
         raise
     except Exception as error:
@@ -382,7 +393,7 @@ def _ulps(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.uint64]:
 
 def _close_rows(
     theirs: Source,
-    matrix: NDArray[np.float64],
+    matrix: Any,
     number: int,
     target: dict[str, Any],
     want: NDArray[Any],
@@ -394,7 +405,7 @@ def _close_rows(
     rows = np.flatnonzero((want != have).any(axis=1))
     if not len(rows):
         return close
-    part = matrix[rows]
+    part = matrix.iloc[rows] if hasattr(matrix, "iloc") else matrix[rows]
     with _asking(theirs):
         scores = np.asarray(theirs.class_scores(part, number))
     rule = target["prediction"]["rule"]

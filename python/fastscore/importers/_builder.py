@@ -18,6 +18,8 @@ class Builder:
         self.tensors: dict[str, NDArray[Any]] = {}
         self.steps: list[dict[str, Any]] = []
         self.targets: list[dict[str, Any]] = []
+        self.encodings: list[dict[str, Any]] = []
+        self.transform: dict[str, Any] | None = None
         self.n_features = n_features
         self.names = names
 
@@ -53,8 +55,10 @@ class Builder:
         probability: int | None = None,
         labels: Labels | None = None,
         name: str | None = None,
+        score: int | None = None,
+        **parameters: Any,
     ) -> None:
-        """Append a predicted target."""
+        """Append a predicted target; `parameters` are those of the rule."""
         classes = None
         if labels is not None:
             key = f"classes.{len(self.targets)}"
@@ -70,9 +74,11 @@ class Builder:
                 "classes": classes,
                 "margin": margin,
                 "probability": probability,
-                "prediction": {"rule": rule, "value": value},
+                "prediction": {"rule": rule, "value": value, **parameters},
             }
         )
+        if score is not None:
+            self.targets[-1]["score"] = score
 
     def build(
         self,
@@ -86,7 +92,7 @@ class Builder:
     ) -> _core.Model:
         """Return the validated model."""
         names = None if self.names is None else self.strings("features.names", self.names)
-        structure = {
+        structure: dict[str, Any] = {
             "features": {"count": self.n_features, "names": names, "match": match},
             "input": {
                 "missing": "accept" if missing else "refuse",
@@ -98,6 +104,10 @@ class Builder:
             "leaf": leaf,
             "source": source,
         }
+        if self.encodings:
+            structure["features"]["encodings"] = self.encodings
+        if self.transform is not None:
+            structure["transform"] = self.transform
         return _core.Model.from_parts(json.dumps(structure), self.tensors)
 
 

@@ -2,11 +2,27 @@
 
 import re
 import sys
+from dataclasses import dataclass
 from typing import Any
 
+from fastscore import _core
 from fastscore._errors import UnsupportedModelError
 from fastscore._options import Options
 from fastscore.importers._builder import Builder
+from fastscore.importers._source import describe
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a source accepts, and the width at which it reads its input."""
+
+    missing: bool
+    non_finite: bool
+    width: str
+
+    def refusing(self, *, missing: bool = False, non_finite: bool = False) -> "Policy":
+        """Return the policy of an ensemble that itself refuses these."""
+        return Policy(self.missing and not missing, self.non_finite and not non_finite, self.width)
 
 
 def check(estimator: Any, options: Options, attribute: str) -> None:
@@ -22,6 +38,24 @@ def builder(estimator: Any) -> Builder:
     names = getattr(estimator, "feature_names_in_", None)
     return Builder(
         int(estimator.n_features_in_), None if names is None else [str(name) for name in names]
+    )
+
+
+def finish(
+    build: Builder,
+    estimator: Any,
+    policy: Policy,
+    *,
+    leaf: int | None = None,
+    notes: list[str] | None = None,
+) -> _core.Model:
+    """Return the validated model of this estimator."""
+    return build.build(
+        source=describe(estimator, "scikit-learn", notes),
+        missing=policy.missing,
+        non_finite=policy.non_finite,
+        width=policy.width,
+        leaf=leaf,
     )
 
 

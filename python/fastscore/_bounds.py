@@ -1,0 +1,64 @@
+"""How far the margins of scikit-learn's estimators may be off, for `verify`.
+
+Sums of trees are equal to the bit. Linear models are promised within 1e-12 of the sum of
+|coefficient x value|, or 1e-6 where they compute in float32. Ensembles pass on what their members
+have, and boosting that starts from a classifier the rounding of its logarithms.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_LINEAR = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 1e-6}
+
+Bound = NDArray[np.float64] | None
+
+
+def linear_bound(estimator: Any, x: NDArray[Any]) -> Bound:
+    """Return the bound, `(rows, outputs)`; None where margins are equal to the bit."""
+    if hasattr(estimator, "coef_"):
+        return _linear(estimator, x)
+    if hasattr(estimator, "estimators_features_"):
+        bounds = [
+            linear_bound(member, x[:, features])
+            for member, features in zip(
+                estimator.estimators_, estimator.estimators_features_, strict=True
+            )
+        ]
+        return _largest(bounds)
+    if hasattr(estimator, "estimator_weights_") and not hasattr(estimator, "classes_"):
+        return _largest([linear_bound(member, x) for member in estimator.estimators_])
+    if hasattr(estimator, "_raw_predict_init") and hasattr(estimator.init_, "predict"):
+        return _started(estimator, x.astype(np.float32))
+    return None
+
+
+def _linear(estimator: Any, x: NDArray[Any]) -> NDArray[np.float64]:
+    coefficients = estimator.coef_
+    if hasattr(coefficients, "toarray"):
+        coefficients = coefficients.toarray()
+    width = np.result_type(np.asarray(coefficients), x)
+    coefficients = np.abs(np.atleast_2d(np.asarray(coefficients, dtype=np.float64)))
+    intercept = np.abs(np.asarray(estimator.intercept_, dtype=np.float64)).ravel()
+    scale: NDArray[np.float64] = np.abs(x).astype(np.float64) @ coefficients.T + intercept
+    return _LINEAR.get(width, 1e-12) * scale
+
+
+def _largest(bounds: Sequence[Bound]) -> Bound:
+    known = [bound.max(axis=1, keepdims=True) for bound in bounds if bound is not None]
+    return np.maximum.reduce(known) if known else None
+
+
+def _started(estimator: Any, x: NDArray[np.float32]) -> Bound:
+    """Gradient boosting from an estimator: its margins, for a classifier through a logarithm."""
+    bound = linear_bound(estimator.init_, x)
+    if not hasattr(estimator, "classes_"):
+        return bound
+    raw = np.abs(estimator._raw_predict_init(x)).max(axis=1, keepdims=True)
+    # The share nearest to 0 or 1 loses most in the logarithm.
+    shares = estimator.init_.predict_proba(x)
+    least = np.clip(shares.min(axis=1, keepdims=True), np.finfo(np.float64).eps, None)
+    own: NDArray[np.float64] = 8 * np.finfo(np.float64).eps * (raw + 1 / least)
+    return own if bound is None else own + bound / least
