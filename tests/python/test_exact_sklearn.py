@@ -4,17 +4,31 @@ import fastscore
 import numpy as np
 import pytest
 from sklearn.datasets import make_classification, make_regression
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from sklearn.tree import (
+    DecisionTreeClassifier,
+    DecisionTreeRegressor,
+    ExtraTreeClassifier,
+    ExtraTreeRegressor,
+)
 from support import FLOAT32_MAX, awkward_rows, same_bits, sklearn_splits, source_runs, ulps
 
 N_CLASSES = [1, 2, 3, 5]
 TREES = [
     DecisionTreeClassifier,
     DecisionTreeRegressor,
+    ExtraTreeClassifier,
+    ExtraTreeRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
 ]
 
 
@@ -33,7 +47,7 @@ def fit(kind, n_classes=3, *, missing=False, n_outputs=1, rows=400, **parameters
             np.quantile(y[:, j], np.linspace(0, 1, n_classes + 1)[1:-1]) for j in range(n_outputs)
         ]
         y = np.stack([np.digitize(y[:, j], edges[j]) * 3 - 1 for j in range(n_outputs)], axis=1)
-    if "Forest" in kind.__name__:
+    if "Forest" in kind.__name__ or "Trees" in kind.__name__:
         parameters = {"n_estimators": 9, "n_jobs": 1} | parameters
     estimator = kind(random_state=0, **parameters)
     return estimator.fit(x, y[:, 0] if n_outputs == 1 else y), x

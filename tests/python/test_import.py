@@ -3,8 +3,9 @@
 import fastscore
 import numpy as np
 import pytest
-from sklearn.ensemble import ExtraTreesClassifier, GradientBoostingRegressor, RandomForestClassifier
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
@@ -20,8 +21,7 @@ class MyForest(RandomForestClassifier):
     "estimator",
     [
         SVC(),
-        ExtraTreesClassifier(2),
-        GradientBoostingRegressor(n_estimators=2),
+        KNeighborsClassifier(),
         make_pipeline(StandardScaler(), LinearRegression()),
     ],
     ids=lambda e: type(e).__name__,

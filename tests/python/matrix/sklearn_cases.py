@@ -5,11 +5,22 @@ from typing import Any
 
 import numpy as np
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
-from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+from sklearn.tree import (
+    DecisionTreeClassifier,
+    DecisionTreeRegressor,
+    ExtraTreeClassifier,
+    ExtraTreeRegressor,
+)
 from support import FLOAT32_MAX, awkward_rows, sklearn_splits
 
+from matrix import sklearn_ensemble_cases as ensembles
 from matrix.case import (
     EQUAL,
     LABELS,
@@ -37,10 +48,13 @@ def expected(source: Any, data: Any, output: str) -> Any:
     if output == "score":
         return source.score_samples(data)
     if output == "transform":
-        return source.transform(data)
+        columns = source.transform(data)
+        return columns.toarray() if hasattr(columns, "toarray") else columns
     assert output == "margin", output
     if hasattr(source, "decision_function"):
         return source.decision_function(data)
+    if hasattr(source, "_baseline_prediction"):
+        return source._raw_predict(data).ravel()
     if not hasattr(source, "classes_"):
         return source.predict(data)
     shares = source.predict_proba(data)
@@ -195,8 +209,13 @@ def _logistic(name: str, count: int, **parameters: Any) -> Case:
 CASES = [
     *_classifiers(DecisionTreeClassifier, {}),
     *_regressors(DecisionTreeRegressor, {}),
+    *_classifiers(ExtraTreeClassifier, {}),
+    *_regressors(ExtraTreeRegressor, {}),
     *_classifiers(RandomForestClassifier, _FOREST),
     *_regressors(RandomForestRegressor, _FOREST),
+    *_classifiers(ExtraTreesClassifier, _FOREST),
+    *_regressors(ExtraTreesRegressor, _FOREST),
+    *ensembles.CASES,
     *(case for kind in (LinearRegression, Ridge, Lasso, ElasticNet) for case in _regressions(kind)),
     _logistic("two classes", 2),
     _logistic("several classes", 4),
@@ -238,4 +257,5 @@ REFUSALS = [
         "DummyClassifier",
         "Supported are scikit-learn",
     ),
+    *ensembles.REFUSALS,
 ]
