@@ -35,9 +35,10 @@ def import_model(
     ----------
     obj
         scikit-learn: LinearRegression, Ridge, Lasso, ElasticNet, LogisticRegression,
-        DecisionTreeClassifier, DecisionTreeRegressor, RandomForestClassifier,
-        RandomForestRegressor. LightGBM: Booster, LGBMClassifier, LGBMRegressor, LGBMRanker,
-        LGBMModel. Subclasses may compute otherwise and are refused.
+        DecisionTree*, ExtraTree*, RandomForest*, ExtraTrees*, GradientBoosting*,
+        HistGradientBoosting*, AdaBoost*, Bagging* (classifiers and regressors, over any of these),
+        IsolationForest, RandomTreesEmbedding. LightGBM: Booster, LGBMClassifier, LGBMRegressor,
+        LGBMRanker, LGBMModel. Subclasses may compute otherwise and are refused.
     features
         Names for a model that has none.
     classes

@@ -120,7 +120,7 @@ def test_bagging_of_categories_that_the_estimators_saw_in_part():
     strange = x.copy()
     strange[::3, 0] = rng.choice([-1, 1.0, 1e9, np.nan, 97.5], len(x[::3]))
     model = check(estimator, np.r_[x, strange])
-    assert len(model._core.categories(0)) == 40
+    assert len(model.features[0].categories) == 40
 
 
 def test_a_feature_that_is_a_number_for_some_and_a_category_for_others():

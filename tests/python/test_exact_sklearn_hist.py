@@ -195,7 +195,8 @@ def test_categories_of_frames(frame, n_classes):
             expected = estimator.predict(table_)
         np.testing.assert_array_equal(np.asarray(model.predict(table_)), expected)
     assert model.verify(strange).ok
-    assert model._core.encoded == [1, 3]
+    assert [feature.type for feature in model.features] == ["number", "category"] * 2 + ["number"]
+    assert sorted(model.features[1].categories) == sorted(WORDS)
 
 
 def test_other_containers_of_the_same_categories():

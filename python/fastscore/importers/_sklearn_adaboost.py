@@ -16,11 +16,11 @@ from fastscore import _core
 from fastscore._errors import UnsupportedModelError
 from fastscore._options import Options, labels
 from fastscore.importers._builder import Builder
-from fastscore.importers._shared_codes import refuse_mixed
 from fastscore.importers._forest import Forest
+from fastscore.importers._shared_codes import refuse_mixed
 from fastscore.importers._sklearn_common import Policy, builder, check, finish, version
 from fastscore.importers._sklearn_trees import class_shares, is_tree, read_tree, tree_policy
-from fastscore.importers._splice import attach, merged, place
+from fastscore.importers._splice import attach, merged, place, refuse_narrow
 
 
 def import_classifier(estimator: Any, options: Options) -> _core.Model:
@@ -50,9 +50,7 @@ def import_classifier(estimator: Any, options: Options) -> _core.Model:
         )
         probability = build.link(halves, "softmax")
     else:
-        probability = build.link(
-            build.link(margin, "divide", by=float(k - 1)), "pairwise_softmax"
-        )
+        probability = build.link(build.link(margin, "divide", by=float(k - 1)), "pairwise_softmax")
     build.target(
         margin=margin,
         rule="positive" if k == 2 else "argmax",
@@ -83,6 +81,7 @@ def import_regressor(estimator: Any, options: Options) -> _core.Model:
         policy = tree_policy(members[0], build.n_features)
     else:
         parts = [attach(build, member, owner="AdaBoostRegressor")[0] for member in members]
+        refuse_narrow(parts, "AdaBoostRegressor")
         each = build.add({"op": "concat", "inputs": [part.prediction() for part in parts]})
         policy = merged(parts, "AdaBoostRegressor")
     refuse_mixed(build, "AdaBoostRegressor")

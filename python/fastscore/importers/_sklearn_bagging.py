@@ -13,11 +13,11 @@ import numpy as np
 from fastscore import _core
 from fastscore._options import Options, labels
 from fastscore.importers._builder import Builder
-from fastscore.importers._shared_codes import refuse_mixed
 from fastscore.importers._forest import Forest
+from fastscore.importers._shared_codes import refuse_mixed
 from fastscore.importers._sklearn_common import Policy, builder, check, finish
 from fastscore.importers._sklearn_trees import class_shares, is_tree, read_tree, tree_policy
-from fastscore.importers._splice import Part, attach, merged, place
+from fastscore.importers._splice import Part, attach, merged, place, refuse_narrow
 
 
 def import_classifier(estimator: Any, options: Options) -> _core.Model:
@@ -42,6 +42,7 @@ def import_classifier(estimator: Any, options: Options) -> _core.Model:
         total = build.add({"op": "sum", "inputs": _shares(build, members, parts, k)})
         policy = merged(parts, "BaggingClassifier")
         if hasattr(members[0][0], "decision_function"):
+            refuse_narrow(parts, "BaggingClassifier")
             if all(len(member.classes_) == k for member, _ in members):
                 decision = _mean(build, [part.margin for part in parts], len(members))
             else:
@@ -79,7 +80,9 @@ def import_regressor(estimator: Any, options: Options) -> _core.Model:
     else:
         several = _attach_all(build, members, "BaggingRegressor")
         value = _mean(build, [_prediction(build, parts) for parts in several], len(members))
-        policy = merged([part for parts in several for part in parts], "BaggingRegressor")
+        flat = [part for parts in several for part in parts]
+        refuse_narrow(flat, "BaggingRegressor")
+        policy = merged(flat, "BaggingRegressor")
     refuse_mixed(build, "BaggingRegressor")
     build.target(margin=value, rule="value", value=value)
     return finish(build, estimator, policy)

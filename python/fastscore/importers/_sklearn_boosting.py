@@ -15,8 +15,8 @@ from fastscore import _core
 from fastscore._errors import UnsupportedModelError
 from fastscore._options import Options, labels
 from fastscore.importers._builder import Builder
-from fastscore.importers._shared_codes import refuse_mixed
 from fastscore.importers._forest import Forest
+from fastscore.importers._shared_codes import refuse_mixed
 from fastscore.importers._sklearn_common import Policy, builder, check, finish, version
 from fastscore.importers._sklearn_trees import read_tree
 from fastscore.importers._splice import Part, attach

@@ -16,9 +16,9 @@ from fastscore import _core
 from fastscore._errors import UnsupportedModelError
 from fastscore._options import Options
 from fastscore.importers._builder import Builder
-from fastscore.importers._shared_codes import shared_codes
 from fastscore.importers._forest import MISSING_LEFT, OUTSIDE_LEFT
 from fastscore.importers._rename import _tensors
+from fastscore.importers._shared_codes import shared_codes
 from fastscore.importers._sklearn_common import Policy
 
 _WORDS = ("op", "kind", "comparison")
@@ -37,6 +37,8 @@ class Part:
     """Of the rule."""
     classes: list[Any] | None
     policy: Policy
+    width: str
+    """Of its outputs."""
 
     def prediction(self) -> int:
         """Return the number that the estimator predicts."""
@@ -90,6 +92,15 @@ def merged(parts: Sequence[Part], owner: str) -> Policy:
         non_finite=all(part.policy.non_finite for part in parts),
         width=parts[0].policy.width,
     )
+
+
+def refuse_narrow(parts: Sequence[Part], owner: str) -> None:
+    """Refuse members that predict float32 values, which scikit-learn adds at that width."""
+    if any(part.width == "float32" for part in parts):
+        raise UnsupportedModelError(
+            f"{owner}: its estimators predict float32 values, and scikit-learn sums these in "
+            "float32, which is not supported; use estimators that predict float64"
+        )
 
 
 def place(build: Builder, value: int, positions: Sequence[int], width: int) -> int:
@@ -147,6 +158,7 @@ class _Splice:
                     non_finite=policy["non_finite"] == "accept",
                     width=policy["width"],
                 ),
+                width=self._structure.get("output_width") or "float64",
             )
             for t, target in enumerate(self._structure["targets"])
         ]
