@@ -72,7 +72,7 @@ def test_regression_starts_from_a_linear_model():
     same_bits(model.leaf_index(X), estimator.apply(X).astype(np.int32))
 
 
-@pytest.mark.parametrize("n_classes", [2, 3, 5])
+@pytest.mark.parametrize("n_classes", [2, 3, 5, 10])
 @pytest.mark.parametrize("init", [None, "zero", DummyClassifier(strategy="most_frequent")])
 def test_classification(n_classes, init):
     estimator = GradientBoostingClassifier(init=init, **SMALL).fit(X, classes_of(SCORE, n_classes))
@@ -120,12 +120,18 @@ def test_three_classes_start_from_a_forest():
 
 
 @pytest.mark.parametrize(
-    "init", [LogisticRegression(), DummyClassifier(strategy="stratified", random_state=0)]
+    "init",
+    [
+        LogisticRegression(max_iter=5000),
+        DummyClassifier(strategy="stratified", random_state=0),
+        HistGradientBoostingClassifier(max_iter=2, categorical_features=[4]),
+    ],
+    ids=lambda init: type(init).__name__,
 )
 def test_starts_that_are_refused(init):
-    """A logarithm of float32 probabilities, and chance."""
+    """A logarithm of float32 probabilities, chance, and categories rounded to float32."""
     estimator = GradientBoostingClassifier(init=init, **SMALL).fit(X, classes_of(SCORE, 2))
-    with pytest.raises(fastscore.UnsupportedModelError, match="GradientBoostingClassifier: init="):
+    with pytest.raises(fastscore.UnsupportedModelError, match="GradientBoostingClassifier: init"):
         fastscore.import_model(estimator)
 
 

@@ -34,7 +34,7 @@ def test_regression(loss):
     assert model.verify(x).ok
 
 
-@pytest.mark.parametrize("n_classes", [2, 3, 5])
+@pytest.mark.parametrize("n_classes", [2, 3, 5, 10])
 def test_classification(n_classes):
     estimator = HistGradientBoostingClassifier(**SMALL).fit(X, classes_of(SCORE, n_classes))
     model = check(estimator, rows, probability=2 if n_classes == 2 else 4)

@@ -213,6 +213,11 @@ class _Splice:
         """Per feature of the outer model that this one encodes, the shared codes of its codes."""
         found = {}
         for encoding in self._structure["features"].get("encodings") or ():
+            if self._narrow:
+                raise UnsupportedModelError(
+                    f"{self._owner}: its categorical features are matched after a rounding to "
+                    "float32, which is not supported; encode them as numbers before"
+                )
             own = encoding["feature"]
             feature = own if self._columns is None else int(self._columns[own])
             found[feature] = shared_codes(
