@@ -35,6 +35,10 @@ class Model:
     def from_lightgbm(text: str, options: str, /) -> Model:
         """Translate LightGBM model text; `options`: see fastscore/importers/lightgbm.py."""
 
+    @staticmethod
+    def from_xgboost(data: bytes, options: str, /) -> Model:
+        """Translate an XGBoost model file; `options`: see fastscore/importers/xgboost.py."""
+
     def to_bytes(self) -> bytes:
         """Write the `.fscore` format: the same bytes for the same model."""
 
@@ -52,6 +56,10 @@ class Model:
 
     def classes(self, target: int, /) -> list[Any] | None:
         """Return the class labels of a target as Python values, or None."""
+
+    @property
+    def reads_bare_codes(self) -> bool:
+        """Whether the model reads codes of categories that it does not know."""
 
     @property
     def encoded(self) -> list[int]:

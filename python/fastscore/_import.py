@@ -8,13 +8,14 @@ from fastscore import _core
 from fastscore._errors import UnsupportedModelError
 from fastscore._model import Model
 from fastscore._options import Options
-from fastscore.importers import lightgbm, sklearn
+from fastscore.importers import lightgbm, sklearn, xgboost
 from fastscore.importers._categories import with_categories
 from fastscore.importers._rename import with_names
 
 _IMPORTERS: dict[str, tuple[Mapping[str, Callable[[Any, Options], _core.Model]], str]] = {
     "sklearn": (sklearn.IMPORTERS, "scikit-learn"),
     "lightgbm": (lightgbm.IMPORTERS, "LightGBM"),
+    "xgboost": (xgboost.IMPORTERS, "XGBoost"),
 }
 
 
@@ -38,22 +39,27 @@ def import_model(
         DecisionTree*, ExtraTree*, RandomForest*, ExtraTrees*, GradientBoosting*,
         HistGradientBoosting*, AdaBoost*, Bagging* (classifiers and regressors, over any of these),
         IsolationForest, RandomTreesEmbedding. LightGBM: Booster, LGBMClassifier, LGBMRegressor,
-        LGBMRanker, LGBMModel. Subclasses may compute otherwise and are refused.
+        LGBMRanker, LGBMModel. XGBoost: Booster, XGBClassifier, XGBRegressor, XGBRanker,
+        XGBRFClassifier, XGBRFRegressor. Subclasses may compute otherwise and are refused.
     features
         Names for a model that has none.
     classes
-        Labels for a LightGBM Booster of a classifier: it then predicts labels.
+        Labels for a Booster of a classifier (LightGBM, XGBoost) or for an XGBClassifier, whose
+        own are 0, 1, ...: it then predicts these labels.
     iterations
-        The first iterations of a LightGBM model only; else it stops at `best_iteration`, as
-        LightGBM does.
+        The first iterations of a LightGBM or XGBoost model only; else it stops where the source
+        does: at `best_iteration`, but for XGBoost's Booster, which uses all.
     categories
         `{column: [...]}`: the values whose codes 0, 1, ... a feature was trained with, where the
         source does not hold them. Columns are feature names, or indexes.
     unknown
         `{column: "raise" | "missing"}`: what becomes of values that are not among the categories;
         else what the source does.
-    missing, like
-        For models that no importer of this version reads: they never apply yet.
+    missing
+        The value that counts as missing besides NaN, for an XGBoost Booster: estimators know it.
+    like
+        `"booster"` or `"estimator"`: whose `predict` a model from XGBoost does; else the object's
+        own. An estimator's stops at `best_iteration` and gives labels for classes.
 
     Returns
     -------

@@ -10,7 +10,7 @@ from fastscore._errors import ModelFormatError
 from fastscore._model import Model
 from fastscore._options import Options
 from fastscore._sniff import refuse_known
-from fastscore.importers import lightgbm
+from fastscore.importers import lightgbm, xgboost
 from fastscore.importers._categories import with_categories
 from fastscore.importers._rename import with_names
 
@@ -26,7 +26,7 @@ def load(
     iterations: int | None = None,
     like: str | None = None,
 ) -> Model:
-    """Read a model file: `.fscore`, or LightGBM model text. The name of the file plays no part.
+    """Read a model file: `.fscore`, LightGBM text, XGBoost JSON or UBJSON, whatever its name.
 
     Parameters
     ----------
@@ -35,18 +35,21 @@ def load(
     features
         Names for a model that has none, one a feature.
     classes
-        Class labels for LightGBM text of a classifier, which does not hold them: the model then
-        predicts labels.
+        Class labels for LightGBM text and XGBoost files of a classifier, which do not hold them:
+        the model then predicts labels.
     iterations
-        The first iterations of LightGBM text only.
+        The first iterations of a LightGBM or XGBoost file only.
     categories
         `{column: [...]}`: the values whose codes 0, 1, ... a feature was trained with, where the
         file does not hold them. Columns are feature names, or indexes.
     unknown
         `{column: "raise" | "missing"}`: what becomes of values that are not among the categories;
         else what the source does.
-    missing, like
-        For formats that this version does not read: they never apply yet.
+    missing
+        The value that counts as missing besides NaN: XGBoost files do not hold it.
+    like
+        `"booster"` or `"estimator"`: whose `predict` an XGBoost file does. An estimator's stops at
+        `best_iteration` and gives labels for classes; it is the default for files that one wrote.
 
     Raises
     ------
@@ -99,10 +102,12 @@ def _read(name: str, data: bytes, options: Options) -> _core.Model:
             classes=options.classes,
             notes=notes + lightgbm.rounding_note(text),
         )
+    if xgboost.is_file(data):
+        return xgboost.from_file(data, options)
     refuse_known(name, data)
     raise ModelFormatError(
-        f"{name} is not a model file that fastscore knows; it reads .fscore files and LightGBM "
-        "model text (booster.save_model)"
+        f"{name} is not a model file that fastscore knows; it reads .fscore files, LightGBM "
+        "model text and XGBoost's JSON and UBJSON (booster.save_model)"
     )
 
 

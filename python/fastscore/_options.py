@@ -11,12 +11,12 @@ from fastscore._errors import UnsupportedModelError
 
 _APPLIES = {
     "features": "it names the features of a model that has no names",
-    "classes": "it gives class labels that a LightGBM Booster or text file lost",
+    "classes": "it gives class labels that a Booster or a file of LightGBM or XGBoost lost",
     "categories": "it gives the categories of categorical features, and this model has none",
     "unknown": "it is the policy for unseen categories, and this model has no categorical features",
-    "missing": "it is the missing value of XGBoost models",
-    "iterations": "it limits the iterations of LightGBM models",
-    "like": "it is for XGBoost files",
+    "missing": "it is the missing value of XGBoost Boosters and files",
+    "iterations": "it limits the iterations of LightGBM and XGBoost models",
+    "like": "it is for XGBoost models",
 }
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from fastscore._errors import ModelFormatError, UnsupportedModelError
+from fastscore.importers import xgboost
 
 _PICKLE_NAMES = (
     ".pkl",
@@ -41,10 +42,10 @@ def refuse_known(name: str, data: bytes) -> None:
         _not_yet(name, "a CatBoost model (.cbm)")
     if data[:8] == b"\x89HDF\r\n\x1a\n":
         _not_yet(name, "an HDF5 file, as Keras writes")
-    if data[:4] in (b"binf", b"bs64"):
-        _not_yet(name, "an XGBoost model in its old binary format")
+    if xgboost.is_old_binary(data):
+        _old_xgboost(name)
     if data[:1] == b"{":
-        _json_or_ubjson(name, data)
+        _json(name, data)
     if lowered.endswith(".onnx") or _is_onnx(data):
         _not_yet(name, "an ONNX model")
     if b"<PMML" in data[:4096]:
@@ -59,7 +60,8 @@ def refuse_known(name: str, data: bytes) -> None:
 
 def _not_yet(name: str, what: str) -> NoReturn:
     raise UnsupportedModelError(
-        f"{name} is {what}: not supported yet; load reads .fscore files and LightGBM model text"
+        f"{name} is {what}: not supported yet; load reads .fscore files, LightGBM model text and "
+        "XGBoost's JSON and UBJSON"
     )
 
 
@@ -73,6 +75,14 @@ def _pickle(name: str) -> NoReturn:
     raise UnsupportedModelError(
         f"{name} is a pickle: opening it runs any code that it holds, so load does not. If you "
         f"trust it, run\n    {line}"
+    )
+
+
+def _old_xgboost(name: str) -> NoReturn:
+    code = f"import xgboost; xgboost.Booster(model_file={name!r}).save_model('model.ubj')"
+    raise UnsupportedModelError(
+        f"{name} is an XGBoost model in its old binary format, which is not read; write it anew "
+        f"with XGBoost 3.0 or earlier:\n    python -c {shlex.quote(code)}"
     )
 
 
@@ -135,11 +145,7 @@ def _zip(name: str, data: bytes) -> NoReturn:
     raise ModelFormatError(f"{name} is a zip file, but not a model file that fastscore knows")
 
 
-def _json_or_ubjson(name: str, data: bytes) -> None:
-    if data[1:2] in (b"L", b"l", b"i", b"I", b"U", b"$", b"#") and b"learner" in data[:256]:
-        _not_yet(name, "an XGBoost model (UBJSON)")
-    if b'"learner"' in data and b'"gradient_booster"' in data:
-        _not_yet(name, "an XGBoost model (JSON)")
+def _json(name: str, data: bytes) -> None:
     if b'"oblivious_trees"' in data or (b'"features_info"' in data and b'"trees"' in data):
         _not_yet(name, "a CatBoost model (JSON)")
     if b'"tree_info"' in data and b'"feature_names"' in data:

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from fastscore._bounds import linear_bound
 from fastscore._model import Model
+from fastscore._xgboost_source import XGBoostSource
 
 
 class Source(Protocol):
     """A source model that is asked for its outputs on a float64 matrix (rows, features).
 
+    `linear_relative: str`, where a class has it, is the bound of linear margins; else 1e-12.
     `link_ulps: int`, where a class has it, is within how many ulp of our own its exponentials and
     logarithms are; else 2. `takes_frames`: it knows categories by value, so a model that encodes
     some hands it frames.
@@ -29,7 +31,7 @@ class Source(Protocol):
     def classes(self, target: int) -> NDArray[Any]:
         """Class labels of a target."""
 
-    def class_scores(self, x: NDArray[np.float64], target: int) -> NDArray[np.float64]:
+    def class_scores(self, x: NDArray[np.float64], target: int) -> NDArray[Any]:
         """Scores that the source compares to choose a class: (rows, classes).
 
         (rows, labels) where a row can have several labels together.
@@ -47,16 +49,18 @@ def open_source(source: Any, model: Model) -> Source:
     library = type(source).__module__.split(".")[0]
     if isinstance(source, str | os.PathLike):
         raise TypeError(
-            "source must be a live object; for a LightGBM file pass "
-            "lightgbm.Booster(model_file=path)"
+            "source must be a live object; for a LightGBM or XGBoost file pass "
+            "lightgbm.Booster(model_file=path) or xgboost.Booster(model_file=path)"
         )
     if library == "sklearn":
         return SklearnSource(source)
     if library == "lightgbm":
         return LightGBMSource(source, model)
+    if library == "xgboost":
+        return XGBoostSource(source, model)
     raise TypeError(
         f"source is a {type(source).__module__}.{type(source).__qualname__}; it must be the live "
-        "scikit-learn or LightGBM model that this model was imported from"
+        "scikit-learn, LightGBM or XGBoost model that this model was imported from"
     )
 
 

@@ -42,6 +42,8 @@ def _reader() -> Any:
 
 def as_matrix(data: Any, model: Model, rows: int) -> NDArray[np.float64]:
     """Return the model's features in its order, (rows, features), C-contiguous."""
+    if kind_of(data) == "sparse" and model._structure["input"].get("absent") == "missing":
+        data = _missing_where_absent(data)
     names, columns = _columns(data)
     core = model._core
     read = core.features_read
@@ -114,6 +116,14 @@ def as_frame(data: Any, model: Model, rows: int) -> Any:
     places = [exact.get(name, loose.get(_plain(name))) for name in own]
     found = [place for place in places if place is not None]
     return data.iloc[:, found] if hasattr(data, "iloc") else data[:, found]
+
+
+def _missing_where_absent(data: Any) -> NDArray[np.float64]:
+    """Return a sparse matrix with NaN where it holds no entry."""
+    entries = data.tocoo()
+    out = np.full(data.shape, np.nan)
+    out[entries.row, entries.col] = entries.data
+    return out
 
 
 def _plain(name: str) -> str:

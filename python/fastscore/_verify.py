@@ -224,8 +224,9 @@ def _promise(
             bound = 2 * slack.max(axis=1, keepdims=True) + 8 * np.finfo(np.float64).eps
             return _Promise("the margin's bound", slack=bound)
         linear = any(step["op"] == "linear" for step in steps)
-        text = "1e-12 of sum |coefficient x value|" if linear else "rounding of logarithms"
-        return _Promise(text, slack=slack)
+        relative = getattr(theirs, "linear_relative", "1e-12")
+        scale = f"{relative} of sum |coefficient x value|"
+        return _Promise(scale if linear else "rounding of logarithms", slack=slack)
     if links <= _ROUNDED_ALIKE:
         return _Promise("equal bits")
     most = _link_ulps(theirs)

@@ -86,8 +86,6 @@ def test_joblib_files(tmp_path, sources, compress):
         (zipped(schema__json=b"{}"), "skops"),
         (zipped(config__json=b"{}", metadata__json=b"{}", model__weights__h5=b""), "Keras"),
         (b"\x89HDF\r\n\x1a\n" + bytes(100), "HDF5"),
-        (b'{"learner":{"gradient_booster":{}},"version":[3,2,0]}', "XGBoost"),
-        (b"{L\x00\x00\x00\x00\x00\x00\x00\x07learner{L", "XGBoost"),
         (b"binf" + bytes(100), "XGBoost"),
         (b"CBM1" + bytes(100), "CatBoost"),
         (b'{"features_info":{},"oblivious_trees":[]}', "CatBoost"),

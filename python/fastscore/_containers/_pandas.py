@@ -19,7 +19,7 @@ _SMALL = 1 << 12
 def score(frame: Any, job: Job) -> Any:
     """Score a DataFrame: a Series or a DataFrame with the same index object."""
     pandas = sys.modules["pandas"]
-    result = job.run(table(frame, small=not job.core.encoded))
+    result = job.run(table(frame, small=not (job.core.encoded or job.core.reads_bare_codes)))
     names = [name for group in job.layout.names for name in group]
     columns = result.columns()
     classes = [

@@ -103,7 +103,7 @@ fn model(mut forest: Forest, width: Width, links: Vec<Link>, policy: OnBadValue)
     let last = steps.len();
     Model::new(ModelParts {
         features: Features { count: FEATURES, names: None, name_match: NameMatch::Exact, encodings: vec![] },
-        input: InputPolicy { missing: policy, non_finite: policy, width },
+        input: InputPolicy { missing: policy, non_finite: policy, width, absent: Absent::Zero },
         steps,
         targets: vec![Target {
             name: None,

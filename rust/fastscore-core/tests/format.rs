@@ -15,7 +15,12 @@ fn sample() -> ModelParts {
             name_match: NameMatch::Exact,
             encodings: vec![],
         },
-        input: InputPolicy { missing: OnBadValue::Accept, non_finite: OnBadValue::Refuse, width: Width::Float32 },
+        input: InputPolicy {
+            missing: OnBadValue::Accept,
+            non_finite: OnBadValue::Refuse,
+            width: Width::Float32,
+            absent: Absent::Zero,
+        },
         steps: vec![
             Step {
                 input: 0,

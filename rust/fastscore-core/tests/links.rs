@@ -21,7 +21,12 @@ const INF: f64 = f64::INFINITY;
 fn model(features: usize, link: Link, width: Width) -> Result<Model, Error> {
     Model::new(ModelParts {
         features: Features { count: features, names: None, name_match: NameMatch::Exact, encodings: Vec::new() },
-        input: InputPolicy { missing: OnBadValue::Accept, non_finite: OnBadValue::Accept, width: Width::Float64 },
+        input: InputPolicy {
+            missing: OnBadValue::Accept,
+            non_finite: OnBadValue::Accept,
+            width: Width::Float64,
+            absent: Absent::Zero,
+        },
         steps: vec![Step { input: 0, op: Op::Link(link, width) }],
         targets: vec![Target {
             name: None,

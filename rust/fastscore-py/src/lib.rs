@@ -8,6 +8,7 @@ mod model;
 mod numpy_ffi;
 mod scores;
 mod table;
+mod xgboost;
 
 use pyo3::prelude::*;
 

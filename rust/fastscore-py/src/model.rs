@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock};
 
 use fastscore_core::exec::{self, OnRefused, Output};
-use fastscore_core::import::lightgbm;
+use fastscore_core::import::{lightgbm, xgboost};
 use fastscore_core::model::{self, LabelValues, Labels, Source, Tensor, TensorData, Tensors};
 use fastscore_core::plan::Plan;
 use fastscore_core::{Error, Result};
@@ -117,6 +117,13 @@ impl Model {
         Ok(py.detach(|| lightgbm::import(text, options)).map_err(to_python)?.into())
     }
 
+    #[staticmethod]
+    #[pyo3(signature = (data, options, /))]
+    fn from_xgboost(py: Python<'_>, data: &[u8], options: &str) -> PyResult<Self> {
+        let options = crate::xgboost::options(options)?;
+        Ok(py.detach(|| xgboost::import(data, options)).map_err(to_python)?.into())
+    }
+
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let bytes = py.detach(|| self.model.to_bytes()).map_err(to_python)?;
         Ok(PyBytes::new(py, &bytes))
@@ -146,6 +153,11 @@ impl Model {
     fn classes<'py>(&self, py: Python<'py>, target: usize) -> PyResult<Option<Bound<'py, PyList>>> {
         let classes = self.model.targets().get(target).and_then(|target| target.classes.as_ref());
         classes.map(|classes| labels::to_python(py, classes)).transpose()
+    }
+
+    #[getter]
+    fn reads_bare_codes(&self) -> bool {
+        self.model.has_bare_codes()
     }
 
     #[getter]
@@ -229,9 +241,10 @@ struct LightgbmOptions {
     parameters: std::collections::BTreeMap<String, serde_json::Value>,
 }
 
+/// Class labels in an importer's options.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ClassesOption {
+pub struct ClassesOption {
     dtype: String,
     #[serde(flatten)]
     values: ClassValues,
@@ -245,14 +258,21 @@ struct CategoriesOption {
     values: ClassValues,
 }
 
+/// A list of labels or categories in an importer's options.
 #[derive(Deserialize)]
 #[serde(tag = "kind", content = "values", rename_all = "snake_case")]
-enum ClassValues {
+pub enum ClassValues {
     Int(Vec<i64>),
     Uint(Vec<u64>),
     Float(Vec<f64>),
     Bool(Vec<bool>),
     String(Vec<String>),
+}
+
+impl From<ClassesOption> for Labels {
+    fn from(classes: ClassesOption) -> Labels {
+        Labels { dtype: classes.dtype, values: classes.values.into() }
+    }
 }
 
 impl From<ClassValues> for LabelValues {
@@ -271,7 +291,7 @@ impl LightgbmOptions {
     fn parse(json: &str) -> PyResult<lightgbm::Options> {
         let options: LightgbmOptions =
             serde_json::from_str(json).map_err(|e| PyValueError::new_err(format!("options: {e}")))?;
-        let classes = options.classes.map(|classes| Labels { dtype: classes.dtype, values: classes.values.into() });
+        let classes = options.classes.map(Labels::from);
         Ok(lightgbm::Options {
             iterations: options.iterations,
             classes,

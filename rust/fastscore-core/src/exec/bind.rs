@@ -27,6 +27,15 @@ pub fn bind(model: &Model, table: &Table) -> Result<Binding> {
         let Some(column) = *bound else { continue };
         let (found, kind) = table.kind(column);
         let encoding = if takes_codes(model, table, feature, column) { None } else { model.encoding(feature) };
+        // A value of a dictionary says nothing of the code that it had in training.
+        if table.has_categories(column) && read[feature] && model.reads_bare_codes(feature) {
+            return Err(Error::Schema(format!(
+                "column {} holds categories ({found}), but the model knows only their codes; import the model with \
+                 categories={{{}: [...]}}, in the order of training, or pass the codes as numbers",
+                quote(table.names(), column),
+                quote(features.names.as_deref(), feature),
+            )));
+        }
         if kind.is_some_and(|kind| Rule::takes(encoding.map(|(_, lookup)| lookup), kind)) {
             continue;
         }

@@ -5,7 +5,7 @@ use super::encode::{Encoded, Problem, Rule};
 use super::table::{Body, Column, Csr, Numbers, Table};
 use crate::error::Error;
 use crate::kernels::Columns;
-use crate::model::{Features, InputPolicy, Model, Number, OnBadValue, Width};
+use crate::model::{Absent, Features, InputPolicy, Model, Number, OnBadValue, Width};
 
 /// Rows read at a time from memory that is not contiguous by column: so many rows of some dozen columns stay in the
 /// first cache level while all columns read them.
@@ -308,7 +308,11 @@ impl<'r, 't> Block<'r, 't> {
 
     fn load_sparse(&mut self, csr: &Csr, start: usize, rows: usize) {
         self.own.clear();
-        self.own.resize(self.reader.width() * self.stride, 0.0);
+        let absent = match self.reader.policy.absent {
+            Absent::Zero => 0.0,
+            Absent::Missing => f64::NAN,
+        };
+        self.own.resize(self.reader.width() * self.stride, absent);
         let entries = csr.indptr[start]..csr.indptr[start + rows];
         self.entries.resize(entries.len(), 0.0);
         csr.data.read(entries.start, &mut self.entries);
@@ -316,7 +320,9 @@ impl<'r, 't> Block<'r, 't> {
             for entry in csr.indptr[start + row]..csr.indptr[start + row + 1] {
                 let slot = self.reader.sparse_slot[csr.indices[entry] as usize];
                 if slot != u32::MAX {
-                    self.own[slot as usize * self.stride + row] += self.entries[entry - entries.start];
+                    let (to, x) =
+                        (&mut self.own[slot as usize * self.stride + row], self.entries[entry - entries.start]);
+                    *to = if to.is_nan() { x } else { *to + x };
                 }
             }
         }

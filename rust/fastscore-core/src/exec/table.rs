@@ -457,6 +457,11 @@ impl<'a> Table<'a> {
         &self.body
     }
 
+    /// Whether a column has keys or texts, and not plain numbers.
+    pub(super) fn has_categories(&self, column: usize) -> bool {
+        matches!(&self.body, Body::Columns(columns) if matches!(columns.get(column), Some(Column::Categories(_))))
+    }
+
     /// The name of a column's type, and what its values are where they can be scored.
     pub(super) fn kind(&self, column: usize) -> (&str, Option<Kind>) {
         match &self.body {

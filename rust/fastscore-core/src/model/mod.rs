@@ -28,11 +28,11 @@ pub use linear::Linear;
 pub use link::Link;
 pub(crate) use lookup::hash_of_number;
 pub use lookup::{Lookup, Number, NumberTable, TextTable};
-pub use spec::{NameMatch, OnBadValue, Source, Width};
+pub use spec::{Absent, NameMatch, OnBadValue, Source, Width};
 pub use tensors::{Tensor, TensorData, Tensors};
 pub(crate) use validate::MAX_COLUMNS;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::error::format_error;
 use crate::exec::{Output, column_names};
@@ -52,6 +52,8 @@ pub struct InputPolicy {
     pub non_finite: OnBadValue,
     /// The width at which the source reads its input.
     pub width: Width,
+    /// What an entry is that a sparse matrix does not hold.
+    pub absent: Absent,
 }
 
 impl InputPolicy {
@@ -172,6 +174,8 @@ pub struct Model {
     reads: Vec<Vec<u32>>,
     /// Per encoded feature its encoding, and the values ready to be looked up.
     lookups: BTreeMap<usize, (usize, Lookup)>,
+    /// Features whose categories the model does not know: it reads codes.
+    bare_codes: BTreeSet<usize>,
 }
 
 impl PartialEq for Model {
@@ -187,7 +191,9 @@ impl Model {
         let widths = validate::check(&parts)?;
         let reads = parts.steps.iter().map(|step| step.features(parts.features.count)).collect();
         let lookups = parts.features.lookups()?;
-        let model = Model { parts, widths, reads, lookups };
+        let bare_codes = parts.steps.iter().filter(|step| step.input == 0).flat_map(Step::categorical_features);
+        let bare_codes = bare_codes.filter(|feature| !lookups.contains_key(feature)).collect();
+        let model = Model { parts, widths, reads, lookups, bare_codes };
         // Leaf columns are numbered: they can't collide, and there may be as many as bytes in the file.
         for output in Output::ALL.into_iter().filter(|&output| output != Output::Leaf) {
             let mut seen = HashSet::new();
@@ -210,6 +216,15 @@ impl Model {
     pub fn encoding(&self, feature: usize) -> Option<(&Encoding, &Lookup)> {
         let (at, lookup) = self.lookups.get(&feature)?;
         Some((&self.parts.features.encodings[*at], lookup))
+    }
+    /// Whether some feature's column must hold codes.
+    pub fn has_bare_codes(&self) -> bool {
+        !self.bare_codes.is_empty()
+    }
+    /// Whether a feature's column must hold codes, because categorical splits read it and no encoding says which value
+    /// has which code.
+    pub fn reads_bare_codes(&self, feature: usize) -> bool {
+        self.bare_codes.contains(&feature)
     }
     /// What is refused.
     pub fn input(&self) -> InputPolicy {
@@ -272,6 +287,16 @@ impl Step {
             Op::LeafIndicator(_) | Op::Linear(_) | Op::Link(..) => &[],
         };
         std::iter::once(self.input).chain(others.iter().copied())
+    }
+
+    /// The columns that categorical splits test.
+    fn categorical_features(&self) -> impl Iterator<Item = usize> {
+        let forest = match &self.op {
+            Op::Forest(forest) | Op::LeafIndicator(forest) => Some(forest),
+            _ => None,
+        };
+        let splits = forest.into_iter().flat_map(|forest| forest.categories.set.iter().zip(&forest.feature));
+        splits.filter(|(set, _)| **set >= 0).map(|(_, &feature)| feature as usize)
     }
 
     /// The features that this step reads, each once.

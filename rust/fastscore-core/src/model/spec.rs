@@ -49,6 +49,23 @@ impl Width {
     }
 }
 
+/// What an entry that a sparse matrix does not hold is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Absent {
+    /// 0
+    #[default]
+    Zero,
+    /// A missing value (XGBoost).
+    Missing,
+}
+
+impl Absent {
+    fn is_default(&self) -> bool {
+        *self == Absent::default()
+    }
+}
+
 /// How a column's name is compared with a feature's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -98,6 +115,8 @@ struct InputSpec {
     missing: OnBadValue,
     non_finite: OnBadValue,
     width: Width,
+    #[serde(default, skip_serializing_if = "Absent::is_default")]
+    absent: Absent,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -198,7 +217,8 @@ pub(super) fn to_parts(json: &str, mut tensors: Tensors) -> Result<ModelParts> {
     let spec: Spec =
         serde_json::from_str(json).map_err(|e| format_error(format!("the model's structure can't be read: {e}")))?;
     let features = spec.features.take(&mut tensors)?;
-    let input = InputPolicy { missing: spec.input.missing, non_finite: spec.input.non_finite, width: spec.input.width };
+    let InputSpec { missing, non_finite, width, absent } = spec.input;
+    let input = InputPolicy { missing, non_finite, width, absent };
     let steps = spec.steps.into_iter().map(|step| to_step(step, input.width, &mut tensors)).collect::<Result<_>>()?;
     let targets = spec.targets.into_iter().map(|target| to_target(target, &mut tensors)).collect::<Result<_>>()?;
     let transform = match spec.transform {
@@ -331,7 +351,12 @@ pub(super) fn from_model(model: &Model) -> Result<(String, Tensors)> {
     });
     let spec = Spec {
         features,
-        input: InputSpec { missing: input.missing, non_finite: input.non_finite, width: input.width },
+        input: InputSpec {
+            missing: input.missing,
+            non_finite: input.non_finite,
+            width: input.width,
+            absent: input.absent,
+        },
         output_width: model.output_width(),
         steps,
         targets,

@@ -8,8 +8,8 @@ use super::parse::ModelText;
 use super::{Options, categories, forest};
 use crate::error::{Error, Result};
 use crate::model::{
-    Decision, Encoder, Encoding, Features, InputPolicy, LabelValues, Link, MatrixRule, Model, ModelParts, NameMatch,
-    OnBadValue, Op, Step, Target, Unknown, ValueId, Width,
+    Absent, Decision, Encoder, Encoding, Features, InputPolicy, LabelValues, Link, MatrixRule, Model, ModelParts,
+    NameMatch, OnBadValue, Op, Step, Target, Unknown, ValueId, Width,
 };
 
 pub(super) fn translate(text: ModelText, options: Options) -> Result<Model> {
@@ -76,7 +76,12 @@ pub(super) fn translate(text: ModelText, options: Options) -> Result<Model> {
             name_match: NameMatch::Underscore,
             encodings: bound.into_iter().map(|(feature, values)| encoding(feature, values)).collect(),
         },
-        input: InputPolicy { missing: OnBadValue::Accept, non_finite: OnBadValue::Accept, width: Width::Float64 },
+        input: InputPolicy {
+            missing: OnBadValue::Accept,
+            non_finite: OnBadValue::Accept,
+            width: Width::Float64,
+            absent: Absent::Zero,
+        },
         steps,
         targets: vec![Target { name: None, classes, margin, probability, prediction, score: None }],
         transform: None,
