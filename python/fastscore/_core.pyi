@@ -39,6 +39,10 @@ class Model:
     def from_xgboost(data: bytes, options: str, /) -> Model:
         """Translate an XGBoost model file; `options`: see fastscore/importers/xgboost.py."""
 
+    @staticmethod
+    def from_catboost(data: bytes, options: str, /) -> Model:
+        """Translate a .cbm file or JSON; `options`: see fastscore/importers/catboost.py."""
+
     def to_bytes(self) -> bytes:
         """Write the `.fscore` format: the same bytes for the same model."""
 

@@ -8,7 +8,7 @@ from fastscore import _core
 from fastscore._errors import UnsupportedModelError
 from fastscore._model import Model
 from fastscore._options import Options
-from fastscore.importers import lightgbm, sklearn, xgboost
+from fastscore.importers import catboost, lightgbm, sklearn, xgboost
 from fastscore.importers._categories import with_categories
 from fastscore.importers._rename import with_names
 
@@ -16,6 +16,7 @@ _IMPORTERS: dict[str, tuple[Mapping[str, Callable[[Any, Options], _core.Model]],
     "sklearn": (sklearn.IMPORTERS, "scikit-learn"),
     "lightgbm": (lightgbm.IMPORTERS, "LightGBM"),
     "xgboost": (xgboost.IMPORTERS, "XGBoost"),
+    "catboost": (catboost.IMPORTERS, "CatBoost"),
 }
 
 
@@ -40,15 +41,16 @@ def import_model(
         HistGradientBoosting*, AdaBoost*, Bagging* (classifiers and regressors, over any of these),
         IsolationForest, RandomTreesEmbedding. LightGBM: Booster, LGBMClassifier, LGBMRegressor,
         LGBMRanker, LGBMModel. XGBoost: Booster, XGBClassifier, XGBRegressor, XGBRanker,
-        XGBRFClassifier, XGBRFRegressor. Subclasses may compute otherwise and are refused.
+        XGBRFClassifier, XGBRFRegressor. CatBoost: CatBoost, CatBoostClassifier, CatBoostRegressor,
+        CatBoostRanker. Subclasses may compute otherwise and are refused.
     features
         Names for a model that has none.
     classes
         Labels for a Booster of a classifier (LightGBM, XGBoost) or for an XGBClassifier, whose
         own are 0, 1, ...: it then predicts these labels.
     iterations
-        The first iterations of a LightGBM or XGBoost model only; else it stops where the source
-        does: at `best_iteration`, but for XGBoost's Booster, which uses all.
+        The first iterations of a LightGBM, XGBoost or CatBoost model only; else it stops where the
+        source does: at `best_iteration`, but for XGBoost's Booster, which uses all.
     categories
         `{column: [...]}`: the values whose codes 0, 1, ... a feature was trained with, where the
         source does not hold them. Columns are feature names, or indexes.

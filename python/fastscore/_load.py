@@ -10,7 +10,7 @@ from fastscore._errors import ModelFormatError
 from fastscore._model import Model
 from fastscore._options import Options
 from fastscore._sniff import refuse_known
-from fastscore.importers import lightgbm, xgboost
+from fastscore.importers import catboost, lightgbm, xgboost
 from fastscore.importers._categories import with_categories
 from fastscore.importers._rename import with_names
 
@@ -26,7 +26,9 @@ def load(
     iterations: int | None = None,
     like: str | None = None,
 ) -> Model:
-    """Read a model file: `.fscore`, LightGBM text, XGBoost JSON or UBJSON, whatever its name.
+    """Read a model file. The name of the file plays no part.
+
+    It reads `.fscore`, LightGBM text, XGBoost JSON and UBJSON, CatBoost `.cbm` and JSON.
 
     Parameters
     ----------
@@ -38,7 +40,7 @@ def load(
         Class labels for LightGBM text and XGBoost files of a classifier, which do not hold them:
         the model then predicts labels.
     iterations
-        The first iterations of a LightGBM or XGBoost file only.
+        The first iterations of a file of LightGBM, XGBoost or CatBoost only.
     categories
         `{column: [...]}`: the values whose codes 0, 1, ... a feature was trained with, where the
         file does not hold them. Columns are feature names, or indexes.
@@ -48,8 +50,10 @@ def load(
     missing
         The value that counts as missing besides NaN: XGBoost files do not hold it.
     like
-        `"booster"` or `"estimator"`: whose `predict` an XGBoost file does. An estimator's stops at
-        `best_iteration` and gives labels for classes; it is the default for files that one wrote.
+        `"booster"` or `"estimator"`: whose `predict` a file of XGBoost or CatBoost does. XGBoost's
+        estimators stop at `best_iteration` and give labels for classes: the default for files that
+        one wrote. CatBoost's estimators, the default, give labels or values, its base class raw
+        values.
 
     Raises
     ------
@@ -104,10 +108,14 @@ def _read(name: str, data: bytes, options: Options) -> _core.Model:
         )
     if xgboost.is_file(data):
         return xgboost.from_file(data, options)
+    if data[:4] == catboost.MAGIC or (data.lstrip()[:1] == b"{" and catboost.is_json(data)):
+        kind = "cbm file" if data[:4] == catboost.MAGIC else "JSON file"
+        options.allow("a CatBoost file", "features", "iterations", "like")
+        return catboost.from_bytes(data, kind, options)
     refuse_known(name, data)
     raise ModelFormatError(
         f"{name} is not a model file that fastscore knows; it reads .fscore files, LightGBM "
-        "model text and XGBoost's JSON and UBJSON (booster.save_model)"
+        "model text, XGBoost's JSON and UBJSON and CatBoost's .cbm and JSON (save_model)"
     )
 
 

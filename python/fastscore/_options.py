@@ -15,8 +15,8 @@ _APPLIES = {
     "categories": "it gives the categories of categorical features, and this model has none",
     "unknown": "it is the policy for unseen categories, and this model has no categorical features",
     "missing": "it is the missing value of XGBoost Boosters and files",
-    "iterations": "it limits the iterations of LightGBM and XGBoost models",
-    "like": "it is for XGBoost models",
+    "iterations": "it limits the iterations of LightGBM, XGBoost and CatBoost models",
+    "like": "it is for XGBoost models and CatBoost files",
 }
 
 
@@ -42,6 +42,12 @@ class Options:
                 raise ValueError(
                     f"{option.name}= does not apply to {what}: {_APPLIES[option.name]}"
                 )
+
+    def wants_booster(self) -> bool:
+        """`like`, checked: whether a file is to be read as its library's base class."""
+        if self.like not in (None, "booster", "estimator"):
+            raise ValueError(f"like={self.like!r} is not one of 'booster', 'estimator'")
+        return self.like == "booster"
 
     def feature_names(self) -> list[str] | None:
         """`features`, checked to be distinct strings."""

@@ -38,8 +38,6 @@ def refuse_known(name: str, data: bytes) -> None:
         _zip(name, data)
     if _unpacked_head(data) is not None:
         raise ModelFormatError(f"{name} is compressed; decompress it first")
-    if data[:4] == b"CBM1":
-        _not_yet(name, "a CatBoost model (.cbm)")
     if data[:8] == b"\x89HDF\r\n\x1a\n":
         _not_yet(name, "an HDF5 file, as Keras writes")
     if xgboost.is_old_binary(data):
@@ -61,7 +59,7 @@ def refuse_known(name: str, data: bytes) -> None:
 def _not_yet(name: str, what: str) -> NoReturn:
     raise UnsupportedModelError(
         f"{name} is {what}: not supported yet; load reads .fscore files, LightGBM model text and "
-        "XGBoost's JSON and UBJSON"
+        "files of XGBoost (JSON, UBJSON) and CatBoost (.cbm, JSON)"
     )
 
 
@@ -146,8 +144,6 @@ def _zip(name: str, data: bytes) -> NoReturn:
 
 
 def _json(name: str, data: bytes) -> None:
-    if b'"oblivious_trees"' in data or (b'"features_info"' in data and b'"trees"' in data):
-        _not_yet(name, "a CatBoost model (JSON)")
     if b'"tree_info"' in data and b'"feature_names"' in data:
         raise UnsupportedModelError(
             f"{name} is a LightGBM JSON dump, which LightGBM itself can't read back; save the "

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from fastscore._bounds import linear_bound
 from fastscore._model import Model
-from fastscore._xgboost_source import XGBoostSource
+from fastscore._source_catboost import CatBoostSource
+from fastscore._source_xgboost import XGBoostSource
 
 
 class Source(Protocol):
@@ -58,9 +59,11 @@ def open_source(source: Any, model: Model) -> Source:
         return LightGBMSource(source, model)
     if library == "xgboost":
         return XGBoostSource(source, model)
+    if library == "catboost":
+        return CatBoostSource(source, model)
     raise TypeError(
         f"source is a {type(source).__module__}.{type(source).__qualname__}; it must be the live "
-        "scikit-learn, LightGBM or XGBoost model that this model was imported from"
+        "model of scikit-learn, LightGBM, XGBoost or CatBoost that this model was imported from"
     )
 
 

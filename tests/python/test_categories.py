@@ -482,7 +482,6 @@ class TestModel:
             ({"unknown_code": 1.0}, "unknown_code"),
             ({"codes": [1.0]}, "2 values but 1 codes"),
             ({"codes": [1.0, np.nan]}, "not finite"),
-            ({"kind": "hash"}, "hash"),
             ({"matrix": "other"}, "matrix|variant"),
         ],
     )

@@ -1,6 +1,7 @@
 //! The extension module of `fastscore`: Arrow capsules and NumPy arrays in and out, the model, the error table.
 
 mod arrow_ffi;
+mod catboost;
 mod column_stream;
 mod errors;
 mod labels;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, OnceLock};
 
 use fastscore_core::exec::{self, OnRefused, Output};
-use fastscore_core::import::{lightgbm, xgboost};
+use fastscore_core::import::{catboost, lightgbm, xgboost};
 use fastscore_core::model::{self, LabelValues, Labels, Source, Tensor, TensorData, Tensors};
 use fastscore_core::plan::Plan;
 use fastscore_core::{Error, Result};
@@ -13,6 +13,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 use serde::Deserialize;
 
+use crate::catboost::CatboostOptions;
 use crate::errors::to_python;
 use crate::labels;
 use crate::scores::Scores;
@@ -122,6 +123,13 @@ impl Model {
     fn from_xgboost(py: Python<'_>, data: &[u8], options: &str) -> PyResult<Self> {
         let options = crate::xgboost::options(options)?;
         Ok(py.detach(|| xgboost::import(data, options)).map_err(to_python)?.into())
+    }
+
+    #[staticmethod]
+    #[pyo3(signature = (data, options, /))]
+    fn from_catboost(py: Python<'_>, data: &[u8], options: &str) -> PyResult<Self> {
+        let options = CatboostOptions::parse(options)?;
+        Ok(py.detach(|| catboost::import(data, options)).map_err(to_python)?.into())
     }
 
     fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {

@@ -170,7 +170,10 @@ impl<'t> Reader<'t> {
     /// What the source refuses in a slot: of codes, only those that are missing.
     fn policy(&self, slot: usize) -> InputPolicy {
         match &self.loaded[slot].way {
-            way if way.gives_codes() => InputPolicy { non_finite: OnBadValue::Accept, ..self.policy },
+            way if way.gives_codes() => {
+                let missing = if way.refuses_missing() { OnBadValue::Refuse } else { self.policy.missing };
+                InputPolicy { missing, non_finite: OnBadValue::Accept, ..self.policy }
+            }
             _ => self.policy,
         }
     }
@@ -205,6 +208,15 @@ impl<'t> Way<'t> {
     /// Whether values may come out as marks.
     fn marks(&self) -> bool {
         !matches!(self, Way::Numbers)
+    }
+
+    /// Whether missing values are refused, whatever the model does with others.
+    fn refuses_missing(&self) -> bool {
+        match self {
+            Way::Numbers => false,
+            Way::Encoded(encoded) => encoded.refuses_missing(),
+            Way::Recoded(rule) => rule.refuses_missing(),
+        }
     }
 
     /// Whether codes come out.
@@ -343,7 +355,7 @@ impl<'r, 't> Block<'r, 't> {
     /// Set `bad[r]` for rows with a refused value; gives whether there is one.
     pub(super) fn find_refused(&self, bad: &mut [u8]) -> bool {
         let mut any = false;
-        if !self.reader.policy.refuses() {
+        if !self.reader.policy.refuses() && !self.reader.loaded.iter().any(|loaded| loaded.way.refuses_missing()) {
             return any;
         }
         for slot in 0..self.reader.width() {

@@ -97,12 +97,17 @@ impl<'t> Rule<'t> {
         Rule { coder, missing: encoding.missing_code.unwrap_or(f64::NAN), unknown }
     }
 
+    /// Whether missing values are refused: they have no text (CatBoost).
+    pub(super) fn refuses_missing(&self) -> bool {
+        matches!(self.coder, Coder::Hash)
+    }
+
     /// Whether a feature of this encoding takes values of this kind. Floats pass for text where all of them are NaN.
     pub(super) fn takes(lookup: Option<&Lookup>, kind: Kind) -> bool {
         match lookup {
             None | Some(Lookup::Numbers(_)) => kind != Kind::Text,
             Some(Lookup::Texts(_)) => matches!(kind, Kind::Text | Kind::Float | Kind::Null),
-            Some(Lookup::Hash) => kind != Kind::Bool,
+            Some(Lookup::Hash) => true,
         }
     }
 
@@ -239,6 +244,11 @@ impl<'t> Encoded<'t> {
             encoded.table_of.push(table);
         }
         encoded
+    }
+
+    /// Whether missing values are refused.
+    pub(super) fn refuses_missing(&self) -> bool {
+        self.rule.refuses_missing()
     }
 
     /// Whether codes come out, and not the values themselves.

@@ -121,7 +121,7 @@ fn empty_scores(model: &Model, output: Output, names: Vec<Vec<String>>, rows: us
         Ok(Group { names, data, codes_of })
     };
     let groups = names.into_iter().enumerate().map(group).collect::<Result<Vec<_>>>()?;
-    let nulls = (nullable && model.input().refuses()).then(|| zeros(rows, 1)).transpose()?;
+    let nulls = (nullable && model.refuses()).then(|| zeros(rows, 1)).transpose()?;
     Ok(Scores { rows, groups, nulls })
 }
 
@@ -259,7 +259,7 @@ impl<'r, 't> Worker<'r, 't> {
         for &step in &call.steps {
             values[step] = vec![0.0; model.width(step + 1) * stride];
         }
-        let bad = if model.input().refuses() { vec![0; stride] } else { Vec::new() };
+        let bad = if model.refuses() { vec![0; stride] } else { Vec::new() };
         Worker { call, block: Block::new(reader, stride), values, stride, scratch: Scratch::default(), bad }
     }
 

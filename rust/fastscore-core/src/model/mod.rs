@@ -4,6 +4,7 @@
 //! what step `i` gives. [`Model::new`] is the one door: it checks every index, shape and tree, so that nothing behind
 //! it has to. `docs/model-format.md` has the same structure as JSON and tensors.
 
+mod ctr;
 mod features;
 mod forest;
 mod format;
@@ -17,6 +18,7 @@ mod spec_features;
 mod tensors;
 mod validate;
 
+pub use ctr::{Ctr, OneHot};
 pub use features::{Encoder, Encoding, Features, MatrixRule, Unknown};
 pub use forest::{
     Category, CategorySets, Child, Comparison, FLAG_MISSING_LEFT, FLAG_OUTSIDE_LEFT, FLAG_ZERO_MISSING, Forest,
@@ -87,6 +89,10 @@ pub enum Op {
     Sum(Vec<ValueId>),
     /// Trees whose leaves name output columns (`leaf_value`): 1 where the row's leaf is, 0 elsewhere.
     LeafIndicator(Forest),
+    /// Which of the input's columns equal given numbers.
+    OneHot(OneHot),
+    /// Statistics of categories, looked up by a hash.
+    Ctr(Ctr),
 }
 
 /// How a target's prediction follows from a value.
@@ -230,6 +236,10 @@ impl Model {
     pub fn input(&self) -> InputPolicy {
         self.parts.input
     }
+    /// Whether some value would be refused: CatBoost refuses missing categories.
+    pub fn refuses(&self) -> bool {
+        self.input().refuses() || self.features().encodings.iter().any(|encoding| encoding.encoder == Encoder::Hash)
+    }
     /// The steps.
     pub fn steps(&self) -> &[Step] {
         &self.parts.steps
@@ -284,7 +294,7 @@ impl Step {
         let others: &[ValueId] = match &self.op {
             Op::Concat(others) | Op::Sum(others) => others,
             Op::Forest(forest) => forest.start.as_slice(),
-            Op::LeafIndicator(_) | Op::Linear(_) | Op::Link(..) => &[],
+            Op::LeafIndicator(_) | Op::Linear(_) | Op::Link(..) | Op::OneHot(_) | Op::Ctr(_) => &[],
         };
         std::iter::once(self.input).chain(others.iter().copied())
     }
@@ -317,6 +327,8 @@ impl Step {
                 let terms = forest.linear.iter().flat_map(|linear| &linear.feature);
                 distinct(&mut forest.feature.iter().chain(terms).map(|&feature| feature as usize))
             }
+            Op::OneHot(one_hot) => distinct(&mut one_hot.feature.iter().map(|&feature| feature as usize)),
+            Op::Ctr(ctr) => distinct(&mut ctr.features()),
             Op::Link(Link::Columns { columns }, _) => distinct(&mut columns.iter().copied()),
             _ => all(),
         }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::spec_features::{FeaturesSpec, LabelKind};
 use super::{
-    CategorySets, Comparison, Decision, Forest, InputPolicy, Labels, Linear, LinearLeaves, Link, Model, ModelParts,
-    NegativeFraction, Op, Step, Target, Tensors, Transform, ValueId,
+    CategorySets, Comparison, Ctr, Decision, Forest, InputPolicy, Labels, Linear, LinearLeaves, Link, Model,
+    ModelParts, NegativeFraction, OneHot, Op, Step, Target, Tensors, Transform, ValueId,
 };
 use crate::error::{Result, format_error};
 
@@ -141,6 +141,14 @@ enum StepSpec {
     Sum {
         inputs: Vec<ValueId>,
     },
+    OneHot {
+        input: ValueId,
+        tensors: String,
+    },
+    Ctr {
+        input: ValueId,
+        tensors: String,
+    },
 }
 
 #[derive(Serialize, Deserialize)]
@@ -252,6 +260,12 @@ fn to_step(step: StepSpec, width: Width, tensors: &mut Tensors) -> Result<Step> 
         StepSpec::Link { input, width, kind } => Step { input, op: Op::Link(kind, width) },
         StepSpec::Concat { inputs } => several(inputs, "concat", Op::Concat)?,
         StepSpec::Sum { inputs } => several(inputs, "sum", Op::Sum)?,
+        StepSpec::OneHot { input, tensors: prefix } => {
+            let feature = tensors.take_i32(&format!("{prefix}.feature"))?;
+            let value = tensors.take_f64(&format!("{prefix}.value"))?;
+            Step { input, op: Op::OneHot(OneHot { feature, value }) }
+        }
+        StepSpec::Ctr { input, tensors: prefix } => Step { input, op: Op::Ctr(to_ctr(&prefix, width, tensors)?) },
     })
 }
 
@@ -313,6 +327,27 @@ fn to_forest(spec: ForestSpec, width: Width, tensors: &mut Tensors) -> Result<Fo
         leaf_id: tensors.take_i32(&name("leaf_id"))?,
         categories,
         linear,
+    })
+}
+
+fn to_ctr(prefix: &str, width: Width, tensors: &mut Tensors) -> Result<Ctr> {
+    let name = |part: &str| format!("{prefix}.{part}");
+    Ok(Ctr {
+        width,
+        category_offset: tensors.take_i64(&name("category_offset"))?,
+        category: tensors.take_i32(&name("category"))?,
+        border_offset: tensors.take_i64(&name("border_offset"))?,
+        border_feature: tensors.take_i32(&name("border_feature"))?,
+        border: tensors.take_f64(&name("border"))?,
+        border_missing: tensors.take_u8(&name("border_missing"))?,
+        equal_offset: tensors.take_i64(&name("equal_offset"))?,
+        equal_feature: tensors.take_i32(&name("equal_feature"))?,
+        equal: tensors.take_f64(&name("equal"))?,
+        key_offset: tensors.take_i64(&name("key_offset"))?,
+        key: tensors.take_u64(&name("key"))?,
+        columns: tensors.take_i32(&name("columns"))?,
+        value: tensors.take_f64(&name("value"))?,
+        otherwise: tensors.take_f64(&name("otherwise"))?,
     })
 }
 
@@ -383,7 +418,34 @@ fn from_step(index: usize, step: &Step, width: Width, tensors: &mut Tensors) -> 
         Op::Link(link, width) => StepSpec::Link { input, width: *width, kind: link.clone() },
         Op::Concat(_) => StepSpec::Concat { inputs: step.inputs().collect() },
         Op::Sum(_) => StepSpec::Sum { inputs: step.inputs().collect() },
+        Op::OneHot(one_hot) => {
+            tensors.put_i32(name("feature"), one_hot.feature.clone());
+            tensors.put_f64(name("value"), one_hot.value.clone());
+            StepSpec::OneHot { input, tensors: prefix }
+        }
+        Op::Ctr(ctr) => {
+            from_ctr(&prefix, ctr, tensors);
+            StepSpec::Ctr { input, tensors: prefix }
+        }
     }
+}
+
+fn from_ctr(prefix: &str, ctr: &Ctr, tensors: &mut Tensors) {
+    let name = |part: &str| format!("{prefix}.{part}");
+    tensors.put_i64(name("category_offset"), ctr.category_offset.clone());
+    tensors.put_i32(name("category"), ctr.category.clone());
+    tensors.put_i64(name("border_offset"), ctr.border_offset.clone());
+    tensors.put_i32(name("border_feature"), ctr.border_feature.clone());
+    tensors.put_f64(name("border"), ctr.border.clone());
+    tensors.put_u8(name("border_missing"), ctr.border_missing.clone());
+    tensors.put_i64(name("equal_offset"), ctr.equal_offset.clone());
+    tensors.put_i32(name("equal_feature"), ctr.equal_feature.clone());
+    tensors.put_f64(name("equal"), ctr.equal.clone());
+    tensors.put_i64(name("key_offset"), ctr.key_offset.clone());
+    tensors.put_u64(name("key"), ctr.key.clone());
+    tensors.put_i32(name("columns"), ctr.columns.clone());
+    tensors.put_f64(name("value"), ctr.value.clone());
+    tensors.put_f64(name("otherwise"), ctr.otherwise.clone());
 }
 
 fn from_forest(prefix: String, input: ValueId, forest: &Forest, width: Width, tensors: &mut Tensors) -> ForestSpec {

@@ -1,8 +1,8 @@
 //! The checks behind [`super::Model::new`]: after them every index is in range and every tree is a tree.
 
 use super::{
-    Child, Decision, FLAG_MISSING_LEFT, FLAG_OUTSIDE_LEFT, FLAG_ZERO_MISSING, Forest, Linear, LinearLeaves, ModelParts,
-    Op, Step, Target, Transform, Width,
+    Child, Ctr, Decision, FLAG_MISSING_LEFT, FLAG_OUTSIDE_LEFT, FLAG_ZERO_MISSING, Forest, Linear, LinearLeaves,
+    ModelParts, OneHot, Op, Step, Target, Transform, Width,
 };
 use crate::error::{Result, format_error};
 
@@ -73,6 +73,8 @@ fn check_step(step: &Step, widths: &[usize]) -> Result<usize> {
             let total = step.inputs().try_fold(0usize, |total, value| total.checked_add(widths[value]));
             total.ok_or_else(|| format_error("concat of too many columns"))
         }
+        Op::OneHot(one_hot) => check_one_hot(one_hot, input),
+        Op::Ctr(ctr) => check_ctr(ctr, input),
         Op::Sum(_) => match step.inputs().find(|&value| widths[value] != input) {
             Some(value) => {
                 Err(format_error(format!("sum of {input} columns and the {} of value {value}", widths[value])))
@@ -251,6 +253,71 @@ fn check_linear_leaves(linear: &LinearLeaves, forest: &Forest, input: usize) -> 
         Some(feature) => Err(format_error(format!("forest: a linear leaf reads feature {feature} of {input}"))),
         None => Ok(()),
     }
+}
+
+fn check_one_hot(one_hot: &OneHot, input: usize) -> Result<usize> {
+    if one_hot.feature.len() != one_hot.value.len() {
+        return Err(format_error(format!(
+            "one_hot: {} features for {} values",
+            one_hot.feature.len(),
+            one_hot.value.len()
+        )));
+    }
+    check_columns("one_hot", &one_hot.feature, input)?;
+    Ok(one_hot.value.len())
+}
+
+fn check_columns(what: &str, columns: &[i32], input: usize) -> Result<()> {
+    match columns.iter().find(|&&column| usize::try_from(column).map_or(true, |column| column >= input)) {
+        Some(column) => Err(format_error(format!("{what}: it reads column {column} of {input}"))),
+        None => Ok(()),
+    }
+}
+
+fn check_ctr(ctr: &Ctr, input: usize) -> Result<usize> {
+    let offsets = [
+        ("category_offset", &ctr.category_offset, ctr.category.len()),
+        ("border_offset", &ctr.border_offset, ctr.border.len()),
+        ("equal_offset", &ctr.equal_offset, ctr.equal.len()),
+        ("key_offset", &ctr.key_offset, ctr.key.len()),
+    ];
+    let tables = ctr.tables();
+    for (name, offset, end) in offsets {
+        let rising = offset.windows(2).all(|pair| pair[0] <= pair[1]);
+        if offset.len() != tables + 1 || offset[0] != 0 || offset[tables] != end as i64 || !rising {
+            return Err(format_error(format!("ctr: {name} must rise from 0 to {end}, one entry more than tables")));
+        }
+    }
+    let borders = ctr.border.len();
+    if ctr.border_feature.len() != borders || ctr.border_missing.len() != borders {
+        return Err(format_error("ctr: border, border_feature and border_missing differ in length"));
+    }
+    if ctr.equal_feature.len() != ctr.equal.len() {
+        return Err(format_error("ctr: equal and equal_feature differ in length"));
+    }
+    for columns in [&ctr.category, &ctr.border_feature, &ctr.equal_feature] {
+        check_columns("ctr", columns, input)?;
+    }
+    let (mut columns, mut values) = (0usize, 0usize);
+    for table in 0..tables {
+        let keys = &ctr.key[ctr.keys(table)];
+        if !keys.windows(2).all(|pair| pair[0] < pair[1]) {
+            return Err(format_error(format!("ctr: the keys of table {table} do not rise")));
+        }
+        let width = usize::try_from(ctr.columns[table]).unwrap_or(0);
+        let sizes = columns.checked_add(width).zip(width.checked_mul(keys.len()).and_then(|n| n.checked_add(values)));
+        (columns, values) = sizes
+            .filter(|_| width > 0)
+            .ok_or_else(|| format_error(format!("ctr: table {table} gives {} columns", ctr.columns[table])))?;
+    }
+    if columns != ctr.otherwise.len() || values != ctr.value.len() {
+        return Err(format_error(format!(
+            "ctr: {columns} columns and {values} values are due, there are {} and {}",
+            ctr.otherwise.len(),
+            ctr.value.len()
+        )));
+    }
+    Ok(columns)
 }
 
 /// A forest whose leaves name columns: gives how many.

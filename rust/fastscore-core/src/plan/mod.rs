@@ -10,12 +10,15 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::kernels::forest::sliced::{self, Sliced};
 use crate::kernels::forest::walk::{self, Walk};
-use crate::kernels::{Columns, Values, linear, link};
-use crate::model::{Forest, Model, Op};
+use crate::kernels::{Columns, Values, ctr, linear, link};
+use crate::model::{Ctr, Forest, Model, Op};
 use crate::simd::Level;
 
 /// Nanoseconds that a row takes in one tree, roughly: decides only how many threads a small call gets.
 const TREE_NS: usize = 10;
+
+/// Nanoseconds that a lookup in a CTR table takes, roughly.
+const LOOKUP_NS: usize = 30;
 
 /// From so many rows on, the bit-sliced engine, which always computes 256, beats the walk.
 const SLICED_ROWS: usize = 16;
@@ -54,6 +57,8 @@ enum Engine {
     Forest { walk: Walk, sliced: Option<Sliced> },
     /// The walk, which marks leaves.
     Indicator(Walk),
+    /// The keys of CTR tables.
+    Ctr(ctr::Lookup),
     /// Other kernels need nothing prepared.
     Direct,
 }
@@ -63,6 +68,7 @@ enum Engine {
 pub(crate) struct Scratch {
     walk: walk::Scratch,
     sliced: sliced::Scratch,
+    keys: Vec<u64>,
 }
 
 impl Plan {
@@ -92,7 +98,8 @@ impl Plan {
             .map(|step| match &step.op {
                 Op::Forest(forest) => forest_engine(forest),
                 Op::LeafIndicator(forest) => Ok(Engine::Indicator(walk_engine(forest)?)),
-                Op::Linear(_) | Op::Link(..) | Op::Concat(_) | Op::Sum(_) => Ok(Engine::Direct),
+                Op::Ctr(ctr) => Ok(Engine::Ctr(ctr_engine(ctr)?)),
+                Op::Linear(_) | Op::Link(..) | Op::Concat(_) | Op::Sum(_) | Op::OneHot(_) => Ok(Engine::Direct),
             })
             .collect::<Result<Vec<_>>>()?;
         let misfit = |engine: &Engine| matches!(engine, Engine::Forest { sliced: None, .. });
@@ -130,6 +137,7 @@ impl Plan {
                     sliced.as_ref().map_or(walk.scratch_per_row(), Sliced::scratch_per_row)
                 }
                 Engine::Indicator(walk) => walk.scratch_per_row(),
+                Engine::Ctr(_) => size_of::<u64>(),
                 Engine::Direct => 0,
             })
             .max()
@@ -140,7 +148,7 @@ impl Plan {
     pub(crate) fn has_deep_forest(&self) -> bool {
         self.engines.iter().any(|engine| match engine {
             Engine::Forest { walk, sliced } => sliced.is_none() && walk.node_bytes() > DEEP_BYTES,
-            Engine::Indicator(_) | Engine::Direct => false,
+            Engine::Indicator(_) | Engine::Ctr(_) | Engine::Direct => false,
         })
     }
 
@@ -151,6 +159,8 @@ impl Plan {
             .map(|step| match &step.op {
                 Op::Forest(forest) | Op::LeafIndicator(forest) => forest.trees() * TREE_NS,
                 Op::Linear(linear) => linear.coefficients.len(),
+                Op::Ctr(ctr) => ctr.tables() * LOOKUP_NS,
+                Op::OneHot(one_hot) => one_hot.feature.len(),
                 Op::Link(..) | Op::Concat(_) | Op::Sum(_) => {
                     step.inputs().map(|value| 2 * self.model.width(value)).sum()
                 }
@@ -184,6 +194,10 @@ impl Plan {
             (Op::Link(kind, precision), _) => {
                 link::link(self.level, kind, *precision, input, self.model.width(here.input), out, stride, rows);
             }
+            (Op::OneHot(one_hot), _) => ctr::one_hot(one_hot, input, out, stride, rows),
+            (Op::Ctr(model), Engine::Ctr(lookup)) => {
+                ctr::ctr(model, lookup, input, &mut scratch.keys, out, stride, rows);
+            }
             (Op::Concat(_), _) => {
                 let columns = here.inputs().flat_map(|value| (0..self.model.width(value)).map(move |c| (value, c)));
                 for ((value, c), out) in columns.zip(out.chunks_mut(stride)) {
@@ -202,7 +216,7 @@ impl Plan {
                 }
             }
             // `compile_for` pairs them.
-            (Op::Forest(_) | Op::LeafIndicator(_), _) => {}
+            (Op::Forest(_) | Op::LeafIndicator(_) | Op::Ctr(_), _) => {}
         }
     }
 
@@ -266,6 +280,10 @@ impl Plan {
                 (Op::Forest(forest) | Op::LeafIndicator(forest), _) => {
                     writeln!(text, "forest of {} trees", forest.trees())
                 }
+                (Op::OneHot(_), _) => writeln!(text, "equal to given numbers or not"),
+                (Op::Ctr(ctr), _) => {
+                    writeln!(text, "statistics of {} tables of {} keys", ctr.tables(), ctr.key.len())
+                }
                 (Op::Concat(others), _) => writeln!(text, "with those of values {others:?} beside them"),
                 (Op::Sum(others), _) => writeln!(text, "plus values {others:?}"),
                 (Op::Linear(linear), _) => {
@@ -280,6 +298,10 @@ impl Plan {
 
 fn walk_engine(forest: &Forest) -> Result<Walk> {
     Walk::new(forest).ok_or_else(|| Error::UnsupportedModel("the forest has more than 2^32 - 1 nodes".into()))
+}
+
+fn ctr_engine(ctr: &Ctr) -> Result<ctr::Lookup> {
+    ctr::Lookup::new(ctr).ok_or_else(|| Error::UnsupportedModel("a CTR table has more than 2^32 - 2 keys".into()))
 }
 
 fn forest_engine(forest: &Forest) -> Result<Engine> {

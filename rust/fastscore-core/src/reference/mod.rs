@@ -3,7 +3,7 @@
 
 mod link;
 
-use crate::model::{Category, Child, Comparison, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest, Linear, Model, Op};
+use crate::model::{Category, Child, Comparison, Ctr, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest, Linear, Model, Op};
 
 /// What a model computes for one row.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,6 +24,11 @@ pub fn interpret(model: &Model, features: &[f64]) -> Row {
             Op::LeafIndicator(forest) => indicate(forest, input),
             Op::Linear(model) => linear(model, input),
             Op::Link(kind, width) => link::link(kind, *width, input),
+            Op::OneHot(one_hot) => {
+                let pairs = one_hot.feature.iter().zip(&one_hot.value);
+                pairs.map(|(&feature, &value)| if input[feature as usize] == value { 1.0 } else { 0.0 }).collect()
+            }
+            Op::Ctr(model) => ctr(model, input),
             Op::Concat(_) => step.inputs().flat_map(|value| values[value].iter().copied()).collect(),
             Op::Sum(others) => {
                 let add =
@@ -40,6 +45,31 @@ pub fn interpret(model: &Model, features: &[f64]) -> Row {
         }
     };
     Row { values, leaves }
+}
+
+fn ctr(model: &Ctr, input: &[f64]) -> Vec<f64> {
+    let (mut out, mut values) = (Vec::new(), 0);
+    for table in 0..model.tables() {
+        let [categories, borders, equals] = model.parts(table);
+        let mut key = 0;
+        for c in categories {
+            key = Ctr::add_category(key, input[model.category[c] as usize]);
+        }
+        for b in borders {
+            key = model.add_border(key, b, input[model.border_feature[b] as usize]);
+        }
+        for e in equals {
+            key = model.add_equal(key, e, input[model.equal_feature[e] as usize]);
+        }
+        let (keys, width) = (&model.key[model.keys(table)], model.columns[table] as usize);
+        let found = match keys.iter().position(|&known| known == key) {
+            Some(row) => &model.value[values + row * width..],
+            None => &model.otherwise[out.len()..],
+        };
+        out.extend_from_slice(&found[..width]);
+        values += keys.len() * width;
+    }
+    out
 }
 
 fn sum(forest: &Forest, input: &[f64], start: Option<&Vec<f64>>) -> Vec<f64> {

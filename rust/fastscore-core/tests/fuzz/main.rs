@@ -20,7 +20,7 @@ use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use fastscore_core::import::{lightgbm, xgboost};
+use fastscore_core::import::{catboost, lightgbm, xgboost};
 use fastscore_core::model::{Forest, Model, ModelParts, Op, Step};
 use fastscore_core::{Error, Result};
 
@@ -58,6 +58,8 @@ formats! {
     lightgbm_text: "lightgbm", "txt", Text, 40, |bytes| lightgbm::import(utf8(bytes)?, lightgbm::Options::default());
     xgboost_json: "xgboost", "json", Json, 40, |bytes| xgboost::import(bytes, xgboost::Options::default());
     xgboost_ubjson: "xgboost", "ubj", Ubjson, 60, |bytes| xgboost::import(bytes, xgboost::Options::default());
+    catboost_cbm: "catboost", "cbm", Words, 60, |bytes| catboost::import(bytes, catboost::Options::default());
+    catboost_json: "catboost", "json", Json, 60, |bytes| catboost::import(bytes, catboost::Options::default());
     fscore: "fscore", "fscore", Fscore, 20, Model::from_bytes;
 }
 

@@ -8,7 +8,6 @@ mod text;
 use crate::rng::Rng;
 
 /// What a mutation may know of a format.
-#[expect(dead_code, reason = "the importers of JSON, UBJSON and FlatBuffers are still to come")]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Lines of numbers.
