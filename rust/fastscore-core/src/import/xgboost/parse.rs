@@ -39,6 +39,22 @@ pub(super) enum Booster {
     Linear(Vec<f32>),
 }
 
+/// So many outputs are read even from a model without trees.
+const FEW_OUTPUTS: usize = 1000;
+
+impl Booster {
+    /// More outputs than this no bytes of the file back.
+    fn outputs_backed(&self) -> usize {
+        match self {
+            Booster::Linear(weights) => weights.len(),
+            Booster::Trees(trees) => {
+                let vectors = trees.trees.first().and_then(|tree| tree.vectors.as_ref());
+                vectors.map_or(trees.trees.len(), |vectors| vectors.width.min(vectors.values.len()))
+            }
+        }
+    }
+}
+
 impl Learner {
     pub(super) fn parse(bytes: &[u8]) -> Result<Learner> {
         refuse_binary(bytes)?;
@@ -66,6 +82,13 @@ impl Learner {
                  and {MAX_FEATURES} are read"
             )));
         }
+        let booster = booster(&learner, features, outputs)?;
+        let backed = booster.outputs_backed();
+        if outputs > backed.max(FEW_OUTPUTS) {
+            return Err(format_error(format!(
+                "learner.learner_model_param claims {outputs} outputs, the booster has no more than {backed}"
+            )));
+        }
         let objective = learner.object("objective")?;
         let list = |key: &str| if learner.find(key)?.is_some() { learner.texts(key) } else { Ok(Vec::new()) };
         let (feature_names, feature_types) = (list("feature_names")?, list("feature_types")?);
@@ -89,7 +112,7 @@ impl Learner {
             feature_names,
             feature_types,
             attributes: attributes(&learner)?,
-            booster: booster(&learner, features, outputs)?,
+            booster,
         })
     }
 }
