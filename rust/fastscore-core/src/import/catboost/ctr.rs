@@ -113,7 +113,7 @@ impl Group<'_> {
             })?;
             step.border_feature.push(column as i32);
             step.border.push(border.into());
-            step.border_missing.push(u8::from(nan == Nan::Above));
+            step.border_missing.push(u8::from(nan.is_above(border)));
         }
         for &(category, hash) in &self.base.equals {
             step.equal_feature.push(positions.category(category)? as i32);

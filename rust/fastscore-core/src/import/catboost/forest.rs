@@ -15,7 +15,7 @@ pub(super) struct Split {
 
 /// A comparison with a numerical feature's border.
 pub(super) fn float_split(column: usize, border: f32, nan: Nan) -> Split {
-    let flags = if nan == Nan::Below { FLAG_MISSING_LEFT } else { 0 };
+    let flags = if nan.is_above(border) { 0 } else { FLAG_MISSING_LEFT };
     Split { column: column as i32, threshold: border.into(), flags }
 }
 

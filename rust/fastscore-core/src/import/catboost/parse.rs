@@ -38,6 +38,13 @@ pub(super) enum Nan {
     Above,
 }
 
+impl Nan {
+    /// Whether NaN is above a border: CatBoost puts an infinity in its place, which is not above itself.
+    pub fn is_above(self, border: f32) -> bool {
+        self == Nan::Above && border < f32::INFINITY
+    }
+}
+
 /// A numerical feature.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct FloatFeature {
