@@ -303,6 +303,16 @@ def test_parameters(parameters):
     margins_equal(model, source, rows_for(source, x, 600))
 
 
+@pytest.mark.parametrize("nan_mode", ["Min", "Max"])
+def test_infinite_borders(nan_mode):
+    """CatBoost reads NaN as an infinity, which is not above itself."""
+    rng = np.random.default_rng(0)
+    x = rng.choice([-np.inf, -1.0, 0.0, 1.0, 3e38, np.inf, np.nan], size=(80, 2))
+    source = CatBoostRegressor(**SETTINGS | {"nan_mode": nan_mode}).fit(x, rng.normal(size=80))
+    assert np.isinf(np.concatenate([*source.get_borders().values()])).any()
+    margins_equal(fastscore.import_model(source), source, rows_for(source, x, 600))
+
+
 def test_more_borders_than_a_byte_holds():
     rng = np.random.default_rng(1)
     x = rng.normal(size=(3000, 2))
