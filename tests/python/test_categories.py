@@ -596,3 +596,18 @@ class TestKeywords:
         estimator = LinearRegression().fit([[0.0, 1], [1, 2], [2, 0]], [1.0, 2, 4])
         with pytest.raises(ValueError, match="unknown="):
             fastscore.import_model(estimator, unknown={0: "raise"})
+
+
+def test_raise_holds_for_a_column_that_no_tree_reads():
+    import lightgbm
+
+    rng = np.random.default_rng(0)
+    x = pd.DataFrame({"a": rng.normal(size=200), "b": pd.Categorical(["u", "v"] * 100)})
+    data = lightgbm.Dataset(x, x["a"] > 0)
+    booster = lightgbm.train({"objective": "binary", "verbose": -1, "num_threads": 1}, data, 3)
+    assert set(booster.feature_importance()[1:]) == {0}
+    new = pd.DataFrame({"a": [0.1, 0.2, 0.3], "b": ["u", "w", "v"]})
+    fastscore.import_model(booster).predict(new)
+    strict = fastscore.import_model(booster, unknown={"b": "raise"})
+    with pytest.raises(fastscore.UnknownCategoryError, match=r"\"b\".*'w'|\"b\".*\"w\""):
+        strict.predict(new)

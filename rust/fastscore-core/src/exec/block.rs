@@ -5,7 +5,7 @@ use super::encode::{Encoded, Problem, Rule};
 use super::table::{Body, Column, Csr, Numbers, Table};
 use crate::error::Error;
 use crate::kernels::Columns;
-use crate::model::{Absent, Features, InputPolicy, Model, Number, OnBadValue, Width};
+use crate::model::{Absent, Features, InputPolicy, Model, Number, OnBadValue, Unknown, Width};
 
 /// Rows read at a time from memory that is not contiguous by column: so many rows of some dozen columns stay in the
 /// first cache level while all columns read them.
@@ -68,8 +68,9 @@ impl<'t> Reader<'t> {
         let mut slot = vec![u32::MAX; binding.len()];
         let mut loaded = Vec::new();
         for (feature, &column) in binding.iter().enumerate() {
+            let raises = model.encoding(feature).is_some_and(|(encoding, _)| encoding.unknown == Unknown::Raise);
             if let Some(column) = column
-                && (read[feature] || policy.refuses())
+                && (read[feature] || policy.refuses() || raises)
             {
                 slot[feature] = loaded.len() as u32;
                 loaded.push(Loaded { feature, column, way: Way::new(model, table, feature, column) });
