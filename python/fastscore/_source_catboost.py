@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastscore._errors import UnsupportedModelError
 from fastscore._model import Model
 
 
@@ -16,13 +15,9 @@ class CatBoostSource:
 
     # Poisson, softmax and their kin use CatBoost's own fast exponential.
     link_ulps = 8
+    takes_frames = True
 
     def __init__(self, source: Any, model: Model) -> None:
-        if len(source._get_cat_feature_indices()):
-            raise UnsupportedModelError(
-                "verify can't hand categorical features to CatBoost yet: compare the outputs of "
-                "both on your data"
-            )
         self._model = source
         trees = len(model._core.column_names("leaf")[0]) if "leaf" in model.outputs else 0
         self._arguments = {"ntree_end": trees, "thread_count": 1}
@@ -32,7 +27,8 @@ class CatBoostSource:
         version = getattr(sys.modules.get("catboost"), "__version__", "")
         self.name = f"{type(source).__name__} (CatBoost {version})"
 
-    def output(self, output: str, x: NDArray[np.float64]) -> Any:
+    def output(self, output: str, x: Any) -> Any:
+        x = _readable(x)
         if output == "leaf":
             return self._model.calc_leaf_indexes(x, **self._arguments)
         if output == "margin":
@@ -44,7 +40,7 @@ class CatBoostSource:
         # Labels of more than two classes come as a column.
         return predicted.reshape(-1) if predicted.shape[1:] == (1,) else predicted
 
-    def _raw(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _raw(self, x: Any) -> NDArray[np.float64]:
         raw = self._model.predict(x, prediction_type="RawFormulaVal", **self._arguments)
         return np.asarray(raw, dtype=np.float64)
 
@@ -52,9 +48,19 @@ class CatBoostSource:
         # Labels that a row can have together are 0 and 1 each, whatever they are called.
         return np.array([0, 1]) if self._several_labels else np.asarray(self._model.classes_)
 
-    def class_scores(self, x: NDArray[np.float64], target: int) -> NDArray[np.float64]:
-        raw = self._raw(x)
+    def class_scores(self, x: Any, target: int) -> NDArray[np.float64]:
+        raw = self._raw(_readable(x))
         return np.column_stack([np.zeros(len(raw)), raw]) if raw.ndim == 1 else raw
 
-    def linear_bound(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def linear_bound(self, x: Any) -> NDArray[np.float64]:
         return np.zeros((len(x), 1))
+
+
+def _readable(x: Any) -> Any:
+    """Return a frame as CatBoost reads it: a pandas one, its text as Python strings."""
+    if isinstance(x, np.ndarray) or not hasattr(x, "columns"):
+        return x
+    frame = x if hasattr(x, "iloc") else x.to_pandas()
+    numbers = [kind.kind in "biuf" for kind in frame.dtypes]
+    text = [name for name, number in zip(frame.columns, numbers, strict=True) if not number]
+    return frame.astype(dict.fromkeys(text, object))

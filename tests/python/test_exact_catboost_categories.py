@@ -286,3 +286,19 @@ def test_golden_files(name):
         )
     same_bits(np.asarray(model.margin(table)), margin)
     np.testing.assert_array_equal(np.asarray(model.leaf_index(table)), leaf)
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars", "pyarrow", "dict"])
+def test_verify_hands_categories_on(library):
+    frame, y = data()
+    model = CatBoostClassifier(**SETTINGS, cat_features=CATEGORIES).fit(frame, y > np.median(y))
+    table = {
+        "pandas": lambda: frame.astype({"word": "category"}),
+        "polars": lambda: pl.from_pandas(frame),
+        "pyarrow": lambda: pa.Table.from_pandas(frame, preserve_index=False),
+        "dict": lambda: frame.to_dict("list"),
+    }[library]()
+    report = fastscore.import_model(model).verify(table, source=model)
+    assert report, str(report)
+    other = CatBoostClassifier(**SETTINGS, cat_features=CATEGORIES).fit(frame, y > y.mean() + 1)
+    assert not fastscore.import_model(model).verify(table, source=other)
