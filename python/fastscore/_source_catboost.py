@@ -58,7 +58,7 @@ class CatBoostSource:
 
 def _readable(x: Any) -> Any:
     """Return a frame as CatBoost reads it: a pandas one, its text as Python strings."""
-    if isinstance(x, np.ndarray) or not hasattr(x, "columns"):
+    if isinstance(x, np.ndarray) or not hasattr(x, "dtypes"):
         return x
     frame = x if hasattr(x, "iloc") else x.to_pandas()
     numbers = [kind.kind in "biuf" for kind in frame.dtypes]

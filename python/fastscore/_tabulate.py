@@ -100,7 +100,7 @@ def as_frame(data: Any, model: Model, rows: int) -> Any:
     if kind in ("numpy", "sparse"):
         array = data if kind == "sparse" else np.asarray(data)
         return array if array.dtype.kind == "O" else as_matrix(data, model, rows)
-    if kind in ("dict", "arrow"):
+    if kind not in ("pandas", "polars"):
         try:
             import pandas
         except ImportError:
