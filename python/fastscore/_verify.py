@@ -22,6 +22,7 @@ _ROUNDED_ALIKE = {
     "divide",
     "multiply",
     "add",
+    "affine",
     "clip",
     "fill_missing",
     "above",

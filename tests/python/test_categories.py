@@ -611,3 +611,14 @@ def test_raise_holds_for_a_column_that_no_tree_reads():
     strict = fastscore.import_model(booster, unknown={"b": "raise"})
     with pytest.raises(fastscore.UnknownCategoryError, match=r"\"b\".*'w'|\"b\".*\"w\""):
         strict.predict(new)
+
+
+def test_dictionaries_that_share_part_of_their_memory():
+    """Two chunks whose dictionaries have the same offsets, or views, and other bytes."""
+    model = model_of(encoding(0, "string", list("abcd")))
+    keys = pa.array([0, 1, 1], pa.int32())
+    offsets = pa.py_buffer(np.array([0, 1, 2], dtype=np.int32).tobytes())
+    texts = [pa.StringArray.from_buffers(2, offsets, pa.py_buffer(text)) for text in (b"ab", b"cd")]
+    column = pa.chunked_array([pa.DictionaryArray.from_arrays(keys, text) for text in texts])
+    found = model.predict(pa.table({"a": column})).to_numpy()
+    same_bits(found, np.array([0.0, 1, 1, 2, 3, 3]))

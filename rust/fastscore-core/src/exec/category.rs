@@ -66,12 +66,20 @@ impl Texts<'_> {
         }
     }
 
-    /// Where they lie: two with one address and length are the same strings.
-    fn address(&self) -> usize {
-        match self {
-            Texts::Small(offsets, _) => offsets.as_ptr().addr(),
-            Texts::Large(offsets, _) => offsets.as_ptr().addr(),
-            Texts::Views(views, _) => views.as_ptr().addr(),
+    /// Whether both are the same memory, read alike.
+    fn is(&self, other: &Texts) -> bool {
+        match (self, other) {
+            (Texts::Small(a, a_bytes), Texts::Small(b, b_bytes)) => {
+                std::ptr::eq(*a, *b) && std::ptr::eq(*a_bytes, *b_bytes)
+            }
+            (Texts::Large(a, a_bytes), Texts::Large(b, b_bytes)) => {
+                std::ptr::eq(*a, *b) && std::ptr::eq(*a_bytes, *b_bytes)
+            }
+            (Texts::Views(a, a_buffers), Texts::Views(b, b_buffers)) => {
+                let same = |(a, b): (&Buffer, &Buffer)| std::ptr::eq(a.as_slice(), b.as_slice());
+                std::ptr::eq(*a, *b) && a_buffers.len() == b_buffers.len() && a_buffers.iter().zip(*b_buffers).all(same)
+            }
+            _ => false,
         }
     }
 }
@@ -115,11 +123,9 @@ impl Plain<'_> {
         };
         self.len() == other.len()
             && match (self, other) {
-                (Plain::Texts(a, a_nulls), Plain::Texts(b, b_nulls)) => {
-                    a.address() == b.address() && nulls(a_nulls) == nulls(b_nulls)
-                }
+                (Plain::Texts(a, a_nulls), Plain::Texts(b, b_nulls)) => a.is(b) && nulls(a_nulls) == nulls(b_nulls),
                 (Plain::Numbers(a), Plain::Numbers(b)) => {
-                    a.values.address() == b.values.address() && nulls(&a.nulls) == nulls(&b.nulls)
+                    a.values.place() == b.values.place() && nulls(&a.nulls) == nulls(&b.nulls)
                 }
                 _ => false,
             }

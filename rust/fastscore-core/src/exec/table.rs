@@ -205,23 +205,24 @@ impl Nulls<'_> {
 }
 
 impl Values<'_> {
-    /// Where the first element lies.
-    pub(super) fn address(&self) -> usize {
-        match self {
-            Values::F64(v) => v.address(),
-            Values::F32(v) => v.address(),
-            Values::F16(v) => v.address(),
-            Values::I8(v) => v.address(),
-            Values::I16(v) => v.address(),
-            Values::I32(v) => v.address(),
-            Values::I64(v) => v.address(),
-            Values::U8(v) => v.address(),
-            Values::U16(v) => v.address(),
-            Values::U32(v) => v.address(),
-            Values::U64(v) => v.address(),
-            Values::Bits(v) => v.values().as_ptr().addr().wrapping_mul(8).wrapping_add(v.offset()),
-            Values::Null(_) => 0,
-        }
+    /// What tells values of one length apart from others: their type, where the first one lies, and the stride.
+    pub(super) fn place(&self) -> (std::mem::Discriminant<Self>, usize, usize) {
+        let (address, stride) = match self {
+            Values::F64(v) => (v.address(), v.stride),
+            Values::F32(v) => (v.address(), v.stride),
+            Values::F16(v) => (v.address(), v.stride),
+            Values::I8(v) => (v.address(), v.stride),
+            Values::I16(v) => (v.address(), v.stride),
+            Values::I32(v) => (v.address(), v.stride),
+            Values::I64(v) => (v.address(), v.stride),
+            Values::U8(v) => (v.address(), v.stride),
+            Values::U16(v) => (v.address(), v.stride),
+            Values::U32(v) => (v.address(), v.stride),
+            Values::U64(v) => (v.address(), v.stride),
+            Values::Bits(v) => (v.values().as_ptr().addr(), v.offset()),
+            Values::Null(_) => (0, 0),
+        };
+        (std::mem::discriminant(self), address, stride)
     }
 
     /// The type's name, for messages.
