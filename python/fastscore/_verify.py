@@ -166,6 +166,9 @@ def verify(model: Model, data: Any, source: Any) -> VerifyReport:
                     if output == "margin" and target and target.get("score") and "score" in pairs
                     else None
                 )
+                if output == "probability" and _is_complement(steps):
+                    # 1 - p has p's rounding, however small the difference is.
+                    near = _two_dimensional(theirs_t).max(axis=1, keepdims=True)
                 promise = _promise(theirs, output, steps, own, near)
                 checks.append(_check_floats(name, theirs_t, ours_t, promise))
     return VerifyReport(theirs.name, table.num_rows, tuple(checks))
@@ -203,6 +206,11 @@ def _steps_behind(structure: dict[str, Any], value: int) -> list[dict[str, Any]]
     return list(found.values())
 
 
+def _is_complement(steps: list[dict[str, Any]]) -> bool:
+    """Whether the value is 1 - p beside p."""
+    return any(step["op"] == "link" and step["kind"]["name"] == "complement" for step in steps)
+
+
 def _is_loose(step: dict[str, Any]) -> bool:
     """Whether sums that follow a step are bounded by its size, not by ulps of theirs."""
     return step["op"] == "linear" or (
@@ -232,7 +240,8 @@ def _promise(
         return _Promise("equal bits")
     most = _link_ulps(theirs)
     if near is not None:
-        return _Promise(f"{most} ulp of the score", most, near=near)
+        of = "larger" if output == "probability" else "score"
+        return _Promise(f"{most} ulp of the {of}", most, near=near)
     return _Promise(f"{most} ulp", most)
 
 
