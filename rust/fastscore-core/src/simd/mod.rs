@@ -37,6 +37,7 @@
 pub(crate) mod bits;
 mod exp;
 mod exp2;
+mod exp_table;
 mod level;
 mod log;
 mod math;
