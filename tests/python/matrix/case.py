@@ -33,7 +33,9 @@ class Case:
     files: tuple[str, ...] = ()
     """Formats of the source library, names of its `Library.writers`, that give the same model."""
     keywords: Mapping[str, Any] = field(default_factory=dict)
-    """For `import_model`: what the source does not say."""
+    """For `import_model`, and `load` of the files: what neither says."""
+    truth: Callable[[Any], Any] = lambda source: source
+    """What the scores are compared with, where `keywords` make it another than the source."""
 
 
 @dataclass(frozen=True)

@@ -1,96 +1,40 @@
 """LightGBM's cases."""
 
-from pathlib import Path
 from typing import Any
 
 import lightgbm as lgb
 import numpy as np
 from support import awkward_rows, lightgbm_splits
 
-from matrix.case import EQUAL, LEAVES, Bound, Case, Library, Refusal, labels_but_for_ties, ulp
-
-ROWS = 300
-SCORED = 517
-EXTRA = (np.nan, np.inf, -np.inf, 1e300, 1.0000001800250948e-35, -1.0000001800250948e-35, 2e-35)
-COMMON = {
-    "verbose": -1,
-    "num_threads": 1,
-    "num_leaves": 9,
-    "min_data_in_leaf": 3,
-    "seed": 1,
-}
-CLASSIFIES = ("binary", "multiclass", "multiclassova")
-
-
-def expected(source: Any, data: Any, output: str) -> Any:
-    """What LightGBM gives; `Booster` and wrappers alike."""
-    booster = source if isinstance(source, lgb.Booster) else source.booster_
-    if output == "leaf":
-        leaves = booster.predict(data, pred_leaf=True, num_threads=1)
-        return np.asarray(leaves).reshape(len(data), -1).astype(np.int32)
-    if output == "margin":
-        return booster.predict(data, raw_score=True, num_threads=1)
-    if output == "prediction":
-        return source.predict(data, num_threads=1)
-    assert output == "probability", output
-    return _probability(source, data)
-
-
-def _probability(source: Any, data: Any) -> Any:
-    booster = source if isinstance(source, lgb.Booster) else source.booster_
-    shares = np.asarray(booster.predict(data, num_threads=1))
-    return np.c_[1 - shares, shares] if shares.ndim == 1 else shares
-
-
-def write_text(source: Any, path: Path) -> dict[str, Any]:
-    """`save_model`; the text does not hold the labels of a classifier."""
-    booster = source if isinstance(source, lgb.Booster) else source.booster_
-    booster.save_model(path)
-    return {"classes": source.classes_} if isinstance(source, lgb.LGBMClassifier) else {}
-
-
-LIBRARY = Library(
-    "LightGBM",
-    "lightgbm",
-    expected,
-    {"text": write_text},
-    note="`Booster` and the wrappers stop at `best_iteration`, as `predict` does. Text files do "
-    "not hold class labels: `load(path, classes=[...])`.",
+from matrix import lightgbm_categories, lightgbm_library
+from matrix.case import EQUAL, Case, Refusal, labels_but_for_ties, ulp
+from matrix.lightgbm_library import (
+    CLASSIFIES,
+    COMMON,
+    EXTRA,
+    RANKS,
+    ROWS,
+    SCORED,
+    features,
+    outputs_of,
+    probability_of,
+    target,
 )
 
-
-def features(rng: np.random.Generator, *, holes: bool = True) -> Any:
-    """Columns of different kinds, one of them around the values that count as zero."""
-    x = rng.normal(size=(ROWS, 5))
-    x[:, 1] = rng.integers(-3, 4, ROWS)
-    x[:, 2] *= 1e-35
-    if holes:
-        x[rng.random(x.shape) < 0.1] = np.nan
-    return x
+LIBRARY = lightgbm_library.LIBRARY
 
 
-def target(x: Any, rng: np.random.Generator, objective: str) -> Any:
-    """A target that the objective takes."""
-    clean = np.nan_to_num(x)
-    y = clean[:, 0] + np.abs(clean[:, 1]) + 0.2 * rng.normal(size=len(x))
-    if objective in ("binary", "cross_entropy"):
-        return (y > 1).astype(float)
-    if objective in ("multiclass", "multiclassova"):
-        return np.digitize(y, [0, 1, 2])
-    if objective in ("lambdarank", "rank_xendcg"):
-        return np.digitize(y, [0, 1, 2])
-    return np.abs(y) + 0.1 if objective in ("poisson", "gamma", "tweedie") else y
-
-
-def _booster(objective: str, *, holes: bool = True, rounds: int = 8, **parameters: Any) -> Any:
+def _booster(
+    objective: str, *, holes: bool = True, rounds: int = 8, keep: bool = False, **parameters: Any
+) -> Any:
     def make(rng: np.random.Generator) -> tuple[Any, Any]:
         x = features(rng, holes=holes)
         settings = COMMON | {"objective": objective} | parameters
         if objective in ("multiclass", "multiclassova"):
             settings["num_class"] = 4
-        group = [100] * 3 if objective in ("lambdarank", "rank_xendcg") else None
+        group = [100] * 3 if objective in RANKS else None
         dataset = lgb.Dataset(x, target(x, rng, objective), group=group)
-        source = lgb.train(settings, dataset, rounds)
+        source = lgb.train(settings, dataset, rounds, keep_training_booster=keep)
         return source, awkward_rows(x, lightgbm_splits(source), rng, SCORED, EXTRA)
 
     return make
@@ -129,13 +73,6 @@ def _early_stopped(rng: np.random.Generator) -> tuple[Any, Any]:
     return source, awkward_rows(x, lightgbm_splits(source), rng, SCORED, EXTRA)
 
 
-def _outputs(prediction: Bound, *, probability: bool) -> dict[str, Bound]:
-    found = {"prediction": prediction}
-    if probability:
-        found["probability"] = ulp(2)
-    return found | {"margin": EQUAL, "leaf": LEAVES}
-
-
 # The link of these is the identity.
 PLAIN = (
     "regression",
@@ -152,6 +89,7 @@ LINKED = (
     "gamma",
     "tweedie",
     "cross_entropy",
+    "cross_entropy_lambda",
     "binary",
     "multiclass",
     "multiclassova",
@@ -159,15 +97,37 @@ LINKED = (
 
 
 def _train(objective: str, variant: str, **parameters: Any) -> Case:
-    outputs = _outputs(EQUAL if objective in PLAIN else ulp(2), probability=objective in CLASSIFIES)
+    outputs = outputs_of(
+        EQUAL if objective in PLAIN else ulp(2), probability=objective in CLASSIFIES
+    )
     return Case(
         f"Booster, {objective}", variant, _booster(objective, **parameters), outputs, ("text",)
     )
 
 
 _RF = {"boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.6}
-_LABELS = labels_but_for_ties(_probability)
-_CLASSIFIER = _outputs(_LABELS, probability=True)
+
+
+def _first(count: int) -> Any:
+    """The same booster with its first iterations only."""
+    return lambda booster: lgb.Booster(model_str=booster.model_to_string(num_iteration=count))
+
+
+def _continued(rng: np.random.Generator) -> tuple[Any, Any]:
+    x = features(rng)
+    y = target(x, rng, "regression")
+    dataset = lgb.Dataset(x, y, free_raw_data=False)
+    source = lgb.train(COMMON, dataset, 3)
+    source = lgb.train(COMMON, dataset, 3, init_model=source)
+    return source, awkward_rows(x, lightgbm_splits(source), rng, SCORED, EXTRA)
+
+
+def _squares(true: Any, margin: Any) -> Any:
+    return margin - true, np.ones_like(margin)
+
+
+_LABELS = labels_but_for_ties(probability_of)
+_CLASSIFIER = outputs_of(_LABELS, probability=True)
 
 CASES = [
     *(_train(objective, "gbdt") for objective in (*PLAIN, *LINKED)),
@@ -184,41 +144,70 @@ CASES = [
     _train("regression", "monotone constraints", monotone_constraints=[1, 0, 0, 0, 0]),
     _train("regression", "stumps", num_leaves=2),
     _train("regression", "no split", min_data_in_leaf=10_000),
+    _train("regression", "reg_sqrt", reg_sqrt=True),
+    _train("regression_l1", "reg_sqrt", reg_sqrt=True),
     Case(
         "Booster, regression",
-        "reg_sqrt",
-        _booster("regression", reg_sqrt=True),
-        _outputs(ulp(2), probability=False),
+        "training continued",
+        _continued,
+        outputs_of(EQUAL),
         ("text",),
     ),
+    Case(
+        "Booster, regression",
+        "`iterations=3`",
+        _booster("regression"),
+        outputs_of(EQUAL),
+        ("text",),
+        {"iterations": 3},
+        _first(3),
+    ),
+    Case(
+        "Booster, multiclass",
+        "`iterations=3`",
+        _booster("multiclass"),
+        outputs_of(ulp(2), probability=True),
+        ("text",),
+        {"iterations": 3},
+        _first(3),
+    ),
+    # The text has six digits of the parameter, so its scores are others.
+    Case(
+        "Booster, binary",
+        "sigmoid of more than six digits, kept by `keep_training_booster`",
+        _booster("binary", keep=True, sigmoid=0.1234567891),
+        outputs_of(ulp(2), probability=True),
+    ),
+    _train("binary", "sigmoid of more than six digits", sigmoid=0.1234567891),
+    _train("multiclassova", "sigmoid of more than six digits", sigmoid=12.3456789),
     _train("binary", "sigmoid=0.7", sigmoid=0.7),
     _train("multiclassova", "sigmoid=2.5", sigmoid=2.5),
     Case(
         "Booster, regression",
         "early stopping",
         _early_stopped,
-        _outputs(EQUAL, probability=False),
+        outputs_of(EQUAL),
         ("text",),
     ),
     Case(
         "LGBMRegressor",
         "regression",
         _wrapper(lgb.LGBMRegressor, "regression"),
-        _outputs(EQUAL, probability=False),
+        outputs_of(EQUAL),
         ("text",),
     ),
     Case(
         "LGBMRegressor",
         "gamma",
         _wrapper(lgb.LGBMRegressor, "gamma", objective="gamma"),
-        _outputs(ulp(2), probability=False),
+        outputs_of(ulp(2)),
         ("text",),
     ),
     Case(
         "LGBMRanker",
         "lambdarank",
         _wrapper(lgb.LGBMRanker, "lambdarank"),
-        _outputs(EQUAL, probability=False),
+        outputs_of(EQUAL),
         ("text",),
     ),
     Case(
@@ -235,6 +224,23 @@ CASES = [
         _CLASSIFIER,
         ("text",),
     ),
+    *(
+        Case(
+            kind.__name__,
+            "custom objective, whose margin is the prediction",
+            _wrapper(kind, "binary", labels, objective=_squares),
+            outputs_of(EQUAL),
+        )
+        for kind, labels in ((lgb.LGBMRegressor, None), (lgb.LGBMClassifier, ["n", "y"]))
+    ),
+    Case(
+        "LGBMModel",
+        "binary",
+        _wrapper(lgb.LGBMModel, "binary", objective="binary"),
+        outputs_of(ulp(2), probability=True),
+        ("text",),
+    ),
+    *lightgbm_categories.CASES,
 ]
 
 
@@ -263,4 +269,5 @@ REFUSALS = [
         "LGBMClassifier",
         "fit it on at least two classes",
     ),
+    *lightgbm_categories.REFUSALS,
 ]
