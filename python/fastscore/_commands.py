@@ -15,60 +15,17 @@ from typing import Any
 import click
 
 import fastscore
+from fastscore import _cli_types as types
 from fastscore import _core, _jobs
-from fastscore._errors import FastscoreError, MissingValueError, NonFiniteValueError
+from fastscore._errors import (
+    FastscoreError,
+    MissingValueError,
+    NonFiniteValueError,
+    UnsupportedModelError,
+)
 from fastscore._jobs import JobError
 from fastscore._layout import OUTPUTS
 from fastscore._sniff import is_pickle
-
-
-class _List(click.ParamType[list[Any]]):
-    """`a,b,c`, or a JSON list where a name has a comma."""
-
-    name = "list"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> list[Any]:
-        if isinstance(value, list):
-            return value
-        if not value.startswith("["):
-            return [part.strip() for part in value.split(",")]
-        try:
-            found = json.loads(value)
-        except json.JSONDecodeError as error:
-            self.fail(f"{value!r} begins like a JSON list but is none: {error}", param, ctx)
-        if not isinstance(found, list):
-            self.fail(f"{value!r} is not a list", param, ctx)
-        return found
-
-
-class _Classes(_List):
-    """Labels: integers if all read so, else strings. JSON says it outright: `["0", "1"]`."""
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> list[Any]:
-        labels = super().convert(value, param, ctx)
-        if isinstance(value, str) and not value.startswith("["):
-            try:
-                return [int(label) for label in labels]
-            except ValueError:
-                return labels
-        return labels
-
-
-class _Outputs(_List):
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> list[Any]:
-        names = super().convert(value, param, ctx)
-        for name in names:
-            if name not in OUTPUTS:
-                self.fail(f"{name!r} is none of {', '.join(OUTPUTS)}", param, ctx)
-            if names.count(name) > 1:
-                self.fail(f"{name!r} is there twice", param, ctx)
-        return names
 
 
 def _examples(*lines: str) -> str:
@@ -117,14 +74,14 @@ def commands() -> None:
 )
 @click.option(
     "--outputs",
-    type=_Outputs(),
+    type=types.Outputs(),
     default="prediction",
     show_default=True,
     help=f"What to write: some of {','.join(OUTPUTS)}.",
 )
 @click.option(
     "--keep",
-    type=_List(),
+    type=types.List(),
     multiple=True,
     metavar="COLUMN,...",
     help="Columns of the input to write before the scores; `all` for all of them.",
@@ -276,15 +233,39 @@ def _progress() -> Iterator[tuple[Callable[[int | None], None], Callable[[int], 
     epilog=_examples(
         "fastscore import model.txt --output churn.fscore",
         "fastscore import model.txt --output churn.fscore --classes no,yes --iterations 200",
+        "fastscore import model.txt --output churn.fscore --categories categories.json",
+        "fastscore import model.ubj --output churn.fscore --unknown plan=missing --missing -999",
+        "fastscore import model.cbm --output churn.fscore --like booster",
         "fastscore import pipeline.joblib --output churn.fscore --trust-pickle",
     ),
 )
 @click.argument("file")
 @click.option("--output", required=True, metavar="FILE", help="The .fscore file to write.")
 @_TRUST
-@click.option("--classes", type=_Classes(), help="Class labels that the file lost, in order.")
-@click.option("--features", type=_List(), help="Column names for a model without names, in order.")
+@click.option("--classes", type=types.Classes(), help="Class labels that the file lost, in order.")
+@click.option(
+    "--features", type=types.List(), help="Column names for a model without names, in order."
+)
 @click.option("--iterations", type=click.IntRange(min=1), help="Use the first N iterations only.")
+@click.option(
+    "--categories",
+    type=types.Categories(),
+    metavar="FILE.json",
+    help='Categories that the file lost: {"COLUMN": [...], ...}, in the order of their codes.',
+)
+@click.option(
+    "--unknown",
+    type=types.Policy(),
+    multiple=True,
+    metavar="COLUMN=raise|missing",
+    help="What a value that is no category becomes, column by column.",
+)
+@click.option("--missing", type=float, metavar="X", help="XGBoost: what is missing besides NaN.")
+@click.option(
+    "--like",
+    type=click.Choice(["booster", "estimator"]),
+    help="XGBoost, CatBoost: predict as the library's base class or its scikit-learn class does.",
+)
 @_JSON
 @_VERBOSE
 def import_(
@@ -294,6 +275,10 @@ def import_(
     classes: list[Any] | None,
     features: list[str] | None,
     iterations: int | None,
+    categories: dict[str, list[Any]] | None,
+    unknown: tuple[tuple[str, str], ...],
+    missing: float | None,
+    like: str | None,
     as_json: bool,
     verbose: bool,
 ) -> None:
@@ -302,10 +287,22 @@ def import_(
     Pickles (.pkl, .joblib) run code when they are opened, so they need --trust-pickle, and the
     library that wrote them.
     """
-    options = {"classes": classes, "features": features, "iterations": iterations}
+    options = {
+        "classes": classes,
+        "features": features,
+        "iterations": iterations,
+        "categories": categories,
+        "unknown": dict(unknown) or None,
+        "missing": missing,
+        "like": like,
+    }
     given = {k: v for k, v in options.items() if v is not None}
     try:
         model = _source_model(file, trust_pickle, given)
+    except UnsupportedModelError as error:
+        if "categories=" not in str(error):
+            raise
+        raise UnsupportedModelError(f"{error} (here: --categories FILE.json)") from error
     except ValueError as error:
         if not given or isinstance(error, FastscoreError):
             raise

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -79,7 +80,7 @@ def _feature(core: _core.Model, column: Any, option: str, allowed: Any) -> int:
             return int(column)
         found = None
     else:
-        found = names.index(column) if names is not None and column in names else None
+        found = _position(core, names or [], column)
         if found is not None and found in allowed:
             return found
     known = [names[i] if names else str(i) for i in sorted(allowed)]
@@ -88,6 +89,16 @@ def _feature(core: _core.Model, column: Any, option: str, allowed: Any) -> int:
     shown = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
     what = "is not a categorical feature" if found is not None else "is not a feature"
     raise ValueError(f"{option}= names {column!r}, which {what} of the model: {shown}{hint}")
+
+
+def _position(core: _core.Model, names: list[str], column: Any) -> int | None:
+    """Find a name; LightGBM's models have `_` where a column's name has white space."""
+    if column in names:
+        return names.index(column)
+    rewritten = re.sub(r"\s", "_", str(column))
+    if rewritten in names and json.loads(core.spec)["features"]["match"] == "underscore":
+        return names.index(rewritten)
+    return None
 
 
 def _replace(
