@@ -41,7 +41,9 @@ class CatBoostSource:
         return predicted.reshape(-1) if predicted.shape[1:] == (1,) else predicted
 
     def _raw(self, x: Any) -> NDArray[np.float64]:
-        raw = self._model.predict(x, prediction_type="RawFormulaVal", **self._arguments)
+        # A ranker's own `predict` gives nothing else, and takes no such argument.
+        base = sys.modules["catboost"].CatBoost
+        raw = base.predict(self._model, x, prediction_type="RawFormulaVal", **self._arguments)
         return np.asarray(raw, dtype=np.float64)
 
     def classes(self, target: int) -> NDArray[Any]:

@@ -107,9 +107,10 @@ def source_runs() -> Iterator[None]:
     """Where a source library runs, without its warnings.
 
     scikit-learn overflows when it checks huge values, and warns of data without names; LightGBM
-    says that the prediction of a custom objective is the margin.
+    says that the prediction of a custom objective is the margin, CatBoost that there is no numba.
     """
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.filterwarnings("ignore", "X does not have valid feature names")
         warnings.filterwarnings("ignore", "Cannot compute class probabilities or labels due to")
+        warnings.filterwarnings("ignore", "Failed to import numba")
         yield

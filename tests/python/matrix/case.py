@@ -64,6 +64,9 @@ class Library:
     writers: Mapping[str, Callable[[Any, Path], Mapping[str, Any]]] = field(default_factory=dict)
     """File format -> `(source, path)` writes the file; gives the keywords of `fastscore.load` for
     what that file does not hold."""
+    readers: Mapping[str, Callable[[Any, Path], Any]] = field(default_factory=dict)
+    """File format -> `(source, path)` reads what was written, where that is not the live source to
+    the last bit: the file's scores are compared with this one's."""
     note: str = ""
     """A paragraph of the document."""
 
@@ -101,21 +104,22 @@ def labels_but_for_ties(scores: Callable[[Any, Any], Any]) -> Bound:
     return Bound("equal labels but for ties", check)
 
 
-def linear(scale: Callable[[Any, Any], Any]) -> Bound:
-    """Within 1e-12 of `scale`, the sum of |coefficient x value| (rows, outputs)."""
+def linear(scale: Callable[[Any, Any], Any], part: str = "1e-12") -> Bound:
+    """Within a part of `scale`, the sum of |coefficient x value| (rows, outputs)."""
 
     def check(ours: Any, theirs: Any, source: Any, data: Any) -> None:
-        bound = 1e-12 * np.asarray(scale(source, data)).reshape(theirs.shape)
+        bound = float(part) * np.asarray(scale(source, data)).reshape(theirs.shape)
         assert (np.abs(ours - theirs) <= bound).all()
 
-    return Bound("1e-12 of sum |coefficient x value|", check)
+    return Bound(f"{part} of sum |coefficient x value|", check)
 
 
-def linear_link(scale: Callable[[Any, Any], Any]) -> Bound:
+def linear_link(scale: Callable[[Any, Any], Any], part: float = 1e-12) -> Bound:
     """A probability of linear margins: no link is steeper than 1/2, normalising doubles that."""
 
     def check(ours: Any, theirs: Any, source: Any, data: Any) -> None:
         worst = np.asarray(scale(source, data)).reshape(len(theirs), -1).max(axis=1, keepdims=True)
-        assert (np.abs(ours - theirs) <= 2e-12 * worst + 8 * np.finfo(float).eps).all()
+        bound = 2 * part * worst.reshape(-1, *(1,) * (theirs.ndim - 1))
+        assert (np.abs(ours - theirs) <= bound + 8 * np.finfo(theirs.dtype).eps).all()
 
     return Bound("as its margin", check)

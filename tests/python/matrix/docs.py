@@ -19,8 +19,9 @@ Made by `make docs` from the tables in `tests/python/matrix`, over which the tes
 below is a test against the source library itself. Don't edit it by hand.
 
 A model comes from `fastscore.import_model(object)` ("live") or from a file of its own library
-through `fastscore.load(path)`; a file gives the live object's scores to the bit. All of them save
-to and load from `.fscore`, and score the same bits on every engine and with every instruction set.
+through `fastscore.load(path)`; a file gives the live object's scores to the bit, or where that
+library writes other numbers, those that it gives itself with that file. All of them save to and
+load from `.fscore`, and score the same bits on every engine and with every instruction set.
 
 What is promised of an output, against the source library on one thread:
 
@@ -31,6 +32,7 @@ What is promised of an output, against the source library on one thread:
 | equal labels but for ties | the same, but where the source's own two best scores are that near |
 | n ulp | at most n representable numbers away, counted at the source's own width |
 | 1e-12 of sum \\|coefficient x value\\| | linear models: the source's BLAS sums in no fixed order |
+| 1e-6 of sum \\|coefficient x value\\| | XGBoost's gblinear: it sums in float32 |
 | as its margin | what that bound becomes behind the link |
 """
 
