@@ -146,6 +146,17 @@ def test_like():
     same_bits(fastscore.import_model(dart, like="booster").predict(x), matrix)
 
 
+def test_a_file_of_the_base_class_predicts_values(tmp_path):
+    """Its `_estimator_type` is null, unlike those of classifiers and regressors."""
+    x, y = data()
+    source = xgb.XGBModel(**SMALL, objective="binary:logistic").fit(x, y > 1)
+    for name in ("m.json", "m.ubj"):
+        source.save_model(tmp_path / name)
+        model = fastscore.load(tmp_path / name)
+        assert single_ulps(model.predict(x), source.predict(x)) <= 2
+        assert "probability" not in model.outputs
+
+
 def test_labels_that_were_encoded():
     x, y = data()
     source = xgb.XGBClassifier(**SMALL).fit(x, np.digitize(y, [0, 1]))

@@ -2,6 +2,7 @@
 
 use super::objective::{Objective, Transform};
 use super::parse::{Booster, Learner};
+use super::value::Value;
 use super::{Like, Options};
 use crate::error::{Error, Result, format_error};
 use crate::model::{
@@ -121,10 +122,11 @@ fn role(learner: &Learner, objective: Objective, like: Option<Like>, notes: &mut
             let document = super::json::parse(text.as_bytes())
                 .map_err(|error| format_error(format!("learner.attributes.scikit_learn: {error}")))?;
             let fields = super::value::Fields::of(&document, "learner.attributes.scikit_learn")?;
-            if fields.find("_estimator_type")?.is_some() {
-                Some(fields.text("_estimator_type")?.to_string())
-            } else {
-                None
+            match fields.find("_estimator_type")? {
+                None => None,
+                // An `XGBModel` has no type, and predicts values whatever the objective.
+                Some(Value::Null) => Some("regressor".to_string()),
+                Some(_) => Some(fields.text("_estimator_type")?.to_string()),
             }
         }
         None => None,
