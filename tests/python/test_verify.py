@@ -1,10 +1,12 @@
 """`Model.verify` compares every output, sees real differences and tells ties apart."""
 
 import fastscore
+import lightgbm
 import numpy as np
 import polars as pl
 import pyarrow as pa
 import pytest
+from sklearn.ensemble import RandomForestClassifier
 
 
 def test_every_model_verifies(models, sources, frame):
@@ -207,3 +209,26 @@ def test_ulps():
     expected = [1, 2, 0, 2 * one, 1, 2 * infinite, 2**64 - 1]
     assert _ulps(a, b).tolist() == expected
     assert _ulps(b, a).tolist() == expected
+
+
+def test_labels_in_another_order_are_found(tmp_path):
+    """A wrapper has its own labels, whatever the text's reader was told."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 3))
+    y = np.where(x[:, 0] > 0, "on time", "late")
+    estimator = lightgbm.LGBMClassifier(n_estimators=5, verbose=-1, num_threads=1).fit(x, y)
+    path = tmp_path / "model.txt"
+    estimator.booster_.save_model(path)
+    assert fastscore.load(path, classes=["late", "on time"]).verify(x, estimator)
+    report = fastscore.load(path, classes=["on time", "late"]).verify(x, estimator)
+    assert not report
+    assert report.checks[0].output == "prediction"
+    assert report.checks[0].equal_rows == 0
+
+
+def test_a_source_of_another_library_is_named():
+    x = np.random.default_rng(0).normal(size=(100, 2))
+    forest = RandomForestClassifier(3, random_state=0).fit(x, x[:, 0] > 0)
+    booster = lightgbm.train({"verbose": -1}, lightgbm.Dataset(x, x[:, 0]), 2)
+    with pytest.raises(ValueError, match=r"Booster of LightGBM, but .* imported from scikit-learn"):
+        fastscore.import_model(forest).verify(x, booster)

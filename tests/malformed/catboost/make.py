@@ -111,8 +111,15 @@ def broken_json():
     yield "ctr_element", edit(categories, *element, 77), ""
 
 
+KEPT = {
+    "dimensions_beyond.cbm": "ApproxDimension",
+    "flat_index_huge.json": "flat indexes",
+}
+"""Files that this script does not write, in which reviews found errors."""
+
+
 def main():
-    expected = {}
+    expected = dict(KEPT)
     for ending, files in ((".cbm", broken_cbm()), (".json", broken_json())):
         for name, data, place in files:
             (HERE / f"{name}{ending}").write_bytes(data)

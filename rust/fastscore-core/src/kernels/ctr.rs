@@ -1,6 +1,8 @@
 //! Values that splits ask for, and statistics looked up by a hash.
 
 use super::Columns;
+use std::hash::{BuildHasher, RandomState};
+
 use crate::model::{Ctr, OneHot};
 
 /// `out[c * stride + r]` is 1 where the column equals the number.
@@ -24,6 +26,8 @@ struct Slots {
     /// Key and row plus one; 0 is an empty slot.
     slots: Vec<(u64, u32)>,
     shift: u32,
+    /// Odd, and another in each process: keys come from files, which must not choose where they collide.
+    factor: u64,
 }
 
 impl Lookup {
@@ -40,7 +44,8 @@ impl Slots {
     fn new(keys: &[u64]) -> Option<Slots> {
         u32::try_from(keys.len()).ok().filter(|&n| n < u32::MAX)?;
         let bits = (2 * keys.len()).max(2).next_power_of_two().trailing_zeros();
-        let mut table = Slots { slots: vec![(0, 0); 1 << bits], shift: 64 - bits };
+        let mut table =
+            Slots { slots: vec![(0, 0); 1 << bits], shift: 64 - bits, factor: RandomState::new().hash_one(bits) | 1 };
         for (row, &key) in keys.iter().enumerate() {
             let mut at = table.home(key);
             while table.slots[at].1 != 0 {
@@ -51,10 +56,10 @@ impl Slots {
         Some(table)
     }
 
-    /// Keys differ in few bits where tables are small: multiply once more (Fibonacci hashing).
+    /// Keys differ in few bits where tables are small: multiply once more.
     #[inline]
     fn home(&self, key: u64) -> usize {
-        (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> self.shift) as usize
+        (key.wrapping_mul(self.factor) >> self.shift) as usize
     }
 
     #[inline]

@@ -197,6 +197,9 @@ fn check_forest(forest: &Forest, input: usize) -> Result<usize> {
             return Err(format_error(format!("tree {t}: output {} of {}", forest.target[t], forest.outputs)));
         }
     }
+    if forest.leaf_width != 1 && !forest.target.is_empty() {
+        return Err(format_error("forest: leaves of several columns, and targets too"));
+    }
     let mut reached = Vec::new();
     for tree in 0..trees {
         check_tree(forest, tree, input, &mut reached).map_err(|error| format_error(format!("tree {tree}: {error}")))?;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::parse::{Ctr, CtrBase, CtrType, Nan, Parsed, Rows, Table};
+use super::parse::{Ctr, CtrBase, CtrType, Nan, Parsed, Projection, Rows, Table};
 use crate::error::{Error, Result, format_error};
 use crate::model::{self, Width};
 
@@ -38,30 +38,40 @@ impl<'a> Positions<'a> {
 /// The step, and the output column of each of `used`, which are numbers of CTR features.
 pub(super) fn ctr_step(parsed: &Parsed, used: &[usize], positions: &Positions) -> Result<(model::Ctr, Vec<usize>)> {
     let mut groups: Vec<Group> = Vec::new();
-    let mut orders: HashMap<usize, (Vec<usize>, Vec<u64>, usize)> = HashMap::new();
+    let mut groups_of: HashMap<Projection, Vec<usize>> = HashMap::new();
+    let mut orders: HashMap<usize, (Vec<usize>, Vec<u64>)> = HashMap::new();
+    let mut tables = HashMap::with_capacity(parsed.tables.len());
+    for (at, table) in parsed.tables.iter().enumerate() {
+        tables.entry(table.base.key()).or_insert(at);
+    }
+    let most = most_values(&parsed.tables);
+    let mut count = 0usize;
     for (slot, &number) in used.iter().enumerate() {
         let ctr = &parsed.ctrs[number];
         let named = |why: String| format_error(format!("CTR feature {number} ({:?}): {why}", ctr.base.kind));
-        let at = parsed.tables.iter().position(|table| table.base == ctr.base);
+        let at = tables.get(&ctr.base.key()).copied();
         let at = at.ok_or_else(|| named("the file has no table for it".into()))?;
         let table = &parsed.tables[at];
         if let Entry::Vacant(slot) = orders.entry(at) {
             let (order, keys) = sorted(table).map_err(named)?;
-            slot.insert((order, keys, 0));
+            slot.insert((order, keys));
         }
-        let Some((order, keys, features)) = orders.get_mut(&at) else { continue };
-        *features += 1;
-        if *features > most_features(&table.rows) {
+        let Some((order, keys)) = orders.get(&at) else { continue };
+        count += keys.len();
+        if count > most {
             return Err(Error::UnsupportedModel(format!(
-                "the CatBoost model has more than {} CTR features of one table, which is not supported",
-                *features - 1
+                "the CatBoost model's CTR features have more than {most} values together, far more than its tables, which \
+                 is not supported"
             )));
         }
         let values = values(ctr, table, order).map_err(named)?;
-        let same = |group: &&mut Group| group.projects_as(&ctr.base) && group.keys == *keys;
-        match groups.iter_mut().find(same) {
-            Some(group) => group.columns.push((slot, values)),
-            None => groups.push(Group { base: &ctr.base, keys: keys.clone(), columns: vec![(slot, values)] }),
+        let own = groups_of.entry(ctr.base.projection()).or_default();
+        match own.iter().find(|&&group| groups[group].keys == *keys) {
+            Some(&group) => groups[group].columns.push((slot, values)),
+            None => {
+                own.push(groups.len());
+                groups.push(Group { base: &ctr.base, keys: keys.clone(), columns: vec![(slot, values)] });
+            }
         }
     }
     let mut step = model::Ctr {
@@ -79,13 +89,14 @@ pub(super) fn ctr_step(parsed: &Parsed, used: &[usize], positions: &Positions) -
     Ok((step, column_of))
 }
 
-/// Priors and target borders make several features of a table, in CatBoost at most a few times its target classes. More
-/// would make the values far larger than the file.
-fn most_features(rows: &Rows) -> usize {
-    match rows {
-        Rows::Counts { classes, .. } => 96 + 32 * classes,
-        Rows::Means(_) => 96,
-    }
+/// Priors and target borders make several features of a table: a dozen of a row, or a few for each of its classes.
+/// More would make the values far larger than the file.
+fn most_values(tables: &[Table]) -> usize {
+    let rows = |table: &Table| match &table.rows {
+        Rows::Counts { counts, .. } => table.keys.len() + counts.len(),
+        Rows::Means(means) => table.keys.len() + 2 * means.len(),
+    };
+    tables.iter().map(rows).sum::<usize>().saturating_mul(16).saturating_add(1 << 16)
 }
 
 /// CTR features whose keys are the same.
@@ -97,11 +108,6 @@ struct Group<'a> {
 }
 
 impl Group<'_> {
-    fn projects_as(&self, base: &CtrBase) -> bool {
-        let (a, b) = (self.base, base);
-        (&a.categories, &a.borders, &a.equals) == (&b.categories, &b.borders, &b.equals)
-    }
-
     fn push(self, step: &mut model::Ctr, column_of: &mut [usize], positions: &Positions) -> Result<()> {
         for &category in &self.base.categories {
             step.category.push(positions.category(category)? as i32);

@@ -81,7 +81,7 @@ pub(super) struct OneHot {
 }
 
 /// Which statistic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum CtrType {
     /// Share of targets above a border.
     Borders,
@@ -128,6 +128,23 @@ pub(super) struct CtrBase {
     pub kind: CtrType,
     /// Which of several target binarizations.
     pub classifier: i64,
+}
+
+/// What two equal projections have in common.
+pub(super) type Projection = (Vec<i64>, Vec<(i64, u32)>, Vec<(i64, i32)>);
+
+impl CtrBase {
+    /// What the keys are hashed from.
+    pub fn projection(&self) -> Projection {
+        // Both zeros are one border.
+        let borders = self.borders.iter().map(|&(feature, border)| (feature, (border + 0.0).to_bits())).collect();
+        (self.categories.clone(), borders, self.equals.clone())
+    }
+
+    /// What a table is found by.
+    pub fn key(&self) -> (CtrType, i64, Projection) {
+        (self.kind, self.classifier, self.projection())
+    }
 }
 
 /// A CTR feature.
@@ -189,6 +206,14 @@ pub(super) enum Tree {
     Nodes { nodes: Vec<(usize, Child, Child)>, leaf_ids: Vec<i32>, values: Vec<f64> },
 }
 
+impl Tree {
+    fn values(&self) -> &[f64] {
+        match self {
+            Tree::Symmetric { values, .. } | Tree::Nodes { values, .. } => values,
+        }
+    }
+}
+
 /// A condition of a split: which feature of its list, and which border or value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Condition {
@@ -227,6 +252,10 @@ impl Parsed {
                 return Err(format_error(format!("CTR feature {number}: its borders do not rise")));
             }
         }
+        let backed = self.trees.iter().map(|tree| tree.values().len()).max().unwrap_or(0).max(self.bias.len());
+        if self.dimensions == 0 || self.dimensions > backed.max(MAX_UNBACKED) {
+            return Err(format_error(format!("ApproxDimension: {} values a leaf", self.dimensions)));
+        }
         if !self.scale.is_finite() || self.bias.iter().any(|b| !b.is_finite()) {
             return Err(format_error("scale_and_bias: not finite"));
         }
@@ -246,6 +275,9 @@ pub(super) fn leaf_count(tree: usize, depth: usize, dimensions: usize) -> Result
     let leaves = (depth <= MAX_DEPTH).then(|| dimensions.checked_mul(1 << depth)).flatten();
     leaves.ok_or_else(|| format_error(format!("tree {tree}: {depth} levels, at most {MAX_DEPTH} are possible")))
 }
+
+/// More dimensions than this are refused where no leaf and no bias has them.
+const MAX_UNBACKED: usize = 1000;
 
 /// CatBoost's own limit.
 pub(super) const MAX_DEPTH: usize = 16;

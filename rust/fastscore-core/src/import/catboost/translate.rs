@@ -96,7 +96,7 @@ const MAX_UNNAMED: usize = 1 << 17;
 fn features(parsed: &Parsed) -> Result<Features> {
     let floats = parsed.floats.iter().map(|f| (f.flat, &f.name));
     let all: Vec<(i64, &String)> = floats.chain(parsed.categories.iter().map(|c| (c.flat, &c.name))).collect();
-    let count = all.iter().map(|(flat, _)| flat + 1).max().unwrap_or(0);
+    let count = all.iter().map(|(flat, _)| flat.saturating_add(1)).max().unwrap_or(0);
     let count = usize::try_from(count).ok().filter(|&count| count <= MAX_FEATURES);
     let count = count.ok_or_else(|| format_error("features_info: flat indexes are out of range"))?;
     let mut seen = std::collections::HashSet::with_capacity(all.len());

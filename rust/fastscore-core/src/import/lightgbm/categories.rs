@@ -4,6 +4,8 @@
 //! *category column* of the training frame, in the frame's order, without saying which columns those are; ordered
 //! columns have a list too, though they are split as numbers.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::Number;
 use serde_json::value::RawValue;
 
@@ -121,15 +123,25 @@ pub(super) fn bind(text: &ModelText, given: Vec<(usize, LabelValues)>) -> Result
         )));
     }
     let bound: Vec<(usize, LabelValues)> = columns.into_iter().zip(lists.iter().cloned()).collect();
+    let declared: HashSet<usize> = bound.iter().map(|(feature, _)| *feature).collect();
+    // Of the features that were not declared categorical the first whose codes would be 0 to the key.
+    let mut others: HashMap<u64, usize> = HashMap::new();
+    for (feature, info) in text.feature_infos.iter().enumerate() {
+        if let FeatureInfo::Number(0.0, last) = info
+            && !declared.contains(&feature)
+        {
+            others.entry(last.to_bits()).or_insert(feature);
+        }
+    }
     for (feature, list) in &bound {
-        check_codes(text, &bound, *feature, list.len())?;
+        check_codes(text, &others, *feature, list.len())?;
     }
     Ok(bound)
 }
 
 /// Whether the codes that training saw speak against this list: codes beyond it, or too few where a feature that was not
 /// declared categorical has exactly as many (a category column that `categorical_feature` left out).
-fn check_codes(text: &ModelText, bound: &[(usize, LabelValues)], feature: usize, values: usize) -> Result<()> {
+fn check_codes(text: &ModelText, others: &HashMap<u64, usize>, feature: usize, values: usize) -> Result<()> {
     let Some(FeatureInfo::Categories(codes)) = text.feature_infos.get(feature) else {
         return Ok(());
     };
@@ -141,17 +153,19 @@ fn check_codes(text: &ModelText, bound: &[(usize, LabelValues)], feature: usize,
             name(feature)
         )));
     }
-    let other = text.feature_infos.iter().enumerate().find(|(other, info)| {
-        **info == FeatureInfo::Number(0.0, last as f64) && bound.iter().all(|(own, _)| own != other)
-    });
-    match other {
-        Some((other, _)) if highest < last => Err(unbound(&format!(
+    match others.get(&(last as f64).to_bits()) {
+        Some(&other) if highest < last => Err(unbound(&format!(
             "the pandas categories of feature {:?} could be those of feature {:?}",
             name(feature),
             name(other)
         ))),
         _ => Ok(()),
     }
+}
+
+fn is_subset(some: &[usize], all: &[usize]) -> bool {
+    let all: HashSet<usize> = all.iter().copied().collect();
+    some.iter().all(|feature| all.contains(feature))
 }
 
 /// The features that were declared categorical, in order: the parameter where there is one, as LightGBM drops a column
@@ -162,7 +176,7 @@ fn categorical_columns(text: &ModelText) -> Result<Vec<usize>> {
         .collect();
     match &text.declared_categorical {
         None => Ok(seen),
-        Some(declared) if seen.iter().all(|feature| declared.contains(feature)) => {
+        Some(declared) if is_subset(&seen, declared) => {
             match declared.iter().find(|&&feature| feature >= text.feature_names.len()) {
                 None => Ok(declared.clone()),
                 Some(feature) => Err(format_error(format!(

@@ -8,8 +8,9 @@
 use super::categories::Sets;
 use crate::simd::bits::WORD;
 
-/// Words of a table beyond which the engine is not built: 4 MB.
-pub(super) const MAX_TABLE: usize = 1 << 19;
+/// Words of a table, and of all tables of a forest, beyond which the engine is not built: 4 and 64 MB.
+const MAX_TABLE: usize = 1 << 19;
+pub(super) const MAX_TABLES: usize = 1 << 23;
 
 /// The conditions of a chunk on one plane of categories.
 #[derive(Debug)]
@@ -50,6 +51,11 @@ impl Group {
         }
         transpose(&mut matrix);
         matrix
+    }
+
+    /// Words of the table.
+    pub(super) fn size(&self) -> usize {
+        self.table.len()
     }
 
     /// Words of a table row.

@@ -28,7 +28,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::bits_by_category::Group;
+use super::bits_by_category::{Group, MAX_TABLES};
 use super::categories::Sets;
 use super::planes::{MAX_STRIDE, Planes, Ranks, Split};
 use crate::kernels::Columns;
@@ -130,6 +130,8 @@ pub(crate) struct Sliced {
     leaf_width: usize,
     /// The width to which every add is rounded.
     sum: Width,
+    /// Words of the categories' tables.
+    table_words: usize,
 }
 
 /// Scratch of one worker.
@@ -168,6 +170,7 @@ impl Sliced {
             leaf_id: Vec::new(),
             leaf_width: forest.leaf_width,
             sum: forest.sum,
+            table_words: 0,
         };
         // Trees of one output follow each other: their sums are independent of the others', and theirs keep order.
         let mut order: Vec<usize> = (0..forest.trees()).collect();
@@ -191,7 +194,12 @@ impl Sliced {
         for (plane, (members, _)) in shared.categorical {
             let bits = self.planes.categories(plane)?;
             let first = chunk.bitmaps();
-            chunk.groups.push(Group::new(plane, first, sets, &members, bits)?);
+            let group = Group::new(plane, first, sets, &members, bits)?;
+            self.table_words += group.size();
+            if self.table_words > MAX_TABLES {
+                return None;
+            }
+            chunk.groups.push(group);
             first_of.insert(plane, first);
         }
         for (node, plane) in shared.pending {
