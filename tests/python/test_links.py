@@ -5,8 +5,11 @@ import math
 
 import numpy as np
 import pytest
+import xgboost
 from fastscore import _core
 from fastscore._model import Model
+from scipy import special
+from sklearn import datasets, ensemble
 from support import same_bits, ulps
 
 
@@ -44,7 +47,6 @@ def near(ours, theirs, bound) -> None:
 
 def xgboost_of(objective, margins, classes=1) -> np.ndarray:
     """What XGBoost makes of margins: a booster without trees adds nothing to them."""
-    xgboost = pytest.importorskip("xgboost")
     data = xgboost.DMatrix(np.zeros((20, 1)), label=np.arange(20) % max(classes, 2))
     parameters = {"objective": objective, "nthread": 1}
     if classes > 1:
@@ -78,7 +80,6 @@ def test_xgboost_softmax(classes):
 
 
 def test_logit_is_that_of_scipy():
-    special = pytest.importorskip("scipy.special")
     rng = np.random.default_rng(1)
     edges = [0, 1, 0.5, 0.3, 0.65, np.nextafter(0.3, 0), np.nextafter(0.65, 1), -0.0, -1, 2, np.nan]
     small = 10 ** rng.uniform(-300, 0, 20_000)
@@ -114,8 +115,6 @@ def test_elementwise_links_are_those_of_numpy():
 
 @pytest.mark.parametrize("loss", ["linear", "square", "exponential"])
 def test_weighted_median_is_that_of_adaboost(loss):
-    datasets = pytest.importorskip("sklearn.datasets")
-    ensemble = pytest.importorskip("sklearn.ensemble")
     x, y = datasets.load_diabetes(return_X_y=True)
     # Few values of y: trees agree often.
     model = ensemble.AdaBoostRegressor(n_estimators=25, loss=loss, random_state=0).fit(x, y // 60)
