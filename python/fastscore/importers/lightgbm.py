@@ -64,7 +64,6 @@ def import_classifier(estimator: Any, options: Options) -> _core.Model:
         "a LightGBM LGBMClassifier, which has its own labels,",
         "features",
         "categories",
-        "unknown",
         "iterations",
     )
     _check_fitted(estimator)
