@@ -99,6 +99,10 @@ class Labels:
         ]
         return np.array(self.values, dtype=widest)
 
+    def option(self) -> dict[str, Any]:
+        """Return the JSON form that the importers of the extension module take."""
+        return {"dtype": self.dtype, "kind": self.kind, "values": self.values}
+
 
 def labels(classes: Any, owner: str) -> Labels:
     """Class labels of a fitted classifier, or of the keyword `classes=`."""

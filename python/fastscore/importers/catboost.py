@@ -133,11 +133,6 @@ def _translate(
     notes: list[str] | None = None,
     source_parameters: dict[str, Any] | None = None,
 ) -> _core.Model:
-    described = (
-        {"dtype": classes.dtype, "kind": classes.kind, "values": classes.values}
-        if classes
-        else None
-    )
     return _core.Model.from_catboost(
         data,
         json.dumps(
@@ -147,7 +142,7 @@ def _translate(
                 "iterations": iterations,
                 "raw": raw,
                 "classifier": classifier,
-                "classes": described,
+                "classes": classes.option() if classes else None,
                 "notes": notes or [],
                 "parameters": source_parameters or {},
             }

@@ -182,11 +182,6 @@ def from_text(
     if classes is not None and not isinstance(classes, Labels):
         classes = _given_classes(text, classes)
         said.append("class labels were given with classes=")
-    described = (
-        {"dtype": classes.dtype, "kind": classes.kind, "values": classes.values}
-        if classes
-        else None
-    )
     categories = _given_categories(text, options)
     if categories:
         said.append("categories were given with categories=")
@@ -202,7 +197,7 @@ def from_text(
                 "class_name": class_name,
                 "version": version,
                 "iterations": iterations,
-                "classes": described,
+                "classes": classes.option() if classes else None,
                 "categories": categories,
                 "sigmoid": sigmoid,
                 "objective_is_custom": custom,

@@ -141,8 +141,7 @@ def _translate(
     notes = []
     classes = None
     if options.classes is not None:
-        found = labels(options.classes, "classes=")
-        classes = {"dtype": found.dtype, "kind": found.kind, "values": found.values}
+        classes = labels(options.classes, "classes=").option()
         notes.append("class labels were given with classes=")
     iterations = options.iteration_limit(sys.maxsize)
     if options.categories:

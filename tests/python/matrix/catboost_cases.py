@@ -16,16 +16,14 @@ from matrix.catboost_library import (
     COMMON,
     EXPONENTIAL,
     FILES,
-    ROWS,
-    SCORED,
     TREES,
     features,
     frame,
     frame_score,
     outputs_of,
     rows_for,
-    score_of,
 )
+from matrix.columns import ROWS, SCORED, score_of
 
 LIBRARY = catboost_library.LIBRARY
 

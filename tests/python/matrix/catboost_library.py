@@ -9,9 +9,8 @@ from catboost import CatBoost, CatBoostRanker, Pool
 from support import awkward_rows
 
 from matrix.case import EQUAL, LEAVES, Bound, Library, ulp
+from matrix.columns import SCORED, numbers
 
-ROWS = 300
-SCORED = 517
 EXTRA = (np.nan, np.inf, -np.inf, 1e300, -1e300, 3.4e38)
 COMMON: dict[str, Any] = {
     "iterations": 6,
@@ -91,18 +90,7 @@ FILES = ("cbm", "JSON")
 
 def features(rng: np.random.Generator, *, holes: bool = True) -> Any:
     """Columns of different kinds, one of them of the smallest numbers."""
-    x = rng.normal(size=(ROWS, 5))
-    x[:, 1] = rng.integers(-3, 4, ROWS)
-    x[:, 2] *= 1e-40
-    if holes:
-        x[rng.random(x.shape) < 0.1] = np.nan
-    return x
-
-
-def score_of(x: Any, rng: np.random.Generator) -> Any:
-    """A target that depends on the columns, with noise."""
-    clean = np.nan_to_num(x)
-    return clean[:, 0] + np.abs(clean[:, 1]) + 0.2 * rng.normal(size=len(x))
+    return numbers(rng, 1e-40, holes=holes)
 
 
 def rows_for(source: Any, x: Any, rng: np.random.Generator) -> Any:

@@ -8,13 +8,12 @@ from support import awkward_rows, lightgbm_splits
 
 from matrix import lightgbm_categories, lightgbm_library
 from matrix.case import EQUAL, Case, Refusal, labels_but_for_ties, ulp
+from matrix.columns import ROWS, SCORED
 from matrix.lightgbm_library import (
     CLASSIFIES,
     COMMON,
     EXTRA,
     RANKS,
-    ROWS,
-    SCORED,
     features,
     outputs_of,
     probability_of,

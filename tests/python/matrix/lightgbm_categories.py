@@ -11,7 +11,8 @@ import pyarrow as pa
 from support import awkward_rows, lightgbm_splits
 
 from matrix.case import EQUAL, Bound, Case, Refusal, labels_but_for_ties, ulp
-from matrix.lightgbm_library import COMMON, EXTRA, ROWS, SCORED, outputs_of, probability_of
+from matrix.columns import ROWS, SCORED
+from matrix.lightgbm_library import COMMON, EXTRA, outputs_of, probability_of
 
 SETTINGS = COMMON | {"min_data_per_group": 2, "cat_smooth": 1, "cat_l2": 1}
 CODES = (

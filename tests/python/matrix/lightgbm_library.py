@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 
 from matrix.case import EQUAL, LEAVES, Bound, Library, ulp
+from matrix.columns import numbers, score_of
 
-ROWS = 300
-SCORED = 517
 EXTRA = (np.nan, np.inf, -np.inf, 1e300, 1.0000001800250948e-35, -1.0000001800250948e-35, 2e-35)
 COMMON = {
     "verbose": -1,
@@ -75,18 +74,12 @@ LIBRARY = Library(
 
 def features(rng: np.random.Generator, *, holes: bool = True) -> Any:
     """Columns of different kinds, one of them around the values that count as zero."""
-    x = rng.normal(size=(ROWS, 5))
-    x[:, 1] = rng.integers(-3, 4, ROWS)
-    x[:, 2] *= 1e-35
-    if holes:
-        x[rng.random(x.shape) < 0.1] = np.nan
-    return x
+    return numbers(rng, 1e-35, holes=holes)
 
 
 def target(x: Any, rng: np.random.Generator, objective: str) -> Any:
     """A target that the objective takes."""
-    clean = np.nan_to_num(x)
-    y = clean[:, 0] + np.abs(clean[:, 1]) + 0.2 * rng.normal(size=len(x))
+    y = score_of(x, rng)
     if objective in ("binary", "cross_entropy", "cross_entropy_lambda"):
         return (y > 1).astype(float)
     if objective in ("multiclass", "multiclassova", *RANKS):

@@ -20,10 +20,10 @@ from matrix.case import (
     linear_link,
     ulp,
 )
+from matrix.columns import ROWS, score_of
 from matrix.xgboost_library import (
     COMMON,
     FILES,
-    ROWS,
     SHARES,
     Asked,
     document,
@@ -31,7 +31,6 @@ from matrix.xgboost_library import (
     features,
     outputs_of,
     rows_for,
-    score_of,
     target,
 )
 

@@ -10,12 +10,11 @@ import pyarrow as pa
 import xgboost as xgb
 
 from matrix.case import EQUAL, Bound, Case, Refusal, labels_but_for_ties
+from matrix.columns import ROWS, SCORED
 from matrix.xgboost_library import (
     CATEGORIES,
     COMMON,
     FILES,
-    ROWS,
-    SCORED,
     SHARES,
     document,
     expected,

@@ -11,9 +11,8 @@ import xgboost as xgb
 from support import awkward_rows
 
 from matrix.case import EQUAL, LEAVES, Bound, Library, ulp
+from matrix.columns import SCORED, numbers
 
-ROWS = 300
-SCORED = 517
 FINITE = (np.nan, 1e30, -1e30, 16777217.0, 0.1)
 """A DMatrix refuses infinities, what float32 makes infinite as well."""
 CATEGORIES: dict[str, list[Any]] = {
@@ -121,18 +120,7 @@ FILES = ("JSON", "UBJSON")
 
 def features(rng: np.random.Generator, *, holes: bool = True) -> Any:
     """Columns of different kinds, one of them of the smallest float32."""
-    x = rng.normal(size=(ROWS, 5))
-    x[:, 1] = rng.integers(-3, 4, ROWS)
-    x[:, 2] *= 1e-38
-    if holes:
-        x[rng.random(x.shape) < 0.1] = np.nan
-    return x
-
-
-def score_of(x: Any, rng: np.random.Generator) -> Any:
-    """A target that depends on the columns, with noise."""
-    clean = np.nan_to_num(x)
-    return clean[:, 0] + np.abs(clean[:, 1]) + 0.2 * rng.normal(size=len(x))
+    return numbers(rng, 1e-38, holes=holes)
 
 
 def target(objective: str, y: Any) -> tuple[Any, dict[str, Any]]:

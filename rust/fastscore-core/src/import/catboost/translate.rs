@@ -9,25 +9,11 @@ use super::forest::{Split, features_of, float_split, forest, indicator_split, un
 use super::links::{Classes, Task, classes, loss, task};
 use super::parse::{CatFeature, Condition, Parsed, Tree};
 use crate::error::{Error, Result, format_error};
+use crate::import::{Steps, no_such_iterations};
 use crate::model::{
     Absent, Decision, Encoder, Encoding, Features, InputPolicy, LabelValues, Labels, Link, MAX_FEATURES, MatrixRule,
-    Model, ModelParts, NameMatch, OnBadValue, OneHot, Op, Step, Target, Unknown, ValueId, Width,
+    Model, ModelParts, NameMatch, OnBadValue, OneHot, Op, Target, Unknown, ValueId, Width,
 };
-
-/// Steps in the making.
-struct Steps(Vec<Step>);
-
-impl Steps {
-    /// Add a step; gives the value that it makes.
-    fn add(&mut self, input: ValueId, op: Op) -> ValueId {
-        self.0.push(Step { input, op });
-        self.0.len()
-    }
-
-    fn link(&mut self, input: ValueId, link: Link) -> ValueId {
-        self.add(input, Op::Link(link, Width::Float64))
-    }
-}
 
 pub(super) fn translate(parsed: Parsed, options: Options) -> Result<Model> {
     parsed.check()?;
@@ -37,7 +23,7 @@ pub(super) fn translate(parsed: Parsed, options: Options) -> Result<Model> {
     let labels = options.classes.or(labels);
     let loss = loss(&parsed)?;
     let task = task(&parsed, &loss, options.classifier || labels.is_some())?;
-    let mut steps = Steps(Vec::new());
+    let mut steps = Steps::default();
     let (input, splits) = inputs(&parsed, trees, features.count, &mut steps)?;
     let forest = forest(trees, &splits, parsed.dimensions)?;
     let sums = steps.add(input, Op::Forest(forest));
@@ -83,9 +69,7 @@ pub(super) fn translate(parsed: Parsed, options: Options) -> Result<Model> {
 fn trees_in_use(trees: &[Tree], iterations: Option<usize>) -> Result<&[Tree]> {
     match iterations {
         None => Ok(trees),
-        Some(n) => trees.get(..n).filter(|_| n > 0).ok_or_else(|| {
-            Error::InvalidArgument(format!("iterations={n}: the model has {}, ask for 1 to {0}", trees.len()))
-        }),
+        Some(n) => trees.get(..n).filter(|_| n > 0).ok_or_else(|| no_such_iterations(n, trees.len())),
     }
 }
 

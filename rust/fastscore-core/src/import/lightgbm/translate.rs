@@ -7,9 +7,10 @@ use super::objective::objective;
 use super::parse::ModelText;
 use super::{Options, categories, forest};
 use crate::error::{Error, Result};
+use crate::import::{Steps, no_such_iterations};
 use crate::model::{
     Absent, Decision, Encoder, Encoding, Features, InputPolicy, LabelValues, Link, MatrixRule, Model, ModelParts,
-    NameMatch, OnBadValue, Op, Step, Target, Unknown, ValueId, Width,
+    NameMatch, OnBadValue, Op, Target, Unknown, Width,
 };
 
 pub(super) fn translate(text: ModelText, options: Options) -> Result<Model> {
@@ -17,32 +18,26 @@ pub(super) fn translate(text: ModelText, options: Options) -> Result<Model> {
     let all_iterations = text.trees.len() / per_iteration;
     let iterations = options.iterations.unwrap_or(all_iterations);
     if (iterations == 0 && all_iterations > 0) || iterations > all_iterations {
-        return Err(Error::InvalidArgument(format!(
-            "iterations={iterations}: the model has {all_iterations}, ask for 1 to {all_iterations}"
-        )));
+        return Err(no_such_iterations(iterations, all_iterations));
     }
     let bound = categories::bind(&text, options.categories)?;
     let forest = forest::forest(&text.trees[..iterations * per_iteration], per_iteration, &text.feature_names)?;
-    let mut steps = vec![Step { input: 0, op: Op::Forest(forest) }];
-    let margin = 1;
-    let mut score: ValueId = margin;
-    let mut add = |input: ValueId, link: Link| {
-        steps.push(Step { input, op: Op::Link(link, Width::Float64) });
-        steps.len()
-    };
+    let mut steps = Steps::default();
+    let margin = steps.add(0, Op::Forest(forest));
+    let mut score = margin;
     if text.average_output {
-        score = add(score, Link::Divide { by: iterations as f64 });
+        score = steps.link(score, Link::Divide { by: iterations as f64 });
     }
     let custom = [String::from("custom")];
     let words = if options.objective_is_custom { &custom[..] } else { &text.objective };
     let objective = objective(words, per_iteration, options.sigmoid.as_deref())?;
     if let Some(link) = objective.link {
-        score = add(score, link);
+        score = steps.link(score, link);
     }
     let classifies = options.classes.is_some() && !objective.custom;
     let mut probability = None;
     if classifies || objective.classes {
-        probability = Some(if per_iteration == 1 { add(score, Link::Complement {}) } else { score });
+        probability = Some(if per_iteration == 1 { steps.link(score, Link::Complement {}) } else { score });
     }
     let prediction = match probability {
         Some(probability) if classifies => Decision::ArgMax(probability),
@@ -82,7 +77,7 @@ pub(super) fn translate(text: ModelText, options: Options) -> Result<Model> {
             width: Width::Float64,
             absent: Absent::Zero,
         },
-        steps,
+        steps: steps.0,
         targets: vec![Target { name: None, classes, margin, probability, prediction, score: None }],
         transform: None,
         output_width: Width::Float64,

@@ -5,9 +5,10 @@ use super::parse::{Booster, Learner};
 use super::value::Value;
 use super::{Like, Options};
 use crate::error::{Error, Result, format_error};
+use crate::import::{Steps, no_such_iterations};
 use crate::model::{
     Absent, Decision, Encoding, Features, InputPolicy, LabelValues, Labels, Linear, Link, Model, ModelParts, NameMatch,
-    OnBadValue, Op, Step, Target, ValueId, Width,
+    OnBadValue, Op, Target, ValueId, Width,
 };
 
 /// Whose `predict`, decided.
@@ -37,7 +38,7 @@ pub(super) fn translate(learner: Learner, options: Options) -> Result<Model> {
     let bases = learner.base_score.iter().map(|&score| objective.margin_of(score)).collect::<Result<Vec<f32>>>()?;
     let iterations = iterations(&learner, role, options.iterations, &mut source.notes)?;
     let linear = matches!(learner.booster, Booster::Linear(_));
-    let mut steps = Steps(Vec::new());
+    let mut steps = Steps::default();
     let margin = match &learner.booster {
         Booster::Trees(trees) => {
             let forest = super::forest::forest(&learner, trees, iterations, &bases, role, options.missing)?;
@@ -50,9 +51,9 @@ pub(super) fn translate(learner: Learner, options: Options) -> Result<Model> {
                 ));
             }
             // A missing value adds nothing to the sum.
-            let filled = steps.link(0, Link::FillMissing { value: 0.0 }, Width::Float64);
+            let filled = steps.link(0, Link::FillMissing { value: 0.0 });
             let sum = steps.add(filled, Op::Linear(linear_step(weights, learner.features, &bases)));
-            steps.link(sum, Link::RoundToFloat32 {}, Width::Float64)
+            steps.link(sum, Link::RoundToFloat32 {})
         }
     };
     let target = target(&learner, objective, role, options.classes, margin, &mut steps)?;
@@ -85,20 +86,6 @@ pub(super) fn translate(learner: Learner, options: Options) -> Result<Model> {
         leaf: (!linear).then_some(0),
         source,
     })
-}
-
-/// Steps as they are added; a step's value is one more than its index.
-struct Steps(Vec<Step>);
-
-impl Steps {
-    fn add(&mut self, input: ValueId, op: Op) -> ValueId {
-        self.0.push(Step { input, op });
-        self.0.len()
-    }
-
-    fn link(&mut self, input: ValueId, link: Link, width: Width) -> ValueId {
-        self.add(input, Op::Link(link, width))
-    }
 }
 
 fn booster_name(booster: &Booster) -> &'static str {
@@ -156,9 +143,7 @@ fn iterations(learner: &Learner, role: Role, asked: Option<usize>, notes: &mut V
     let available = trees.iterations.len() - 1;
     if let Some(asked) = asked {
         if asked == 0 || asked > available {
-            return Err(Error::InvalidArgument(format!(
-                "iterations={asked}: the model has {available}, ask for 1 to {available}"
-            )));
+            return Err(no_such_iterations(asked, available));
         }
         notes.push(format!("iterations={asked} was given"));
         return Ok(asked);
@@ -206,10 +191,10 @@ fn target(
     let single = Width::Float32;
     let value = match objective.transform {
         Transform::Same => margin,
-        Transform::Sigmoid => steps.link(margin, Link::Sigmoid { scale: 1.0 }, single),
-        Transform::Exp => steps.link(margin, Link::Exp {}, single),
-        Transform::Step => steps.link(margin, Link::Above { at: 0.0, above: 1.0, other: 0.0 }, Width::Float64),
-        Transform::Softmax | Transform::Class => steps.link(margin, Link::Softmax {}, single),
+        Transform::Sigmoid => steps.link_at(margin, Link::Sigmoid { scale: 1.0 }, single),
+        Transform::Exp => steps.link_at(margin, Link::Exp {}, single),
+        Transform::Step => steps.link(margin, Link::Above { at: 0.0, above: 1.0, other: 0.0 }),
+        Transform::Softmax | Transform::Class => steps.link_at(margin, Link::Softmax {}, single),
     };
     let by_class = matches!(objective.transform, Transform::Softmax | Transform::Class);
     let one = learner.outputs == 1;
@@ -243,7 +228,7 @@ fn target(
         Role::Regressor if !labelled => None,
         _ if !has_shares => None,
         _ if by_class || !one => Some(value),
-        _ => Some(steps.link(value, Link::Complement {}, single)),
+        _ => Some(steps.link_at(value, Link::Complement {}, single)),
     };
     let prediction = match () {
         () if class => Decision::ArgMax(margin),

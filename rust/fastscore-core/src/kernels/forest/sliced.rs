@@ -28,6 +28,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::add;
 use super::bits_by_category::{Group, MAX_TABLES};
 use super::categories::Sets;
 use super::planes::{MAX_STRIDE, Planes, Ranks, Split};
@@ -429,12 +430,6 @@ impl Sliced {
             }
         }
     }
-}
-
-/// A sum, rounded to float32 where `NARROW`: the same as adding in float32, since float64 has more than twice its digits.
-#[inline(always)]
-fn add<const NARROW: bool>(sum: f64, value: f64) -> f64 {
-    if NARROW { f64::from((sum + value) as f32) } else { sum + value }
 }
 
 struct Pass<'a, C, V> {

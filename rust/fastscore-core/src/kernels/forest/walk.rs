@@ -25,6 +25,7 @@
 
 use std::collections::VecDeque;
 
+use super::add;
 use super::categories::Sets;
 use super::planes::{Key, Planes, Ranks, Split};
 use crate::kernels::Columns;
@@ -269,14 +270,11 @@ impl Walk {
         stride: usize,
         rows: usize,
     ) {
-        // The sum of two float32 values in float64, rounded to float32, is their sum in float32: float64 has more than
-        // twice the digits, so that rounding twice changes nothing.
-        let add = |sum: f64, value: f64| if NARROW { f64::from((sum + value) as f32) } else { sum + value };
         if forest.leaf_width == 1 {
             self.run(input, scratch, rows, |tree, first, leaves| {
                 let column = forest.first_output(tree) * stride + first;
                 for (sum, &leaf) in out[column..column + leaves.len()].iter_mut().zip(leaves) {
-                    *sum = add(*sum, forest.leaf_value[leaf as usize]);
+                    *sum = add::<NARROW>(*sum, forest.leaf_value[leaf as usize]);
                 }
             });
         } else {
@@ -286,7 +284,7 @@ impl Walk {
                     let values = &forest.leaf_value[leaf as usize * width..][..width];
                     for (o, &value) in values.iter().enumerate() {
                         let sum = &mut out[o * stride + row];
-                        *sum = add(*sum, value);
+                        *sum = add::<NARROW>(*sum, value);
                     }
                 }
             });
