@@ -1,33 +1,21 @@
 //! A model made ready for this machine. Never saved.
 //!
-//! Each forest gets the walk, which runs everything, and the bit-sliced engine where its trees fit; the number of rows
-//! decides. `FASTSCORE_ENGINE` forces one of them, or the reference interpreter, for tests.
+//! Each forest gets every engine that can run it ([`forest`]); the number of rows decides between them.
+//! `FASTSCORE_ENGINE` forces one of them, or the reference interpreter, for tests.
 
-use std::collections::HashSet;
+mod forest;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::kernels::forest::sliced::{self, Sliced};
-use crate::kernels::forest::walk::{self, Walk};
+use crate::kernels::forest::walk::Walk;
 use crate::kernels::{Columns, Values, ctr, linear, link};
-use crate::model::{Ctr, Forest, Model, Op};
+use crate::model::{Ctr, Model, Op};
 use crate::simd::Level;
-
-/// Nanoseconds that a row takes in one tree, roughly: decides only how many threads a small call gets.
-const TREE_NS: usize = 10;
 
 /// Nanoseconds that a lookup in a CTR table takes, roughly.
 const LOOKUP_NS: usize = 30;
-
-/// From so many rows on, the bit-sliced engine, which always computes 256, beats the walk.
-const SLICED_ROWS: usize = 16;
-
-/// From one tree for so many features that are read on, the bit-sliced engine is worth its ranks.
-const SLICED_TREES: usize = 4;
-
-/// Nodes that take more than this are streamed through the cache for each block.
-const DEEP_BYTES: usize = 256 << 10;
 
 /// A model with its engines.
 #[derive(Debug)]
@@ -53,8 +41,8 @@ pub enum Forced {
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "a plan has a handful of steps")]
 enum Engine {
-    /// The walk for any number of rows, and the bit-sliced engine for full blocks where it fits.
-    Forest { walk: Walk, sliced: Option<Sliced> },
+    /// Every engine that fits.
+    Forest(forest::Engines),
     /// The walk, which marks leaves.
     Indicator(Walk),
     /// The keys of CTR tables.
@@ -66,8 +54,7 @@ enum Engine {
 /// One worker's scratch for engines.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    walk: walk::Scratch,
-    sliced: sliced::Scratch,
+    forest: forest::Scratch,
     keys: Vec<u64>,
 }
 
@@ -96,16 +83,12 @@ impl Plan {
             .steps()
             .iter()
             .map(|step| match &step.op {
-                Op::Forest(forest) => forest_engine(forest),
-                Op::LeafIndicator(forest) => Ok(Engine::Indicator(walk_engine(forest)?)),
+                Op::Forest(forest) => Ok(Engine::Forest(forest::Engines::new(forest, level, forced)?)),
+                Op::LeafIndicator(forest) => Ok(Engine::Indicator(forest::walk(forest)?)),
                 Op::Ctr(ctr) => Ok(Engine::Ctr(ctr_engine(ctr)?)),
                 Op::Linear(_) | Op::Link(..) | Op::Concat(_) | Op::Sum(_) | Op::OneHot(_) => Ok(Engine::Direct),
             })
             .collect::<Result<Vec<_>>>()?;
-        let misfit = |engine: &Engine| matches!(engine, Engine::Forest { sliced: None, .. });
-        if forced == Some(Forced::Sliced) && engines.iter().any(misfit) {
-            return Err(Error::InvalidArgument("FASTSCORE_ENGINE=sliced: the forest does not fit that engine".into()));
-        }
         Ok(Plan { model, level, engines, forced })
     }
 
@@ -119,23 +102,12 @@ impl Plan {
         self.forced == Some(Forced::Reference)
     }
 
-    /// The bit-sliced engine where it is the better one for so many rows.
-    fn pick<'e>(&self, sliced: &'e Option<Sliced>, rows: usize) -> Option<&'e Sliced> {
-        let wanted = match self.forced {
-            None => rows >= SLICED_ROWS,
-            Some(forced) => forced == Forced::Sliced,
-        };
-        sliced.as_ref().filter(|_| wanted)
-    }
-
     /// Bytes of engine scratch that a row of a block takes.
     pub(crate) fn scratch_per_row(&self) -> usize {
         self.engines
             .iter()
             .map(|engine| match engine {
-                Engine::Forest { walk, sliced } => {
-                    sliced.as_ref().map_or(walk.scratch_per_row(), Sliced::scratch_per_row)
-                }
+                Engine::Forest(engines) => engines.scratch_per_row(),
                 Engine::Indicator(walk) => walk.scratch_per_row(),
                 Engine::Ctr(_) => size_of::<u64>(),
                 Engine::Direct => 0,
@@ -147,17 +119,21 @@ impl Plan {
     /// Whether some forest has trees too large to stay in cache beside a block.
     pub(crate) fn has_deep_forest(&self) -> bool {
         self.engines.iter().any(|engine| match engine {
-            Engine::Forest { walk, sliced } => sliced.is_none() && walk.node_bytes() > DEEP_BYTES,
+            Engine::Forest(engines) => engines.is_deep(),
             Engine::Indicator(_) | Engine::Ctr(_) | Engine::Direct => false,
         })
     }
 
     /// Nanoseconds a row, roughly.
     pub(crate) fn cost_per_row(&self) -> usize {
-        let steps = self.model.steps().iter();
+        let steps = self.model.steps().iter().zip(&self.engines);
         steps
-            .map(|step| match &step.op {
-                Op::Forest(forest) | Op::LeafIndicator(forest) => forest.trees() * TREE_NS,
+            .map(|(step, engine)| match &step.op {
+                Op::Forest(_) | Op::LeafIndicator(_) => match engine {
+                    Engine::Forest(engines) => engines.row_cost() as usize,
+                    Engine::Indicator(walk) => walk.cost(self.level).row as usize,
+                    Engine::Ctr(_) | Engine::Direct => 0,
+                },
                 Op::Linear(linear) => linear.coefficients.len(),
                 Op::Ctr(ctr) => ctr.tables() * LOOKUP_NS,
                 Op::OneHot(one_hot) => one_hot.feature.len(),
@@ -173,7 +149,7 @@ impl Plan {
         let here = &self.model.steps()[step];
         let (input, stride, rows) = (&values.of(here.input), values.stride, values.rows);
         match (&here.op, &self.engines[step]) {
-            (Op::Forest(forest), Engine::Forest { walk, sliced }) => {
+            (Op::Forest(forest), Engine::Forest(engines)) => {
                 for (o, &base) in forest.base.iter().enumerate() {
                     let sums = &mut out[o * stride..o * stride + rows];
                     match forest.start {
@@ -181,14 +157,11 @@ impl Plan {
                         None => sums.fill(base),
                     }
                 }
-                match self.pick(sliced, rows) {
-                    Some(sliced) => sliced.sum(self.level, input, &mut scratch.sliced, out, stride, rows),
-                    None => walk.sum(forest, input, &mut scratch.walk, out, stride, rows),
-                }
+                engines.sum(forest, input, &mut scratch.forest, out, stride, rows);
             }
             (Op::LeafIndicator(forest), Engine::Indicator(walk)) => {
                 out.fill(0.0);
-                walk.indicate(forest, input, &mut scratch.walk, out, stride, rows);
+                walk.indicate(forest, input, &mut scratch.forest.walk, out, stride, rows);
             }
             (Op::Linear(model), _) => linear::linear(self.level, model, input, out, stride, rows),
             (Op::Link(kind, precision), _) => {
@@ -231,12 +204,11 @@ impl Plan {
         let here = &self.model.steps()[step];
         let (input, rows) = (&values.of(here.input), values.rows);
         match (&here.op, &self.engines[step]) {
-            (Op::Forest(forest), Engine::Forest { walk, sliced }) => match self.pick(sliced, rows) {
-                Some(sliced) => sliced.leaf_ids(self.level, input, &mut scratch.sliced, out, rows),
-                None => walk.leaf_ids(forest, input, &mut scratch.walk, out, rows),
-            },
+            (Op::Forest(forest), Engine::Forest(engines)) => {
+                engines.leaf_ids(forest, input, &mut scratch.forest, out, rows);
+            }
             (Op::LeafIndicator(forest), Engine::Indicator(walk)) => {
-                walk.leaf_ids(forest, input, &mut scratch.walk, out, rows);
+                walk.leaf_ids(forest, input, &mut scratch.forest.walk, out, rows);
             }
             _ => {}
         }
@@ -261,18 +233,10 @@ impl Plan {
                 step.input
             );
             let _ = match (&step.op, engine) {
-                (Op::Forest(forest), Engine::Forest { walk, sliced }) => {
+                (Op::Forest(forest), Engine::Forest(engines)) => {
                     let _ = writeln!(text, "forest of {} trees", forest.trees());
-                    match (sliced, self.forced) {
-                        (_, Some(Forced::Walk)) | (None, _) => {
-                            writeln!(text, "    any number of rows: {}", walk.describe())
-                        }
-                        (Some(sliced), Some(_)) => writeln!(text, "    any number of rows: {}", sliced.describe()),
-                        (Some(sliced), None) => {
-                            let _ = writeln!(text, "    {SLICED_ROWS} rows and more: {}", sliced.describe());
-                            writeln!(text, "    fewer rows: {}", walk.describe())
-                        }
-                    }
+                    engines.explain(&mut text);
+                    Ok(())
                 }
                 (Op::LeafIndicator(forest), Engine::Indicator(walk)) => {
                     writeln!(text, "leaf indicators of {} trees; {}", forest.trees(), walk.describe())
@@ -296,18 +260,6 @@ impl Plan {
     }
 }
 
-fn walk_engine(forest: &Forest) -> Result<Walk> {
-    Walk::new(forest).ok_or_else(|| Error::UnsupportedModel("the forest has more than 2^32 - 1 nodes".into()))
-}
-
 fn ctr_engine(ctr: &Ctr) -> Result<ctr::Lookup> {
     ctr::Lookup::new(ctr).ok_or_else(|| Error::UnsupportedModel("a CTR table has more than 2^32 - 2 keys".into()))
-}
-
-fn forest_engine(forest: &Forest) -> Result<Engine> {
-    let walk = walk_engine(forest)?;
-    // The ranks that the bit-sliced engine needs cost about as much as walking so many trees.
-    let worth = forest.trees() * SLICED_TREES >= forest.feature.iter().collect::<HashSet<_>>().len();
-    let sliced = if worth { Sliced::new(forest) } else { None };
-    Ok(Engine::Forest { walk, sliced })
 }

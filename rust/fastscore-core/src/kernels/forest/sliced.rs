@@ -28,10 +28,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::add;
 use super::bits_by_category::{Group, MAX_TABLES};
 use super::categories::Sets;
 use super::planes::{MAX_STRIDE, Planes, Ranks, Split};
+use super::{Cost, Misfit, add};
 use crate::kernels::Columns;
 use crate::model::{Child, Forest, Width};
 use crate::simd::Level;
@@ -46,6 +46,8 @@ const MAX_PLANES: usize = 8192;
 const MAX_LEAVES: usize = 256;
 /// Thresholds that a byte can rank, with 0 for "below all" and 255 for "above all".
 const SEGMENT: usize = 254;
+/// Distinct thresholds of a feature that u16 ranks count.
+const MAX_THRESHOLDS: usize = u16::MAX as usize - 1;
 /// Conditions of a chunk: 128 KiB of bitmaps.
 const CHUNK_CONDITIONS: usize = 4096;
 /// Trees whose leaf numbers are kept until their values are added in one pass.
@@ -146,21 +148,27 @@ pub(crate) struct Scratch {
 }
 
 impl Sliced {
-    /// Lay out a checked forest; None where it does not fit: a tree of more than 256 leaves, a feature with more
-    /// than 65 534 distinct thresholds, more than 8 192 planes.
-    pub(crate) fn new(forest: &Forest) -> Option<Self> {
+    /// Lay out a checked forest.
+    pub(crate) fn new(forest: &Forest) -> Result<Self, Misfit> {
+        let misfit = |reason: String| Err(Misfit(reason));
         if forest.linear.is_some() {
-            return None;
+            return misfit("leaves are linear functions".into());
         }
-        if (0..forest.trees()).any(|tree| forest.leaves(tree).len() > MAX_LEAVES) {
-            return None;
+        let most = (0..forest.trees()).map(|tree| forest.leaves(tree).len()).max().unwrap_or(0);
+        if most > MAX_LEAVES {
+            return misfit(format!("a tree has {most} leaves; {MAX_LEAVES} fit"));
         }
-        let sets = Sets::new(forest)?;
+        let large_sets = || Misfit("sets of categories are too large".into());
+        let sets = Sets::new(forest).ok_or_else(large_sets)?;
         let (planes, splits) = Planes::new(forest, &sets);
-        if planes.len() > MAX_PLANES || !planes.indexes_fit::<u16>() {
-            return None;
+        if planes.len() > MAX_PLANES {
+            return misfit(format!("{} planes; {MAX_PLANES} fit", planes.len()));
         }
-        let ranks = Ranks::new(forest, &planes, &splits, usize::from(u16::MAX) - 1)?;
+        if !planes.indexes_fit::<u16>() {
+            return Err(large_sets());
+        }
+        let many = || Misfit(format!("a feature has more than {MAX_THRESHOLDS} distinct thresholds"));
+        let ranks = Ranks::new(forest, &planes, &splits, MAX_THRESHOLDS).ok_or_else(many)?;
         let mut sliced = Sliced {
             planes,
             ranks,
@@ -181,12 +189,13 @@ impl Sliced {
         let mut chunk = Chunk::default();
         for tree in order {
             if shared.count() + forest.splits(tree).len() > CHUNK_CONDITIONS && !chunk.trees.is_empty() {
-                sliced.complete(std::mem::take(&mut chunk), std::mem::take(&mut shared), &sets)?;
+                let chunk = std::mem::take(&mut chunk);
+                sliced.complete(chunk, std::mem::take(&mut shared), &sets).ok_or_else(large_sets)?;
             }
             sliced.lay_out(forest, tree, &splits, &mut chunk, &mut shared, &mut segment_index);
         }
-        sliced.complete(chunk, shared, &sets)?;
-        Some(sliced)
+        sliced.complete(chunk, shared, &sets).ok_or_else(large_sets)?;
+        Ok(sliced)
     }
 
     /// Number the categorical conditions of a chunk; None where their tables are too large.
@@ -286,16 +295,22 @@ impl Sliced {
         chunk.trees.push(tree);
     }
 
-    /// Bytes of scratch that a row of a block takes: none grows with the block.
-    pub(crate) fn scratch_per_row(&self) -> usize {
-        0
+    /// What it costs.
+    pub(crate) fn cost(&self, _level: Level) -> Cost {
+        let conditions: usize = self.chunks.iter().map(Chunk::bitmaps).sum();
+        let trees: usize = self.chunks.iter().map(|chunk| chunk.trees.len()).sum();
+        let row = self.planes.len() as f64 * 4.0
+            + conditions as f64 * 0.01
+            + self.nodes.len() as f64 * 0.01
+            + trees as f64 * self.leaf_width as f64 * 0.5;
+        Cost { call: 0.0, row, step: ROWS }
     }
 
     /// For `explain_plan()`.
     pub(crate) fn describe(&self) -> String {
         let conditions: usize = self.chunks.iter().map(Chunk::bitmaps).sum();
         format!(
-            "bit-sliced engine: {} splits with {conditions} distinct conditions over {} byte planes, {} chunk(s)",
+            "{} splits with {conditions} distinct conditions over {} byte planes, {} chunk(s)",
             self.nodes.len(),
             self.segments.len(),
             self.chunks.len()

@@ -25,11 +25,12 @@
 
 use std::collections::VecDeque;
 
-use super::add;
 use super::categories::Sets;
 use super::planes::{Key, Planes, Ranks, Split};
+use super::{Cost, add};
 use crate::kernels::Columns;
 use crate::model::{Child, Forest, LinearLeaves, Width};
+use crate::simd::Level;
 
 /// Rows of a tile.
 pub(super) const TILE: usize = 64;
@@ -230,6 +231,11 @@ impl Walk {
     /// Bytes of nodes.
     pub(crate) fn node_bytes(&self) -> usize {
         any_layout!(self, trees => size_of_val(trees.nodes.nodes.as_slice()))
+    }
+
+    /// What it costs.
+    pub(crate) fn cost(&self, _level: Level) -> Cost {
+        any_layout!(self, trees => trees.cost())
     }
 
     /// For `explain_plan()`.
@@ -445,9 +451,15 @@ impl<N: Node> Trees<N> {
         self.planes.len() * size_of::<N::Key>()
     }
 
+    fn cost(&self) -> Cost {
+        let levels: f64 = self.nodes.trees.iter().map(|tree| f64::from(tree.depth)).sum();
+        let row = self.planes.len() as f64 * 4.0 + self.nodes.trees.len() as f64 * 2.0 + levels * 1.5;
+        Cost { call: 0.0, row, step: 1 }
+    }
+
     fn describe(&self, keys: &str) -> String {
         format!(
-            "walk engine over {keys}: {} nodes of {} bytes, {} planes, {} tree groups",
+            "over {keys}: {} nodes of {} bytes, {} planes, {} tree groups",
             self.nodes.nodes.len(),
             size_of::<N>() + 4,
             self.planes.len() - 1,
