@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import xgboost
+from catboost import CatBoost, Pool
 from fastscore import _core
 from fastscore._model import Model
 from scipy import special
@@ -77,6 +78,40 @@ def test_xgboost_softmax(classes):
         margins = rng.normal(0, scale, (20_000, classes)).astype(np.float32)
         ours = link(margins, "softmax", "float32")
         same_bits(ours.astype(np.float32), xgboost_of("multi:softprob", margins, classes))
+
+
+@pytest.mark.parametrize("classes", [3, 4, 5, 6, 8, 11])
+def test_catboost_softmax(classes):
+    margins, source = catboost_margins("MultiClass", classes)
+    ours = link(margins, "fast_softmax")
+    same_bits(ours, source("Probability"))
+
+
+@pytest.mark.parametrize("loss", ["Poisson", "Tweedie:variance_power=1.5"])
+def test_catboost_exponential(loss):
+    margins, source = catboost_margins(loss, 1)
+    same_bits(link(margins, "fast_exp").ravel(), source("Exponent"))
+
+
+def catboost_margins(loss, classes):
+    """Margins of all sizes, by a baseline, and what CatBoost makes of them."""
+    rng = np.random.default_rng(classes)
+    # A multiple of four: CatBoost takes the rows in fours, the last ones by another code.
+    rows = 60_000
+    baseline = rng.normal(size=(rows, classes)) * 10 ** rng.uniform(-3, 2.6, (rows, 1))
+    x, y = rng.normal(size=(rows, 1)), rng.integers(0, max(classes, 2), rows)
+    model = CatBoost(
+        {"loss_function": loss, "iterations": 1, "verbose": 0, "allow_writing_files": False}
+    )
+    model.fit(x[:500], y[:500])
+    pool = Pool(x, baseline=baseline)
+    margins = model.predict(pool, prediction_type="RawFormulaVal").reshape(rows, classes)
+    assert np.ptp(margins) > 720
+
+    def source(kind):
+        return np.ascontiguousarray(model.predict(pool, prediction_type=kind))
+
+    return margins, source
 
 
 def test_logit_is_that_of_scipy():

@@ -27,7 +27,7 @@ TREES: dict[str, dict[str, Any]] = {
 }
 WORDS = ["", "a", "bé", "漢字", "1", "-2", "x" * 7, "y" * 16, "z" * 40, "w" * 200, "nan"]
 CATEGORIES = ["word", "code", "flag"]
-EXPONENTIAL = ulp(16)
+EXPONENTIAL = ulp(2)
 """CatBoost has an exponential of its own."""
 
 

@@ -52,6 +52,8 @@ pub(crate) fn link(
         (Link::PairwiseSoftmax {}, _) => simd::pairwise_softmax(level, columns),
         (Link::Softmax {}, Width::Float64) => simd::softmax(level, columns),
         (Link::Softmax {}, Width::Float32) => simd::softmax_f32(level, columns),
+        (Link::FastExp {}, _) => vector(&simd::fast_exp),
+        (Link::FastSoftmax {}, _) => simd::fast_softmax(level, columns),
         (Link::Exp2 {}, _) => vector(&simd::exp2),
         (Link::Log {}, _) => vector(&simd::log),
         (Link::Logit {}, _) => vector(&simd::logit),

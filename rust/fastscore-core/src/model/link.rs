@@ -16,8 +16,12 @@ pub enum Link {
     Softmax {},
     /// `softmax` with the sum in NumPy's order (scikit-learn).
     PairwiseSoftmax {},
+    /// `softmax` with `fast_exp`; it is 0 instead of the least normal number in the columns past the last multiple of four.
+    FastSoftmax {},
     /// `exp(x)`
     Exp {},
+    /// CatBoost's coarser exponential, see `simd::fast_exp`.
+    FastExp {},
     /// `sign(x) * x * x`
     SignedSquare {},
     /// `x / by`

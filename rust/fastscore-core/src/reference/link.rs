@@ -24,6 +24,8 @@ pub(super) fn link(kind: &Link, width: Width, input: &[f64]) -> Vec<f64> {
             let sum = pairwise_sum(&powers);
             powers.iter().map(|x| x / sum).collect()
         }
+        Link::FastExp {} => vector(simd::fast_exp),
+        Link::FastSoftmax {} => fast_softmax(input),
         Link::SignedSquare {} => each(&signed_square),
         Link::Divide { by } => each(&|x| width.round(x / by)),
         Link::Multiply { by } => each(&|x| width.round(x * by)),
@@ -99,6 +101,21 @@ fn softmax(width: Width, input: &[f64]) -> Vec<f64> {
     let powers: Vec<f64> = input.iter().map(|x| exp(width, width.round(x - max))).collect();
     let total = width.round(powers.iter().fold(0.0, |total, x| total + x));
     powers.iter().map(|x| width.round(x / total)).collect()
+}
+
+/// CatBoost's, which takes the columns in fours and those that are left one by one, by another code.
+fn fast_softmax(input: &[f64]) -> Vec<f64> {
+    let max = input.iter().skip(1).fold(input[0], |max, &x| if x > max { x } else { max });
+    let mut powers: Vec<f64> = input.iter().map(|x| x - max).collect();
+    simd::fast_exp(Level::Portable, &mut powers);
+    let left = input.len() - input.len() % 4;
+    for (power, x) in powers[left..].iter_mut().zip(&input[left..]) {
+        if x - max <= -708.3964185322641 {
+            *power = 0.0;
+        }
+    }
+    let total = powers.iter().fold(0.0, |total, x| total + x);
+    powers.iter().map(|x| x / total).collect()
 }
 
 fn weighted_median(weights: &[f64], input: &[f64]) -> f64 {

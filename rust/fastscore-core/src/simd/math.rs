@@ -1,31 +1,18 @@
-//! The functions that turn raw scores into probabilities.
+//! The functions of one value that turn raw scores into probabilities.
 //!
-//! ```text
-//! sigmoid: x      = 1 / (1 + exp(-scale * x))
+//! The sigmoid is LightGBM's, in its order of operations:
+//! `BinaryLogloss::ConvertOutput` in `src/objective/binary_objective.hpp`.
 //!
-//! softmax, in each row:
-//!     m    = x[0]; for each further column j: if x[j] > m: m = x[j]
-//!     sum  = 0;    for each column j: x[j] = exp(x[j] - m); sum += x[j]
-//!     x[j] = x[j] / sum
-//! ```
-//!
-//! Both are the formulas of LightGBM, in its order of operations:
-//! `BinaryLogloss::ConvertOutput` in `src/objective/binary_objective.hpp`, and
-//! `Common::Softmax` in `include/LightGBM/utils/common.h`.
-//!
-//! The functions whose names end in `_f32` are XGBoost's (`common::Sigmoid` and
-//! `common::Softmax` in `src/common/math.h`): the same steps, each rounded to
-//! `f32`, except for the softmax's sum, which is rounded once at its end. The
-//! values are `f64` that hold `f32` numbers. That an operation on such is first
-//! rounded to `f64` makes no difference, as that has more than twice the bits.
-
-use std::ops::Range;
+//! The functions whose names end in `_f32` are XGBoost's (`common::Sigmoid` in
+//! `src/common/math.h`): the same steps, each rounded to `f32`. The values are
+//! `f64` that hold `f32` numbers. That an operation on such is first rounded to
+//! `f64` makes no difference, as that has more than twice the bits.
 
 use super::exp::{Each, Function, TO_EXPONENT, exp_lanes};
 use super::exp2::exp2_lanes;
 use super::level::{self, Level};
 use super::log::{log_lanes, log1p_lanes};
-use super::vector::{Vector, Work, load_some, store_some};
+use super::vector::Vector;
 
 /// Replaces each value `x` by `1 / (1 + exp(-scale * x))`, computed in just
 /// those steps; the same bits on every [`Level`].
@@ -109,7 +96,7 @@ const EXPF: [f64; 3] = [0.021660849396613134, 0.00023459809789509004, 1.69383592
 /// The approximation is theirs; what the roundings to `f64` differ by is seen in
 /// about one of `2^28` results.
 #[inline(always)]
-fn expf_lanes<V: Vector>(x: V) -> V {
+pub(super) fn expf_lanes<V: Vector>(x: V) -> V {
     let c = |value: f64| x.splat(value);
     // Beyond, the result is 0 or infinite anyway. A NaN remains.
     let x = c(200.0).min(c(-200.0).max(x));
@@ -164,151 +151,5 @@ impl Function for Logit {
         let near = log1p_lanes(s).sub(log1p_lanes(c(0.0).sub(s)));
         let near = c(0.65).if_less(x, far, near);
         x.if_less(c(0.3), far, near).canonical()
-    }
-}
-
-/// Replaces each row of a table by its softmax; the same bits on every
-/// [`Level`]. The table is given as its columns, one a class.
-///
-/// A row with a NaN or a positive infinity, or of negative infinities only,
-/// becomes [`f64::NAN`] throughout, as the plain formula makes it.
-///
-/// # Panics
-///
-/// When the columns differ in length.
-pub fn softmax(level: Level, columns: &mut [&mut [f64]]) {
-    softmax_of::<false, false>(level, columns);
-}
-
-/// [`softmax`] with the sum in the order of NumPy's `sum` over neighbours, as
-/// `softmax` in scikit-learn's `utils/extmath.py` has it for row-major arrays.
-///
-/// # Panics
-///
-/// When the columns differ in length.
-pub fn pairwise_softmax(level: Level, columns: &mut [&mut [f64]]) {
-    softmax_of::<false, true>(level, columns);
-}
-
-/// [`softmax`] in XGBoost's steps at `f32`; the columns hold `f32` numbers.
-///
-/// # Panics
-///
-/// When the columns differ in length.
-pub fn softmax_f32(level: Level, columns: &mut [&mut [f64]]) {
-    softmax_of::<true, false>(level, columns);
-}
-
-fn softmax_of<const NARROW: bool, const PAIRWISE: bool>(level: Level, columns: &mut [&mut [f64]]) {
-    let rows = columns.first().map_or(0, |column| column.len());
-    assert!(columns.iter().all(|column| column.len() == rows), "softmax needs columns of one length");
-    level::run(level, Softmax::<NARROW, PAIRWISE> { columns, rows });
-}
-
-/// `x`, or the nearest `f32`.
-#[inline(always)]
-fn round<const NARROW: bool, V: Vector>(x: V) -> V {
-    if NARROW { x.to_f32() } else { x }
-}
-
-/// The sum of some rows' columns in NumPy's order (`pairwise_sum` in its `loops_utils.h.src`): up to 128 columns as eight
-/// sums at once, more as two halves of which the first has a multiple of 8.
-///
-/// # Safety
-///
-/// The processor has what `V` needs.
-#[inline(always)]
-unsafe fn pairwise_sum<V: Vector>(columns: &[&mut [f64]], rows: Range<usize>, zero: V) -> V {
-    // Sums that wait for their other half; parts that are left to add; with each the number of cuts that made it.
-    // A part is more than halved by each cut, so that neither list is longer than a count has bits.
-    let mut sums = [(zero, 0); MOST_PARTS];
-    let mut parts = [(0, 0, 0); MOST_PARTS];
-    parts[0] = (0, columns.len(), 0);
-    let (mut open, mut waiting) = (1, 0);
-    while open > 0 {
-        open -= 1;
-        let (start, count, depth) = parts[open];
-        if count > 128 {
-            let half = count / 2 - count / 2 % 8;
-            parts[open] = (start + half, count - half, depth + 1);
-            parts[open + 1] = (start, half, depth + 1);
-            open += 2;
-            continue;
-        }
-        // SAFETY: as of this function.
-        let load = |column: usize| unsafe { load_some::<V>(&columns[start + column][rows.clone()]) };
-        let eights = count - count % 8;
-        let mut sum = zero;
-        if eights > 0 {
-            let mut each = [zero; 8];
-            for (i, each) in each.iter_mut().enumerate() {
-                *each = load(i);
-            }
-            for first in (8..eights).step_by(8) {
-                for (i, each) in each.iter_mut().enumerate() {
-                    *each = each.add(load(first + i));
-                }
-            }
-            let [a, b, c, d, e, f, g, h] = each;
-            sum = a.add(b).add(c.add(d)).add(e.add(f).add(g.add(h)));
-        }
-        for column in eights..count {
-            sum = sum.add(load(column));
-        }
-        // A right half finds its left one waiting at its depth.
-        let mut depth = depth;
-        while depth > 0 && waiting > 0 && sums[waiting - 1].1 == depth {
-            waiting -= 1;
-            sum = sums[waiting].0.add(sum);
-            depth -= 1;
-        }
-        sums[waiting] = (sum, depth);
-        waiting += 1;
-    }
-    sums[0].0
-}
-
-/// More than the bits of a number of columns.
-const MOST_PARTS: usize = usize::BITS as usize + 2;
-
-struct Softmax<'a, 'b, const NARROW: bool, const PAIRWISE: bool> {
-    columns: &'a mut [&'b mut [f64]],
-    rows: usize,
-}
-
-impl<const NARROW: bool, const PAIRWISE: bool> Work for Softmax<'_, '_, NARROW, PAIRWISE> {
-    #[inline(always)]
-    unsafe fn run<V: Vector>(self) {
-        for start in (0..self.rows).step_by(V::LANES) {
-            let rows = start..self.rows.min(start + V::LANES);
-            // SAFETY: the caller vouches for the processor.
-            let load = |column: &[f64]| unsafe { load_some::<V>(&column[rows.clone()]) };
-
-            let [first, others @ ..] = &*self.columns else {
-                return;
-            };
-            let mut max = load(first);
-            for column in others {
-                max = load(column).max(max);
-            }
-
-            let mut sum = max.splat(0.0);
-            for column in &mut *self.columns {
-                let shifted = load(column).sub(max);
-                let e = if NARROW { expf_lanes(shifted.to_f32()) } else { exp_lanes(shifted) };
-                sum = sum.add(e);
-                store_some(e, &mut column[rows.clone()]);
-            }
-            if PAIRWISE {
-                // SAFETY: the caller vouches for the processor.
-                sum = unsafe { pairwise_sum(self.columns, rows.clone(), max.splat(0.0)) };
-            }
-
-            let sum = round::<NARROW, V>(sum);
-            for column in &mut *self.columns {
-                let share = round::<NARROW, V>(load(column).div(sum)).canonical();
-                store_some(share, &mut column[rows.clone()]);
-            }
-        }
     }
 }

@@ -38,10 +38,12 @@ pub(crate) mod bits;
 mod exp;
 mod exp2;
 mod exp_table;
+mod fast_exp;
 mod level;
 mod log;
 mod math;
 mod portable;
+mod softmax;
 mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -51,6 +53,8 @@ mod tests;
 
 pub use exp::exp;
 pub use exp2::exp2;
+pub use fast_exp::fast_exp;
 pub use level::Level;
 pub use log::{log, log1p};
-pub use math::{exp_f32, log1p_exp, logit, pairwise_softmax, sigmoid, sigmoid_f32, softmax, softmax_f32};
+pub use math::{exp_f32, log1p_exp, logit, sigmoid, sigmoid_f32};
+pub use softmax::{fast_softmax, pairwise_softmax, softmax, softmax_f32};

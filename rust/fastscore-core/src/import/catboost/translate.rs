@@ -208,12 +208,12 @@ fn target(
     };
     match *task {
         Task::Value => {}
-        Task::Exponent if !raw => target.prediction = Decision::Value(steps.link(margin, Link::Exp {})),
+        Task::Exponent if !raw => target.prediction = Decision::Value(steps.link(margin, Link::FastExp {})),
         Task::MeanAndVariance if !raw => {
             let mean = steps.link(margin, Link::Columns { columns: vec![0] });
             let log = steps.link(margin, Link::Columns { columns: vec![1] });
             let log = steps.link(log, Link::Multiply { by: 2.0 });
-            let variance = steps.link(log, Link::Exp {});
+            let variance = steps.link(log, Link::FastExp {});
             target.prediction = Decision::Value(steps.add(mean, Op::Concat(vec![variance])));
         }
         Task::Exponent | Task::MeanAndVariance => {}
@@ -224,7 +224,7 @@ fn target(
             label(&mut target, labels, 2, rule, raw)?;
         }
         Task::Classes { one_against_all } => {
-            let link = if one_against_all { Link::Sigmoid { scale: 1.0 } } else { Link::Softmax {} };
+            let link = if one_against_all { Link::Sigmoid { scale: 1.0 } } else { Link::FastSoftmax {} };
             target.probability = Some(steps.link(margin, link));
             label(&mut target, labels, columns, Decision::ArgMax(margin), raw)?;
         }

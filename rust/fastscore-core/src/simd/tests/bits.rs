@@ -3,12 +3,15 @@
 use proptest::prelude::*;
 
 use super::{Level, Random, bits, levels, specials};
-use crate::simd::{exp, exp_f32, exp2, log, log1p, log1p_exp, logit, sigmoid, sigmoid_f32, softmax, softmax_f32};
+use crate::simd::{
+    exp, exp_f32, exp2, fast_exp, fast_softmax, log, log1p, log1p_exp, logit, sigmoid, sigmoid_f32, softmax,
+    softmax_f32,
+};
 
 /// Every function's results, one list after the other.
 fn all_functions(level: Level, xs: &[f64]) -> Vec<u64> {
     let mut results = Vec::new();
-    for function in [exp, exp2, log, log1p, log1p_exp, logit, exp_f32] {
+    for function in [exp, exp2, log, log1p, log1p_exp, logit, exp_f32, fast_exp] {
         let mut ys = xs.to_vec();
         function(level, &mut ys);
         results.extend(bits(&ys));
@@ -21,8 +24,8 @@ fn all_functions(level: Level, xs: &[f64]) -> Vec<u64> {
         sigmoid_f32(level, scale, &mut ys);
         results.extend(bits(&ys));
     }
-    for classes in 1..5 {
-        for softmax in [softmax, softmax_f32] {
+    for classes in 1..7 {
+        for softmax in [softmax, softmax_f32, fast_softmax] {
             let table = softmax_of(softmax, level, &table(xs, classes));
             results.extend(table.iter().flat_map(|column| bits(column)));
         }
