@@ -13,7 +13,7 @@ import pytest
 from catboost import CatBoost, CatBoostClassifier, CatBoostRanker, CatBoostRegressor
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support import awkward_rows, same_bits, ulps
+from support import awkward_rows, same_bits
 
 EXTRA = (np.nan, np.inf, -np.inf, 1e300, -1e300, 3.4e38)
 SETTINGS = {
