@@ -180,14 +180,46 @@ def test_a_column_of_one_value_and_unused_columns():
     same_bits(model.margin(data).to_numpy(), scores(booster, data))
 
 
-def ordered():
+def ordered(*, counts=True):
+    """An ordered column, and one of whole numbers that could be its codes."""
     data = frame()
     size = pd.CategoricalDtype(["small", "middle", "large"], ordered=True)
     rng = np.random.default_rng(9)
     sizes = pd.Categorical.from_codes(rng.integers(0, 3, len(data)), dtype=size)
     data.insert(1, "size", sizes)
+    if counts:
+        data.insert(1, "count", rng.integers(0, 3, len(data)))
     y = target(data) + 3 * sizes.codes
     return data, lgb.train(SETTINGS, lgb.Dataset(data, y), 6)
+
+
+def test_ordered_categories_find_the_only_column_that_fits(tmp_path):
+    data, booster = ordered(counts=False)
+    path = tmp_path / "model.txt"
+    booster.save_model(path)
+    for model in (fastscore.import_model(booster), fastscore.load(path)):
+        found = {feature.name: feature.categories for feature in model.features}
+        assert list(found["size"]) == ["small", "middle", "large"]
+        same_bits(model.margin(data).to_numpy(), scores(booster, data))
+        plain = data.assign(size=data["size"].astype(object))
+        same_bits(model.margin(plain).to_numpy(), scores(booster, data))
+
+
+def test_a_category_column_that_is_not_declared_finds_its_list():
+    rng = np.random.default_rng(3)
+    data = pd.DataFrame(
+        {
+            "x": rng.normal(size=300),
+            "plain": pd.Categorical.from_codes(rng.integers(0, 4, 300), list("wxyz")),
+            "declared": pd.Categorical.from_codes(rng.integers(0, 3, 300), list("abc")),
+        }
+    )
+    y = data["x"] + data["plain"].cat.codes - 2 * (data["declared"] == "b")
+    booster = lgb.train(SETTINGS, lgb.Dataset(data, y, categorical_feature=["declared"]), 6)
+    model = fastscore.import_model(booster)
+    same_bits(model.margin(data).to_numpy(), scores(booster, data))
+    shuffled = data.astype({"plain": "str", "declared": "str"})
+    same_bits(model.margin(shuffled).to_numpy(), scores(booster, data))
 
 
 def test_ordered_categories_need_their_column(tmp_path):
@@ -216,7 +248,7 @@ def test_ordered_categories_need_their_column(tmp_path):
         fastscore.import_model(booster, categories={**lists, "size": ["a", "a"]})
     with pytest.raises(TypeError, match="dict"):
         fastscore.import_model(booster, categories=["small", "middle", "large"])
-    by_number = dict(enumerate(lists.values(), start=1))
+    by_number = dict(enumerate(lists.values(), start=2))
     model = fastscore.import_model(booster, categories=by_number)
     same_bits(model.margin(data).to_numpy(), scores(booster, data))
 

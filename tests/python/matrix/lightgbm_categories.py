@@ -132,10 +132,16 @@ def _ordered_frame(rng: np.random.Generator, rows: int) -> Any:
     return data.assign(size=pd.Categorical.from_codes(codes, dtype=sizes))
 
 
-def _ordered(rng: np.random.Generator) -> Any:
+def _ordered(rng: np.random.Generator, *, counts: bool = False) -> Any:
     data = _ordered_frame(rng, ROWS)
+    if counts:
+        data["count"] = rng.integers(0, len(SIZES), ROWS)
     y = _target(data) + 3 * data["size"].cat.codes
     return lgb.train(SETTINGS, lgb.Dataset(data, y), 6)
+
+
+def _ambiguous(rng: np.random.Generator) -> Any:
+    return _ordered(rng, counts=True)
 
 
 def _given(rng: np.random.Generator) -> tuple[Any, Any]:
@@ -200,6 +206,7 @@ CASES = [
         "from Polars text",
         _pandas("word", into=lambda data: pl.from_pandas(data.astype({"word": "string"}))),
     ),
+    _case(CATEGORIES, "ordered pandas categories", _given),
     _case(
         CATEGORIES,
         "ordered pandas categories, with `categories=`",
@@ -266,8 +273,9 @@ REFUSALS = [
         "train on categories that are all strings, all numbers or all booleans",
     ),
     Refusal(
-        "ordered pandas categories, without `categories=`",
-        _ordered,
+        "ordered pandas categories beside whole numbers that could be their codes, without "
+        "`categories=`",
+        _ambiguous,
         "2 lists of pandas categories and 1 categorical features",
         "pass categories={column: [...]} with every category column of the training frame",
     ),

@@ -115,12 +115,15 @@ pub(super) fn bind(text: &ModelText, given: Vec<(usize, LabelValues)>) -> Result
     }
     let columns = categorical_columns(text)?;
     if columns.len() != lists.len() {
-        return Err(unbound(&format!(
-            "the model has {} lists of pandas categories and {} categorical features (ordered categories are split as \
-             numbers)",
-            lists.len(),
-            columns.len()
-        )));
+        let only = only_columns(&text.feature_infos, lists).ok_or_else(|| {
+            unbound(&format!(
+                "the model has {} lists of pandas categories and {} categorical features (ordered categories are split \
+                 as numbers)",
+                lists.len(),
+                columns.len()
+            ))
+        })?;
+        return Ok(only.into_iter().zip(lists.iter().cloned()).collect());
     }
     let bound: Vec<(usize, LabelValues)> = columns.into_iter().zip(lists.iter().cloned()).collect();
     let declared: HashSet<usize> = bound.iter().map(|(feature, _)| *feature).collect();
@@ -137,6 +140,51 @@ pub(super) fn bind(text: &ModelText, given: Vec<(usize, LabelValues)>) -> Result
         check_codes(text, &others, *feature, list.len())?;
     }
     Ok(bound)
+}
+
+/// The one way to give each list a column, in order, such that the codes that training saw are positions in the list;
+/// None where there are several ways, or none. Categorical features need not have a list: those of numbers have none.
+fn only_columns(infos: &[FeatureInfo], lists: &[LabelValues]) -> Option<Vec<usize>> {
+    /// More pairs of a column and a list than any real model has; the table below has a byte a pair.
+    const MOST: usize = 1 << 26;
+    let width = lists.len() + 1;
+    if infos.len().checked_mul(width).is_none_or(|pairs| pairs > MOST) {
+        return None;
+    }
+    // ways[f * width + l]: in how many ways, 2 standing for more, columns before f take the first l lists.
+    let mut ways = vec![0u8; (infos.len() + 1) * width];
+    ways[0] = 1;
+    for (f, info) in infos.iter().enumerate() {
+        for l in 0..width {
+            let skipped = ways[f * width + l];
+            let taken = if l > 0 && fits(info, lists[l - 1].len()) { ways[f * width + l - 1] } else { 0 };
+            ways[(f + 1) * width + l] = (skipped + taken).min(2);
+        }
+    }
+    if ways.last() != Some(&1) {
+        return None;
+    }
+    let mut found = Vec::with_capacity(lists.len());
+    let mut l = lists.len();
+    for f in (0..infos.len()).rev() {
+        if ways[f * width + l] == 0 {
+            found.push(f);
+            l -= 1;
+        }
+    }
+    found.reverse();
+    Some(found)
+}
+
+/// Whether what training saw of a feature can be positions in a list of so many values.
+fn fits(info: &FeatureInfo, values: usize) -> bool {
+    match info {
+        FeatureInfo::Unused => true,
+        FeatureInfo::Number(low, high) => {
+            *low >= 0.0 && *high < values as f64 && low.fract() == 0.0 && high.fract() == 0.0
+        }
+        FeatureInfo::Categories(codes) => codes.iter().all(|&code| code < values as i64),
+    }
 }
 
 /// Whether the codes that training saw speak against this list: codes beyond it, or too few where a feature that was not
