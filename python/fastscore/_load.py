@@ -100,7 +100,7 @@ def _read(name: str, data: bytes, options: Options) -> _core.Model:
         notes = [f"iterations={limit} was given"] if limit is not None else []
         return lightgbm.from_text(
             text,
-            class_name="text",
+            class_name="LightGBM Booster (text file)",
             options=options,
             iterations=limit,
             classes=options.classes,
@@ -109,7 +109,7 @@ def _read(name: str, data: bytes, options: Options) -> _core.Model:
     if xgboost.is_file(data):
         return xgboost.from_file(data, options)
     if data[:4] == catboost.MAGIC or (data.lstrip()[:1] == b"{" and catboost.is_json(data)):
-        kind = "cbm file" if data[:4] == catboost.MAGIC else "JSON file"
+        kind = ".cbm file" if data[:4] == catboost.MAGIC else "JSON file"
         options.allow("a CatBoost file", "features", "iterations", "like")
         return catboost.from_bytes(data, kind, options)
     refuse_known(name, data)

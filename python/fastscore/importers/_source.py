@@ -7,14 +7,36 @@ from typing import Any
 
 def describe(estimator: Any, library: str, notes: list[str] | None = None) -> dict[str, Any]:
     """Return the `source` part of the structure."""
-    module = sys.modules.get(type(estimator).__module__.split(".")[0])
+    return source(
+        library,
+        type(estimator).__name__,
+        version=version(type(estimator).__module__.split(".")[0]),
+        notes=notes,
+        parameters=parameters(estimator),
+    )
+
+
+def source(
+    library: str,
+    class_name: str,
+    *,
+    version: str = "",
+    notes: list[str] | None = None,
+    parameters: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the `source` part of the structure; without a version, for a file."""
     return {
         "library": library,
-        "version": str(getattr(module, "__version__", "")),
-        "class": type(estimator).__name__,
+        "version": version,
+        "class": class_name,
         "notes": notes or [],
-        "parameters": parameters(estimator),
+        "parameters": parameters or {},
     }
+
+
+def version(package: str) -> str:
+    """Return the version of a package that is imported, else an empty string."""
+    return str(getattr(sys.modules.get(package), "__version__", ""))
 
 
 def parameters(estimator: Any) -> dict[str, Any]:

@@ -3,14 +3,12 @@
 The extension module translates the bytes: `_core.Model.from_catboost(data, options)`. `options` is
 a JSON object:
 
-* `class_name`: the source's class, `CatBoostClassifier`, ...; `cbm file` or `JSON file`.
-* `version`: CatBoost's version, or null for a file.
+* `source`: the `source` part of the structure, see docs/model-format.md.
 * `iterations`: use the first n trees only; null: all.
 * `raw`: predictions are raw values, as `CatBoost.predict` gives them, not labels or, of Poisson and
   Tweedie, exponents.
 * `classifier`: the source is a classifier, whatever its loss.
 * `classes`: null, or `{"dtype", "kind", "values"}`: labels that the bytes do not hold.
-* `notes`: list of str for `source.notes`; `parameters`: object for `source.parameters`.
 """
 
 import json
@@ -23,7 +21,7 @@ from typing import Any
 from fastscore import _core
 from fastscore._errors import UnsupportedModelError
 from fastscore._options import Labels, Options, labels
-from fastscore.importers._source import parameters
+from fastscore.importers._source import parameters, source, version
 
 MAGIC = b"CBM1"
 
@@ -59,7 +57,7 @@ def from_bytes(data: bytes, kind: str, options: Options) -> _core.Model:
     assumed = "raw values (like='booster')" if raw else "labels or values, as the wrappers do"
     return _translate(
         data,
-        class_name=kind,
+        class_name=f"CatBoost model ({kind})",
         raw=raw,
         iterations=_limit(options),
         notes=[f"predicts {assumed}", *_notes(options)],
@@ -85,7 +83,7 @@ def _live(
     return _translate(
         _serialised(model),
         class_name=name,
-        version=str(getattr(sys.modules.get("catboost"), "__version__", "")),
+        version=version("catboost"),
         raw=raw,
         classifier=classifier,
         classes=given,
@@ -125,7 +123,7 @@ def _translate(
     data: bytes,
     *,
     class_name: str,
-    version: str | None = None,
+    version: str = "",
     raw: bool = False,
     classifier: bool = False,
     classes: Labels | None = None,
@@ -137,14 +135,17 @@ def _translate(
         data,
         json.dumps(
             {
-                "class_name": class_name,
-                "version": version,
+                "source": source(
+                    "CatBoost",
+                    class_name,
+                    version=version,
+                    notes=notes,
+                    parameters=source_parameters,
+                ),
                 "iterations": iterations,
                 "raw": raw,
                 "classifier": classifier,
                 "classes": classes.option() if classes else None,
-                "notes": notes or [],
-                "parameters": source_parameters or {},
             }
         ),
     )

@@ -3,8 +3,7 @@
 The extension module translates the text: `_core.Model.from_lightgbm(text, options)`. `options` is a
 JSON object:
 
-* `class_name`: the source's class, `Booster`, `LGBMClassifier`, ...; `text` for a file.
-* `version`: LightGBM's version, or null for a file.
+* `source`: the `source` part of the structure, see docs/model-format.md.
 * `iterations`: use the first n iterations only; null: every iteration of the text.
 * `classes`: null, or `{"dtype", "kind", "values"}`: the NumPy dtype of the labels, their kind as in
   docs/model-format.md, and the labels themselves as JSON.
@@ -12,7 +11,6 @@ JSON object:
 * `sigmoid`: the parameter as text where the model text rounds it, or null.
 * `objective_is_custom`: the objective was a Python function: margins only, and they are the
   prediction.
-* `notes`: list of str for `source.notes`; `parameters`: object for `source.parameters`.
 
 With `classes` the prediction is the class of the largest probability (two classes: of `1 - p, p`).
 Without, it is the transformed value, as `Booster.predict` gives it.
@@ -20,7 +18,6 @@ Without, it is the transformed value, as `Booster.predict` gives it.
 
 import json
 import re
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -28,7 +25,7 @@ from fastscore import _core
 from fastscore._errors import ModelFormatError, UnsupportedModelError
 from fastscore._options import Labels, Options, labels
 from fastscore.importers import _lightgbm_live as live
-from fastscore.importers._source import parameters
+from fastscore.importers._source import parameters, source, version
 
 _CLASSIFIERS = ("binary", "multiclass", "multiclassova")
 
@@ -41,7 +38,7 @@ def import_booster(booster: Any, options: Options) -> _core.Model:
     return from_text(
         text,
         class_name="Booster",
-        version=_version(),
+        version=version("lightgbm"),
         iterations=limit,
         classes=options.classes,
         options=options,
@@ -101,7 +98,7 @@ def _wrapper(estimator: Any, options: Options, classes: Labels | None) -> _core.
     return from_text(
         text,
         class_name=name,
-        version=_version(),
+        version=version("lightgbm"),
         iterations=limit,
         classes=classes,
         custom=_is_custom(estimator),
@@ -160,16 +157,12 @@ def _booster_parameters(booster: Any) -> dict[str, Any]:
     }
 
 
-def _version() -> str:
-    return str(getattr(sys.modules.get("lightgbm"), "__version__", ""))
-
-
 def from_text(
     text: str,
     *,
     class_name: str,
     options: Options,
-    version: str | None = None,
+    version: str = "",
     iterations: int | None = None,
     classes: Any = None,
     custom: bool = False,
@@ -187,22 +180,26 @@ def from_text(
         said.append("categories were given with categories=")
     elif _has_pandas_categories(text):
         said.append(
-            "pandas categories are those of the categorical features, in their order: in training "
-            "categorical_feature was 'auto' or named all category columns"
+            "pandas categories are those of the categorical features, in their order (in training "
+            "categorical_feature was 'auto' or named all category columns), or else of the only "
+            "features whose values in training fit them"
         )
     return _core.Model.from_lightgbm(
         text,
         json.dumps(
             {
-                "class_name": class_name,
-                "version": version,
+                "source": source(
+                    "LightGBM",
+                    class_name,
+                    version=version,
+                    notes=said,
+                    parameters=source_parameters,
+                ),
                 "iterations": iterations,
                 "classes": classes.option() if classes else None,
                 "categories": categories,
                 "sigmoid": sigmoid,
                 "objective_is_custom": custom,
-                "notes": said,
-                "parameters": source_parameters or {},
             }
         ),
     )

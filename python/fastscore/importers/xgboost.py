@@ -3,8 +3,8 @@
 The extension module translates the bytes: `_core.Model.from_xgboost(data, options)`. `options` is a
 JSON object:
 
-* `class_name`: the source's class, `Booster`, `XGBClassifier`, ...; `file` for a file.
-* `version`: XGBoost's version; null for a file, which says itself which version wrote it.
+* `source`: the `source` part of the structure, see docs/model-format.md; a file says itself which
+  version wrote it.
 * `like`: whose `predict`: `booster`, `classifier`, `regressor`, `estimator` (the file or the
   objective says which); null: an estimator's when an estimator wrote the file, else the Booster's.
 * `iterations`: use the first n iterations only; null: as `like` does.
@@ -13,7 +13,6 @@ JSON object:
   a name or a number.
 * `unknown_raises`: list of `[column, bool]`: the user's policies for unknown categories.
 * `missing`: null, or a float32 as text that counts as missing besides NaN.
-* `notes`: list of str for `source.notes`; `parameters`: object for `source.parameters`.
 """
 
 import json
@@ -28,7 +27,7 @@ import numpy as np
 from fastscore import _core
 from fastscore._errors import UnsupportedModelError
 from fastscore._options import Options, labels
-from fastscore.importers._source import parameters
+from fastscore.importers._source import parameters, source, version
 
 _KEYWORDS = ("features", "classes", "categories", "unknown", "missing", "iterations", "like")
 _LIKES = ("booster", "estimator")
@@ -45,7 +44,7 @@ def import_booster(booster: Any, options: Options) -> _core.Model:
         _raw(booster),
         options,
         class_name="Booster",
-        version=_version(),
+        version=version("xgboost"),
         like=_like(options) or "booster",
     )
 
@@ -88,7 +87,7 @@ def is_old_binary(data: bytes) -> bool:
 def from_file(data: bytes, options: Options) -> _core.Model:
     """Import a file's bytes."""
     options.allow("an XGBoost file", *_KEYWORDS)
-    return _translate(data, options, class_name="file", like=_like(options))
+    return _translate(data, options, class_name="XGBoost model (file)", like=_like(options))
 
 
 def _wrapper(estimator: Any, options: Options, kind: str) -> _core.Model:
@@ -106,7 +105,7 @@ def _wrapper(estimator: Any, options: Options, kind: str) -> _core.Model:
         _raw(estimator.get_booster()),
         options,
         class_name=name,
-        version=_version(),
+        version=version("xgboost"),
         like=like,
         missing=estimator.missing,
         source_parameters=parameters(estimator),
@@ -124,17 +123,13 @@ def _like(options: Options) -> str | None:
     return options.like
 
 
-def _version() -> str:
-    return str(getattr(sys.modules.get("xgboost"), "__version__", ""))
-
-
 def _translate(
     data: bytes,
     options: Options,
     *,
     class_name: str,
     like: str | None,
-    version: str | None = None,
+    version: str = "",
     missing: float | None = None,
     source_parameters: dict[str, Any] | None = None,
 ) -> _core.Model:
@@ -155,16 +150,19 @@ def _translate(
         data,
         json.dumps(
             {
-                "class_name": class_name,
-                "version": version,
+                "source": source(
+                    "XGBoost",
+                    class_name,
+                    version=version,
+                    notes=notes,
+                    parameters=source_parameters,
+                ),
                 "like": like,
                 "iterations": iterations,
                 "classes": classes,
                 "categories": _categories(options),
                 "unknown_raises": _policies(options),
                 "missing": _single(missing),
-                "notes": notes,
-                "parameters": source_parameters or {},
             }
         ),
     )

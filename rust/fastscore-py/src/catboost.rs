@@ -11,16 +11,11 @@ use crate::model::ClassesOption;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CatboostOptions {
-    class_name: String,
-    version: Option<String>,
     iterations: Option<usize>,
     raw: bool,
     classifier: bool,
     classes: Option<ClassesOption>,
-    #[serde(default)]
-    notes: Vec<String>,
-    #[serde(default)]
-    parameters: std::collections::BTreeMap<String, serde_json::Value>,
+    source: Source,
 }
 
 impl CatboostOptions {
@@ -32,13 +27,7 @@ impl CatboostOptions {
             raw: options.raw,
             classifier: options.classifier,
             classes: options.classes.map(Labels::from),
-            source: Source {
-                version: options.version.unwrap_or_default(),
-                class: options.class_name,
-                notes: options.notes,
-                parameters: options.parameters,
-                ..Source::default()
-            },
+            source: options.source,
         })
     }
 }

@@ -235,18 +235,13 @@ fn tensor(name: &str, array: &Bound<'_, PyUntypedArray>) -> PyResult<Tensor> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LightgbmOptions {
-    class_name: String,
-    version: Option<String>,
     iterations: Option<usize>,
     classes: Option<ClassesOption>,
     #[serde(default)]
     categories: Vec<CategoriesOption>,
     sigmoid: Option<String>,
     objective_is_custom: bool,
-    #[serde(default)]
-    notes: Vec<String>,
-    #[serde(default)]
-    parameters: std::collections::BTreeMap<String, serde_json::Value>,
+    source: Source,
 }
 
 /// Class labels in an importer's options.
@@ -306,13 +301,7 @@ impl LightgbmOptions {
             categories: options.categories.into_iter().map(|given| (given.feature, given.values.into())).collect(),
             sigmoid: options.sigmoid,
             objective_is_custom: options.objective_is_custom,
-            source: Source {
-                version: options.version.unwrap_or_default(),
-                class: options.class_name,
-                notes: options.notes,
-                parameters: options.parameters,
-                ..Source::default()
-            },
+            source: options.source,
         })
     }
 }

@@ -12,8 +12,6 @@ use crate::model::{ClassValues, ClassesOption};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Options {
-    class_name: String,
-    version: Option<String>,
     like: Option<String>,
     iterations: Option<usize>,
     classes: Option<ClassesOption>,
@@ -23,10 +21,7 @@ struct Options {
     unknown_raises: Vec<(Column, bool)>,
     /// As text: JSON has no infinities.
     missing: Option<String>,
-    #[serde(default)]
-    notes: Vec<String>,
-    #[serde(default)]
-    parameters: std::collections::BTreeMap<String, serde_json::Value>,
+    source: Source,
 }
 
 /// A column: its name, or its number.
@@ -73,12 +68,6 @@ pub fn options(json: &str) -> PyResult<xgboost::Options> {
         categories: options.categories.into_iter().map(|own| (own.column.into(), own.values.into())).collect(),
         unknown_raises: options.unknown_raises.into_iter().map(|(column, raises)| (column.into(), raises)).collect(),
         missing: missing.transpose()?.filter(|missing| !missing.is_nan()),
-        source: Source {
-            version: options.version.unwrap_or_default(),
-            class: options.class_name,
-            notes: options.notes,
-            parameters: options.parameters,
-            ..Source::default()
-        },
+        source: options.source,
     })
 }
