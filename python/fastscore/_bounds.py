@@ -56,9 +56,23 @@ def _started(estimator: Any, x: NDArray[np.float32]) -> Bound:
     bound = linear_bound(estimator.init_, x)
     if not hasattr(estimator, "classes_"):
         return bound
-    raw = np.abs(estimator._raw_predict_init(x)).max(axis=1, keepdims=True)
-    # The share nearest to 0 or 1 loses most in the logarithm.
-    shares = estimator.init_.predict_proba(x)
-    least = np.clip(shares.min(axis=1, keepdims=True), np.finfo(np.float64).eps, None)
-    own: NDArray[np.float64] = 8 * np.finfo(np.float64).eps * (raw + 1 / least)
-    return own if bound is None else own + bound / least
+    eps = np.finfo(np.float64).eps
+    shares = np.clip(estimator.init_.predict_proba(x), eps, 1 - eps)
+    logs = np.abs(np.log(shares)).max(axis=1, keepdims=True)
+    # NumPy's logarithm and exponential are not the same on every processor: each is off by a few
+    # roundings, of numbers up to the largest logarithm.
+    own: NDArray[np.float64] = 8 * eps * (1 + logs)
+    if _rounded_shares(estimator.init_):
+        # Its shares are within ulps; the least loses most in the logarithm.
+        own = own + 8 * eps / shares.min(axis=1, keepdims=True)
+    if bound is not None:
+        own = own + bound / shares.min(axis=1, keepdims=True)
+    return own
+
+
+def _rounded_shares(estimator: Any) -> bool:
+    """Whether its probabilities come through a link: sums of trees and votes don't."""
+    members = getattr(estimator, "estimators_", ())
+    if hasattr(estimator, "estimators_features_"):
+        return any(map(_rounded_shares, members))
+    return hasattr(estimator, "decision_function")

@@ -214,7 +214,7 @@ def _is_complement(steps: list[dict[str, Any]]) -> bool:
 def _is_loose(step: dict[str, Any]) -> bool:
     """Whether sums that follow a step are bounded by its size, not by ulps of theirs."""
     return step["op"] == "linear" or (
-        step["op"] == "link" and step["kind"]["name"] in ("log", "logit")
+        step["op"] == "link" and step["kind"]["name"] in ("log", "logit", "centred_log")
     )
 
 

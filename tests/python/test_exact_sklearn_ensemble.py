@@ -41,6 +41,36 @@ def forest_steps(model):
 # --- bagging
 
 
+@pytest.mark.parametrize(
+    "base",
+    [
+        DecisionTreeRegressor(max_depth=3),
+        RandomForestRegressor(2),
+        BaggingRegressor(n_estimators=2, max_features=1),
+        HistGradientBoostingRegressor(max_iter=2),
+        AdaBoostRegressor(n_estimators=2),
+    ],
+    ids=lambda base: type(base).__name__,
+)
+@pytest.mark.parametrize("refused", [np.nan, np.inf])
+def test_bagging_checks_the_features_that_its_members_get(base, refused):
+    """Of features that no member gets it looks at nothing."""
+    estimator = BaggingRegressor(base, n_estimators=2, max_features=2, random_state=3).fit(X, SCORE)
+    model = fastscore.import_model(estimator)
+    for column in range(X.shape[1]):
+        x = X.copy()
+        x[5, column] = refused
+        try:
+            expected = estimator.predict(x)
+        except ValueError:
+            with pytest.raises(
+                fastscore.MissingValueError if refused != refused else fastscore.NonFiniteValueError
+            ):
+                model.predict(x)
+        else:
+            same_bits(model.predict(x), expected)
+
+
 @pytest.mark.parametrize("subset", SUBSETS, ids=str)
 @pytest.mark.parametrize("n_classes", [1, 2, 4])
 def test_bagging_of_trees(subset, n_classes):
@@ -332,3 +362,13 @@ def test_real_data(load):
 def test_float_regressors_of_trees_keep_their_bits():
     estimator = AdaBoostRegressor(DecisionTreeRegressor(max_depth=2), **FEW).fit(X, -SCORE)
     check(estimator, rows)
+
+
+def test_a_single_class_has_one_column_of_zeros_as_margin():
+    """The source gives `(n, 1)`; one value a row is `(n,)` here."""
+    estimator = AdaBoostClassifier(**FEW).fit(X, np.full(len(X), "only"))
+    model = fastscore.import_model(estimator)
+    same_bits(model.margin(X), estimator.decision_function(X)[:, 0])
+    same_bits(model.predict_proba(X), estimator.predict_proba(X))
+    assert model.predict(X).tolist() == estimator.predict(X).tolist()
+    assert model.verify(X).ok

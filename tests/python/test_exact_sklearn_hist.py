@@ -1,5 +1,7 @@
 """HistGradientBoosting* against scikit-learn: margins to the bit, categories by value."""
 
+import copy
+
 import fastscore
 import numpy as np
 import pandas as pd
@@ -220,3 +222,26 @@ def test_saved_and_loaded(tmp_path):
     loaded = fastscore.load(tmp_path / "hist.fscore")
     assert loaded == model
     same_bits(loaded.predict(data).to_numpy(), estimator.predict(data))
+
+
+@pytest.mark.parametrize("infinite", [np.inf, -np.inf])
+def test_infinities_are_refused_where_the_encoder_refuses_them(infinite):
+    x = X.copy()
+    x[:, 4] = np.arange(len(x)) % 4
+    estimator = HistGradientBoostingRegressor(categorical_features=[4], **SMALL).fit(x, SCORE)
+    model = fastscore.import_model(estimator)
+    x[3, 0] = infinite
+    same_bits(model.predict(x), estimator.predict(x))
+    x[7, 4] = infinite
+    x[9, 4] = infinite
+    with pytest.raises(ValueError, match="infinity"):
+        estimator.predict(x)
+    for rows in (x, pd.DataFrame(x), pl.DataFrame(x), {str(i): x[:, i] for i in range(5)}):
+        with pytest.raises(fastscore.NonFiniteValueError, match=r"2 value.*first in row 7"):
+            model.predict(rows)
+    found = model.predict(x, missing="propagate")
+    np.testing.assert_array_equal(np.flatnonzero(np.isnan(found)), [7, 9])
+    kept = np.delete(np.arange(len(x)), [7, 9])
+    same_bits(found[kept], estimator.predict(x[kept]))
+    with pytest.raises(fastscore.NonFiniteValueError):
+        copy.deepcopy(model).predict(x)

@@ -1,7 +1,7 @@
 """Collects the structure and the tensors of a model, as docs/model-format.md has them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -87,6 +87,7 @@ class Builder:
         missing: bool,
         non_finite: bool,
         width: str,
+        checked: Collection[int] | None = None,
         leaf: int | None = None,
         match: str = "exact",
     ) -> _core.Model:
@@ -106,6 +107,11 @@ class Builder:
         }
         if self.encodings:
             structure["features"]["encodings"] = self.encodings
+            if checked is None and not non_finite:
+                # Infinities have no code: they are refused where the feature is named.
+                checked = range(self.n_features)
+        if checked is not None:
+            structure["features"]["checked"] = sorted(checked)
         if self.transform is not None:
             structure["transform"] = self.transform
         return _core.Model.from_parts(json.dumps(structure), self.tensors)

@@ -2,10 +2,11 @@
 
 They add what their estimators give on their own subsets of the features, in order, and divide by
 the number of estimators: probabilities, or a vote where the estimators have none. They check
-nothing themselves: what is refused is what the estimators refuse.
+nothing themselves: what is refused is what the estimators refuse, in the features that they get.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -103,7 +104,11 @@ def _members(estimator: Any) -> list[Member]:
 
 def _tree_policy(members: Sequence[Member]) -> Policy:
     tree = members[0][0]
-    return tree_policy(tree, int(tree.n_features_in_))
+    policy = tree_policy(tree, int(tree.n_features_in_))
+    subsets = [columns for _, columns in members if columns is not None]
+    if len(subsets) < len(members):
+        return policy
+    return replace(policy, checked=frozenset().union(*subsets))
 
 
 def _attach_all(build: Builder, members: Sequence[Member], owner: str) -> list[list[Part]]:

@@ -114,17 +114,8 @@ def _through_link(build: Builder, estimator: Any, part: Part, outputs: int) -> i
     if outputs == 1:
         value = build.link(value, "logit")
         return build.link(value, "multiply", by=0.5) if estimator.loss == "exponential" else value
-    value = build.link(value, "log")
-    return value if version() < (1, 4, 0) else _centred(build, value, outputs)
-
-
-def _centred(build: Builder, logs: int, outputs: int) -> int:
-    """Logarithms less their mean, which is that of the share over the geometric mean."""
-    columns = [build.columns(logs, [column]) for column in range(outputs)]
-    total = build.add({"op": "sum", "inputs": columns})
-    mean = build.link(build.link(total, "divide", by=float(outputs)), "multiply", by=-1.0)
-    centred = [build.add({"op": "sum", "inputs": [column, mean]}) for column in columns]
-    return build.add({"op": "concat", "inputs": centred})
+    # Since 1.4 over the geometric mean of the row's.
+    return build.link(value, "log" if version() < (1, 4, 0) else "centred_log")
 
 
 def _float32_linear(estimator: Any) -> bool:

@@ -1,15 +1,14 @@
 """What all importers of scikit-learn share."""
 
 import re
-import sys
 from dataclasses import dataclass
 from typing import Any
 
 from fastscore import _core
 from fastscore._errors import UnsupportedModelError
 from fastscore._options import Options
+from fastscore.importers import _source
 from fastscore.importers._builder import Builder
-from fastscore.importers._source import describe
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +18,11 @@ class Policy:
     missing: bool
     non_finite: bool
     width: str
+    checked: frozenset[int] | None = None
+    """The features that it looks at; None for all of them."""
 
     def refusing(self, *, missing: bool = False, non_finite: bool = False) -> "Policy":
-        """Return the policy of an ensemble that itself refuses these."""
+        """Return the policy of an ensemble that itself refuses these, in every feature."""
         return Policy(self.missing and not missing, self.non_finite and not non_finite, self.width)
 
 
@@ -51,17 +52,17 @@ def finish(
 ) -> _core.Model:
     """Return the validated model of this estimator."""
     return build.build(
-        source=describe(estimator, "scikit-learn", notes),
+        source=_source.describe(estimator, "scikit-learn", notes),
         missing=policy.missing,
         non_finite=policy.non_finite,
         width=policy.width,
+        checked=policy.checked,
         leaf=leaf,
     )
 
 
 def version() -> tuple[int, int, int]:
     """Return the version of scikit-learn that is running."""
-    text = str(getattr(sys.modules.get("sklearn"), "__version__", "0"))
-    numbers = [int(part) for part in re.findall(r"\d+", text)[:3]]
+    numbers = [int(part) for part in re.findall(r"\d+", _source.version("sklearn"))[:3]]
     major, minor, patch = [*numbers, 0, 0, 0][:3]
     return major, minor, patch

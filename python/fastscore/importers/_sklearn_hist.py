@@ -4,7 +4,7 @@ They read float64 values; NaN goes to the side that the node says, and so does a
 not seen in training. The sums start from the baseline, iteration by iteration, a tree a class.
 
 Since scikit-learn 1.4 categories are encoded: an OrdinalEncoder puts the categorical columns first
-and numbers their values; what it does not know is missing. Before, categories are the numbers from
+and numbers their values; what it does not know is missing, and infinities are refused. Before, categories are the numbers from
 0 to 255 themselves; a number is cut to its integer, and others count as missing (from 256 on the
 conversion there is undefined in C).
 """
@@ -22,9 +22,6 @@ from fastscore.importers._builder import Builder
 from fastscore.importers._forest import MISSING_LEFT, OUTSIDE_LEFT, Forest, Tree, references
 from fastscore.importers._shared_codes import encode
 from fastscore.importers._sklearn_common import Policy, builder, check, finish, version
-
-_POLICY = Policy(missing=True, non_finite=True, width="float64")
-
 
 def import_hist(estimator: Any, options: Options) -> _core.Model:
     """HistGradientBoostingClassifier, HistGradientBoostingRegressor."""
@@ -49,7 +46,13 @@ def import_hist(estimator: Any, options: Options) -> _core.Model:
         build.target(margin=margin, rule="value", value=build.link(margin, "exp"))
     else:
         raise _unsupported_loss(estimator)
-    return finish(build, estimator, _POLICY)
+    return finish(build, estimator, _policy(build))
+
+
+def _policy(build: Builder) -> Policy:
+    """Numbers may be infinite; the encoder of categories refuses that."""
+    encoded = frozenset(int(entry["feature"]) for entry in build.encodings)
+    return Policy(missing=True, non_finite=not encoded, width="float64", checked=encoded or None)
 
 
 def _classifier(build: Builder, estimator: Any, margin: int, link: str) -> None:

@@ -87,10 +87,13 @@ def merged(parts: Sequence[Part], owner: str) -> Policy:
             f"{owner}: some of its estimators read float32 values and some float64, which is not "
             "supported; use estimators of one kind"
         )
+    sets = [part.policy.checked for part in parts]
+    known = [features for features in sets if features is not None]
     return Policy(
         missing=all(part.policy.missing for part in parts),
         non_finite=all(part.policy.non_finite for part in parts),
         width=parts[0].policy.width,
+        checked=frozenset().union(*known) if len(known) == len(sets) else None,
     )
 
 
@@ -157,11 +160,20 @@ class _Splice:
                     missing=policy["missing"] == "accept",
                     non_finite=policy["non_finite"] == "accept",
                     width=policy["width"],
+                    checked=self._checked(),
                 ),
                 width=self._structure.get("output_width") or "float64",
             )
             for t, target in enumerate(self._structure["targets"])
         ]
+
+    def _checked(self) -> frozenset[int] | None:
+        """Return the outer model's features that the estimator checks."""
+        own = self._structure["features"].get("checked")
+        if self._columns is None:
+            return None if own is None else frozenset(own)
+        columns = np.asarray(self._columns)
+        return frozenset((columns if own is None else columns[own]).tolist())
 
     def _step(self, step: dict[str, Any], codes: dict[int, NDArray[np.int64]]) -> dict[str, Any]:
         """Return a step as the outer model has it, and put its tensors there."""

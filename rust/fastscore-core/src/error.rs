@@ -46,7 +46,8 @@ pub enum Error {
     /// Categories that the model does not know, where its policy is to raise.
     #[error(
         "column {column} has {count} value(s) that are not among the model's categories, the first in row {row}: \
-         {value}; replace them, or take them for missing: unknown={{column: \"missing\"}} when the model is loaded"
+         {value}; replace them, or take them for missing: import or load the model with \
+         unknown={{{column}: \"missing\"}}"
     )]
     UnknownCategory {
         /// The column, quoted by name or `number i`.

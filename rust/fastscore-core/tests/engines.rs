@@ -102,7 +102,13 @@ fn model(mut forest: Forest, width: Width, links: Vec<Link>, policy: OnBadValue)
     }
     let last = steps.len();
     Model::new(ModelParts {
-        features: Features { count: FEATURES, names: None, name_match: NameMatch::Exact, encodings: vec![] },
+        features: Features {
+            count: FEATURES,
+            names: None,
+            name_match: NameMatch::Exact,
+            encodings: vec![],
+            checked: None,
+        },
         input: InputPolicy { missing: policy, non_finite: policy, width, absent: Absent::Zero },
         steps,
         targets: vec![Target {

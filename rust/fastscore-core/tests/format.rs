@@ -14,6 +14,7 @@ fn sample() -> ModelParts {
             names: Some(vec!["a".into(), "ö b".into()]),
             name_match: NameMatch::Exact,
             encodings: vec![],
+            checked: Some(vec![1]),
         },
         input: InputPolicy {
             missing: OnBadValue::Accept,

@@ -20,7 +20,13 @@ const INF: f64 = f64::INFINITY;
 /// A model of one link over the features.
 fn model(features: usize, link: Link, width: Width) -> Result<Model, Error> {
     Model::new(ModelParts {
-        features: Features { count: features, names: None, name_match: NameMatch::Exact, encodings: Vec::new() },
+        features: Features {
+            count: features,
+            names: None,
+            name_match: NameMatch::Exact,
+            encodings: Vec::new(),
+            checked: None,
+        },
         input: InputPolicy {
             missing: OnBadValue::Accept,
             non_finite: OnBadValue::Accept,
@@ -66,6 +72,7 @@ fn links(columns: usize) -> Vec<(Link, Width)> {
         Link::Columns { columns: vec![columns - 1, 0, columns - 1] },
         Link::Exp2 {},
         Link::Log {},
+        Link::CentredLog {},
         Link::Logit {},
         Link::Log1pExp {},
         Link::Clip { low: -0.0, high: 1.0 - f64::EPSILON },
@@ -238,5 +245,8 @@ fn sums_of_many_columns_equal_the_reference() {
         let data: Vec<Vec<f64>> = (0..columns).map(|c| (0..11).map(|row| value(row, c)).collect()).collect();
         check(&Link::PairwiseSoftmax {}, Width::Float64, &data);
         check(&Link::Softmax {}, Width::Float64, &data);
+        let shares: Vec<Vec<f64>> =
+            data.iter().map(|column| column.iter().map(|x| (x + 3.5) / 14.0).collect()).collect();
+        check(&Link::CentredLog {}, Width::Float64, &shares);
     }
 }

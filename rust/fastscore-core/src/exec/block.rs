@@ -1,7 +1,9 @@
 //! A block of rows of the features as float64 columns: the one place that reads tables and knows about nulls.
 
+use std::collections::HashSet;
+
 use super::bind::{Binding, takes_codes};
-use super::encode::{Encoded, Problem, Rule};
+use super::encode::{Encoded, Problem, Rule, is_infinite_category};
 use super::table::{Body, Column, Csr, Numbers, Table};
 use crate::error::Error;
 use crate::kernels::Columns;
@@ -28,6 +30,8 @@ struct Loaded<'t> {
     feature: usize,
     column: usize,
     way: Way<'t>,
+    /// Whether the source looks at its values before it scores.
+    checks: bool,
 }
 
 /// How a loaded feature's column is read.
@@ -65,15 +69,22 @@ impl<'t> Reader<'t> {
     /// could be refused.
     pub(super) fn new(table: &'t Table<'t>, binding: &Binding, read: &[bool], model: &'t Model) -> Self {
         let policy = model.input();
+        // By hash: a wide model checks each of its features.
+        let checked: Option<HashSet<usize>> =
+            model.features().checked.as_ref().map(|checked| checked.iter().copied().collect());
         let mut slot = vec![u32::MAX; binding.len()];
         let mut loaded = Vec::new();
         for (feature, &column) in binding.iter().enumerate() {
             let raises = model.encoding(feature).is_some_and(|(encoding, _)| encoding.unknown == Unknown::Raise);
+            let checks = policy.refuses() && checked.as_ref().is_none_or(|checked| checked.contains(&feature));
             if let Some(column) = column
-                && (read[feature] || policy.refuses() || raises)
+                && (read[feature] || checks || raises)
             {
                 slot[feature] = loaded.len() as u32;
-                loaded.push(Loaded { feature, column, way: Way::new(model, table, feature, column) });
+                // Infinities are refused before they become codes where the source lists the feature.
+                let infinite = checks && checked.is_some() && policy.non_finite == OnBadValue::Refuse;
+                let way = Way::new(model, table, feature, column, infinite);
+                loaded.push(Loaded { feature, column, way, checks });
             }
         }
         let mut sparse_slot = Vec::new();
@@ -168,14 +179,16 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// What the source refuses in a slot: of codes, only those that are missing.
+    /// What the source refuses in a slot: of codes, those that are missing, or stand for an infinity.
     fn policy(&self, slot: usize) -> InputPolicy {
-        match &self.loaded[slot].way {
-            way if way.gives_codes() => {
-                let missing = if way.refuses_missing() { OnBadValue::Refuse } else { self.policy.missing };
-                InputPolicy { missing, non_finite: OnBadValue::Accept, ..self.policy }
-            }
-            _ => self.policy,
+        let Loaded { way, checks, .. } = &self.loaded[slot];
+        let policy = match checks {
+            true => self.policy,
+            false => InputPolicy { missing: OnBadValue::Accept, non_finite: OnBadValue::Accept, ..self.policy },
+        };
+        match way.refuses_missing() {
+            true => InputPolicy { missing: OnBadValue::Refuse, ..policy },
+            false => policy,
         }
     }
 }
@@ -189,16 +202,16 @@ enum Refused {
 }
 
 impl<'t> Way<'t> {
-    fn new(model: &'t Model, table: &'t Table<'t>, feature: usize, column: usize) -> Self {
+    fn new(model: &'t Model, table: &'t Table<'t>, feature: usize, column: usize, infinite: bool) -> Self {
         let encoding = if takes_codes(model, table, feature, column) { None } else { model.encoding(feature) };
         match (table.body(), encoding) {
-            (Body::Csr(_), Some(_)) => Way::Recoded(Rule::new(encoding)),
+            (Body::Csr(_), Some(_)) => Way::Recoded(Rule::new(encoding, infinite)),
             (Body::Columns(columns), _) => match (columns.get(column), encoding) {
                 (Some(Column::Categories(categories)), _) => {
-                    Way::Encoded(Encoded::categories(categories, Rule::new(encoding)))
+                    Way::Encoded(Encoded::categories(categories, Rule::new(encoding, infinite)))
                 }
                 (Some(Column::Numbers(numbers)), Some(_)) => {
-                    Way::Encoded(Encoded::numbers(numbers, Rule::new(encoding)))
+                    Way::Encoded(Encoded::numbers(numbers, Rule::new(encoding, infinite)))
                 }
                 _ => Way::Numbers,
             },
@@ -219,19 +232,12 @@ impl<'t> Way<'t> {
             Way::Recoded(rule) => rule.refuses_missing(),
         }
     }
-
-    /// Whether codes come out.
-    fn gives_codes(&self) -> bool {
-        match self {
-            Way::Numbers => false,
-            Way::Encoded(encoded) => encoded.gives_codes(),
-            Way::Recoded(_) => true,
-        }
-    }
 }
 
 fn refused(policy: InputPolicy, x: f64) -> Option<Refused> {
-    if x.is_nan() {
+    if is_infinite_category(x) {
+        Some(Refused::NonFinite)
+    } else if x.is_nan() {
         (policy.missing == OnBadValue::Refuse).then_some(Refused::Missing)
     } else {
         let overflows = match policy.width {

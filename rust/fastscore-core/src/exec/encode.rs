@@ -60,6 +60,14 @@ impl Problem {
     }
 }
 
+/// The mark of an infinity that the source refuses in a categorical column: no problem, as rows with it may become null.
+const INFINITE: f64 = f64::from_bits(MARK | 5);
+
+/// Whether it is the mark of a refused infinity.
+pub(super) fn is_infinite_category(x: f64) -> bool {
+    x.to_bits() == INFINITE.to_bits()
+}
+
 /// How one value becomes a number.
 #[derive(Clone, Copy)]
 enum Coder<'t> {
@@ -76,13 +84,16 @@ pub(super) struct Rule<'t> {
     coder: Coder<'t>,
     missing: f64,
     unknown: f64,
+    /// What an infinity becomes.
+    infinite: f64,
 }
 
 impl<'t> Rule<'t> {
-    /// The rule of a feature; without an encoding its values are numbers already.
-    pub(super) fn new(encoding: Option<(&'t Encoding, &'t Lookup)>) -> Self {
+    /// The rule of a feature; without an encoding its values are numbers already. `infinite`: the source refuses
+    /// infinities, categories or not.
+    pub(super) fn new(encoding: Option<(&'t Encoding, &'t Lookup)>, infinite: bool) -> Self {
         let Some((encoding, lookup)) = encoding else {
-            return Rule { coder: Coder::Itself, missing: f64::NAN, unknown: f64::NAN };
+            return Rule { coder: Coder::Itself, missing: f64::NAN, unknown: f64::NAN, infinite: f64::NAN };
         };
         let coder = match lookup {
             Lookup::Numbers(table) => Coder::Numbers(table),
@@ -94,7 +105,8 @@ impl<'t> Rule<'t> {
             Unknown::Raise => Problem::Unknown.mark(),
             Unknown::Code(code) => code,
         };
-        Rule { coder, missing: encoding.missing_code.unwrap_or(f64::NAN), unknown }
+        let infinite = if infinite { INFINITE } else { unknown };
+        Rule { coder, missing: encoding.missing_code.unwrap_or(f64::NAN), unknown, infinite }
     }
 
     /// Whether missing values are refused: they have no text (CatBoost).
@@ -122,14 +134,20 @@ impl<'t> Rule<'t> {
     fn float(&self, x: f64) -> f64 {
         match self.coder {
             Coder::Itself => x,
-            Coder::Numbers(table) => table.code(x.into()).unwrap_or(self.unknown),
+            Coder::Numbers(table) => table.code(x.into()).unwrap_or(self.other(x.into())),
             Coder::Texts(_) | Coder::Hash => Problem::Number.mark(),
         }
     }
 
+    /// What a number is that the table does not have.
+    #[inline(always)]
+    fn other(&self, value: Number) -> f64 {
+        if value.is_infinite() { self.infinite } else { self.unknown }
+    }
+
     /// Rows `start .. start + out.len()` of numbers.
     fn numbers(&self, chunk: &Chunk, start: usize, out: &mut [f64]) {
-        let Rule { coder, missing, unknown } = *self;
+        let Rule { coder, missing, unknown, .. } = *self;
         match coder {
             Coder::Itself => {
                 chunk.read(start, out);
@@ -138,7 +156,7 @@ impl<'t> Rule<'t> {
                 return;
             }
             Coder::Numbers(table) => {
-                each_number(&chunk.values, start, out, missing, |value| table.code(value).unwrap_or(unknown));
+                each_number(&chunk.values, start, out, missing, |value| table.code(value).unwrap_or(self.other(value)));
             }
             Coder::Texts(_) => each_number(&chunk.values, start, out, missing, |_| Problem::Number.mark()),
             Coder::Hash if chunk.values.kind() == Kind::Float => {
@@ -249,11 +267,6 @@ impl<'t> Encoded<'t> {
     /// Whether missing values are refused.
     pub(super) fn refuses_missing(&self) -> bool {
         self.rule.refuses_missing()
-    }
-
-    /// Whether codes come out, and not the values themselves.
-    pub(super) fn gives_codes(&self) -> bool {
-        !matches!(self.rule.coder, Coder::Itself)
     }
 
     /// Rows `start .. start + out.len()` as codes or marks; the range must be within the column.

@@ -56,6 +56,7 @@ pub(crate) fn link(
         (Link::FastSoftmax {}, _) => simd::fast_softmax(level, columns),
         (Link::Exp2 {}, _) => vector(&simd::exp2),
         (Link::Log {}, _) => vector(&simd::log),
+        (Link::CentredLog {}, _) => simd::centred_log(level, columns),
         (Link::Logit {}, _) => vector(&simd::logit),
         (Link::Log1pExp {}, _) => vector(&simd::log1p_exp),
         (Link::SignedSquare {}, _) => each(columns, signed_square),

@@ -16,6 +16,9 @@ pub struct Features {
     pub name_match: NameMatch,
     /// The features whose columns hold values that become numbers; at most one entry a feature.
     pub encodings: Vec<Encoding>,
+    /// The features whose values the source checks, where it refuses some; None: all. Of an encoded feature infinities
+    /// are refused only where it is listed, as they have no code.
+    pub checked: Option<Vec<usize>>,
 }
 
 /// How the values of one feature's column become numbers.
@@ -98,7 +101,10 @@ impl Features {
             }
             encoding.check()?;
         }
-        Ok(())
+        match self.checked.iter().flatten().find(|&&feature| feature >= self.count) {
+            Some(feature) => Err(format_error(format!("feature {feature} is checked, the model has {}", self.count))),
+            None => Ok(()),
+        }
     }
 }
 

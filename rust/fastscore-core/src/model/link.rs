@@ -42,6 +42,8 @@ pub enum Link {
     Exp2 {},
     /// The natural logarithm.
     Log {},
+    /// `log(x / g)`, with `g` the exponential of the mean of the row's logarithms, summed in NumPy's order (scikit-learn).
+    CentredLog {},
     /// `log(x / (1 - x))`, between 0.3 and 0.65 as `log1p(s) - log1p(-s)` with `s = 2 (x - 0.5)`.
     Logit {},
     /// `log1p(exp(x))`

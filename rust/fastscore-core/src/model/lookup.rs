@@ -19,6 +19,14 @@ pub enum Number {
     Float(u64),
 }
 
+impl Number {
+    /// Whether it is an infinity.
+    #[inline(always)]
+    pub(crate) fn is_infinite(self) -> bool {
+        matches!(self, Number::Float(bits) if f64::from_bits(bits).is_infinite())
+    }
+}
+
 impl From<i64> for Number {
     #[inline(always)]
     fn from(x: i64) -> Number {

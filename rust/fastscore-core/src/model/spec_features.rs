@@ -14,6 +14,8 @@ pub(super) struct FeaturesSpec {
     name_match: NameMatch,
     #[serde(default)]
     encodings: Vec<EncodingSpec>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    checked: Option<Vec<usize>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -68,7 +70,7 @@ impl FeaturesSpec {
     pub(super) fn take(self, tensors: &mut Tensors) -> Result<Features> {
         let names = self.names.map(|name| tensors.take_strings(&name)).transpose()?;
         let encodings = self.encodings.into_iter().map(|spec| spec.take(tensors)).collect::<Result<_>>()?;
-        Ok(Features { count: self.count, names, name_match: self.name_match, encodings })
+        Ok(Features { count: self.count, names, name_match: self.name_match, encodings, checked: self.checked })
     }
 
     pub(super) fn put(features: &Features, tensors: &mut Tensors) -> FeaturesSpec {
@@ -77,7 +79,8 @@ impl FeaturesSpec {
             "features.names".to_string()
         });
         let encodings = features.encodings.iter().map(|encoding| EncodingSpec::put(encoding, tensors)).collect();
-        FeaturesSpec { count: features.count, names, name_match: features.name_match, encodings }
+        let checked = features.checked.clone();
+        FeaturesSpec { count: features.count, names, name_match: features.name_match, encodings, checked }
     }
 }
 

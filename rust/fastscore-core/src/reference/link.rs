@@ -39,6 +39,11 @@ pub(super) fn link(kind: &Link, width: Width, input: &[f64]) -> Vec<f64> {
         Link::Columns { columns } => columns.iter().map(|&column| input[column]).collect(),
         Link::Exp2 {} => vector(simd::exp2),
         Link::Log {} => vector(simd::log),
+        Link::CentredLog {} => {
+            let mean = pairwise_sum(&input.iter().map(|&x| log(x)).collect::<Vec<_>>()) / input.len() as f64;
+            let geometric_mean = exp(width, mean);
+            each(&|x| log(x / geometric_mean))
+        }
         Link::Logit {} => vector(simd::logit),
         Link::Log1pExp {} => vector(simd::log1p_exp),
         Link::Clip { low, high } => each(&|x| match x {
@@ -81,6 +86,12 @@ fn exp(width: Width, x: f64) -> f64 {
         Width::Float64 => simd::exp(Level::Portable, &mut one),
         Width::Float32 => simd::exp_f32(Level::Portable, &mut one),
     }
+    one[0]
+}
+
+fn log(x: f64) -> f64 {
+    let mut one = [x];
+    simd::log(Level::Portable, &mut one);
     one[0]
 }
 

@@ -35,6 +35,7 @@
 //!   payload open, and processors do differ.
 
 pub(crate) mod bits;
+mod centred_log;
 mod exp;
 mod exp2;
 mod exp_table;
@@ -51,6 +52,7 @@ mod x86;
 #[cfg(test)]
 mod tests;
 
+pub use centred_log::centred_log;
 pub use exp::exp;
 pub use exp2::exp2;
 pub use fast_exp::fast_exp;

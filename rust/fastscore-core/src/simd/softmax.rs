@@ -143,7 +143,7 @@ impl Steps for Fast {
 ///
 /// The processor has what `V` needs.
 #[inline(always)]
-unsafe fn pairwise_sum<V: Vector>(columns: &[&mut [f64]], rows: Range<usize>, zero: V) -> V {
+pub(super) unsafe fn pairwise_sum<V: Vector>(columns: &[&mut [f64]], rows: Range<usize>, zero: V) -> V {
     // Sums that wait for their other half; parts that are left to add; with each the number of cuts that made it.
     // A part is more than halved by each cut, so that neither list is longer than a count has bits.
     let mut sums = [(zero, 0); MOST_PARTS];

@@ -115,7 +115,7 @@ fn features(parsed: &Parsed) -> Result<Features> {
         matrix: MatrixRule::Values,
     };
     let encodings = parsed.categories.iter().map(encoding).collect();
-    Ok(Features { count, names, name_match: NameMatch::Exact, encodings })
+    Ok(Features { count, names, name_match: NameMatch::Exact, encodings, checked: None })
 }
 
 /// The steps that make the forest's input, the value that it is, and the split of each condition in use.

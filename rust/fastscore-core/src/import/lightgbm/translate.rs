@@ -70,6 +70,7 @@ pub(super) fn translate(text: ModelText, options: Options) -> Result<Model> {
             names: (!generated).then_some(text.feature_names),
             name_match: NameMatch::Underscore,
             encodings: bound.into_iter().map(|(feature, values)| encoding(feature, values)).collect(),
+            checked: None,
         },
         input: InputPolicy {
             missing: OnBadValue::Accept,

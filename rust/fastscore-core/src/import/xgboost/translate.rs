@@ -254,5 +254,6 @@ fn features(learner: &Learner, encodings: Vec<Encoding>) -> Features {
         names: (!generated).then(|| names.clone()),
         name_match: NameMatch::Exact,
         encodings,
+        checked: None,
     }
 }
