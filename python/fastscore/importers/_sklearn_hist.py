@@ -4,9 +4,9 @@ They read float64 values; NaN goes to the side that the node says, and so does a
 not seen in training. The sums start from the baseline, iteration by iteration, a tree a class.
 
 Since scikit-learn 1.4 categories are encoded: an OrdinalEncoder puts the categorical columns first
-and numbers their values; what it does not know is missing, and infinities are refused. Before, categories are the numbers from
-0 to 255 themselves; a number is cut to its integer, and others count as missing (from 256 on the
-conversion there is undefined in C).
+and numbers their values; what it does not know is missing, and infinities are refused. Before,
+categories are the numbers from 0 to 255 themselves; a number is cut to its integer, and others
+count as missing (from 256 on the conversion there is undefined in C).
 """
 
 import math
@@ -22,6 +22,7 @@ from fastscore.importers._builder import Builder
 from fastscore.importers._forest import MISSING_LEFT, OUTSIDE_LEFT, Forest, Tree, references
 from fastscore.importers._shared_codes import encode
 from fastscore.importers._sklearn_common import Policy, builder, check, finish, version
+
 
 def import_hist(estimator: Any, options: Options) -> _core.Model:
     """HistGradientBoostingClassifier, HistGradientBoostingRegressor."""

@@ -14,7 +14,7 @@ fn sample() -> ModelParts {
             names: Some(vec!["a".into(), "ö b".into()]),
             name_match: NameMatch::Exact,
             encodings: vec![],
-            checked: Some(vec![1]),
+            checked: None,
         },
         input: InputPolicy {
             missing: OnBadValue::Accept,
@@ -95,6 +95,15 @@ fn what_is_written_is_read_back() {
 }
 
 /// `tests/data/sample_v1.fscore` was written by the first fastscore from [`sample`]. It must be read for ever.
+#[test]
+fn checked_features_are_read_back_and_in_range() {
+    let mut parts = sample();
+    parts.features.checked = Some(vec![1]);
+    let model = Model::new(parts).unwrap();
+    assert_eq!(Model::from_bytes(&model.to_bytes().unwrap()).unwrap(), model);
+    assert!(refusal(|parts| parts.features.checked = Some(vec![0, 2])).contains("feature 2 is checked"));
+}
+
 #[test]
 fn golden_file_of_version_1_is_read() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/sample_v1.fscore");

@@ -31,8 +31,8 @@ What is promised of an output, against the source library on one thread:
 | equal, equal labels | the same integers or labels |
 | equal labels but for ties | the same, but where the source's own two best scores are that near |
 | n ulp | at most n representable numbers away, counted at the source's own width |
-| n ulp of the score | of IsolationForest, whose margin is its score less the offset: NumPy's power is not the same on every processor |
-| 8 eps (1 + largest \\|log p\\|) | gradient boosting that starts from a classifier's probabilities p: NumPy's logarithm is not the same on every processor; eps is 2.2e-16 |
+| n ulp of the score | IsolationForest: NumPy's power depends on the processor |
+| 8 eps (1 + largest \\|log p\\|) | p: where boosting starts; NumPy's log depends on the processor |
 | 1e-12 of sum \\|coefficient x value\\| | linear models: the source's BLAS sums in no fixed order |
 | 1e-6 of sum \\|coefficient x value\\| | XGBoost's gblinear: it sums in float32 |
 | as its margin | what that bound becomes behind the link |

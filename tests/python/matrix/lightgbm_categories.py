@@ -132,16 +132,19 @@ def _ordered_frame(rng: np.random.Generator, rows: int) -> Any:
     return data.assign(size=pd.Categorical.from_codes(codes, dtype=sizes))
 
 
-def _ordered(rng: np.random.Generator, *, counts: bool = False) -> Any:
+def _ordered(rng: np.random.Generator) -> Any:
     data = _ordered_frame(rng, ROWS)
-    if counts:
-        data["count"] = rng.integers(0, len(SIZES), ROWS)
     y = _target(data) + 3 * data["size"].cat.codes
     return lgb.train(SETTINGS, lgb.Dataset(data, y), 6)
 
 
-def _ambiguous(rng: np.random.Generator) -> Any:
-    return _ordered(rng, counts=True)
+def _ordered_alone(rng: np.random.Generator) -> tuple[Any, Any]:
+    """No other column has whole numbers, so that the lists fit in one way only."""
+    data, scored = (_ordered_frame(rng, rows) for rows in (ROWS, SCORED))
+    data["other"] += 0.5
+    scored["other"] += 0.5
+    y = _target(data) + 3 * data["size"].cat.codes
+    return lgb.train(SETTINGS, lgb.Dataset(data, y), 6), scored
 
 
 def _given(rng: np.random.Generator) -> tuple[Any, Any]:
@@ -206,7 +209,7 @@ CASES = [
         "from Polars text",
         _pandas("word", into=lambda data: pl.from_pandas(data.astype({"word": "string"}))),
     ),
-    _case(CATEGORIES, "ordered pandas categories", _given),
+    _case(CATEGORIES, "ordered pandas categories", _ordered_alone),
     _case(
         CATEGORIES,
         "ordered pandas categories, with `categories=`",
@@ -275,7 +278,7 @@ REFUSALS = [
     Refusal(
         "ordered pandas categories beside whole numbers that could be their codes, without "
         "`categories=`",
-        _ambiguous,
+        _ordered,
         "2 lists of pandas categories and 1 categorical features",
         "pass categories={column: [...]} with every category column of the training frame",
     ),

@@ -69,8 +69,8 @@ LIBRARY = Library(
     note="`Booster` and the wrappers stop at `best_iteration`, as `predict` does. Text files do "
     "not hold class labels: `load(path, classes=[...])`. Columns of pandas categories are matched "
     "by value, in every container; a matrix without types holds their codes. Integers are read as "
-    "float64 in every container; LightGBM itself casts integer NumPy arrays to float32 first, so that "
-    "beyond 2^24 it scores other numbers: cast them to float64 to compare.",
+    "float64 in every container; LightGBM itself casts integer NumPy arrays to float32 first, so "
+    "that beyond 2^24 it scores other numbers: cast them to float64 to compare.",
 )
 
 

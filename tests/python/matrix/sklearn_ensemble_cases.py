@@ -81,7 +81,7 @@ def _text(score: Any) -> Any:
 
 
 def _logarithms(part: float = 1.0) -> Bound:
-    """The start is log(p) less the mean of the row's: NumPy's logarithm depends on the processor."""
+    """The start is log(p) less the mean of the row's: NumPy's log depends on the processor."""
 
     def check(ours: Any, theirs: Any, source: Any, data: Any) -> None:
         eps = np.finfo(np.float64).eps
