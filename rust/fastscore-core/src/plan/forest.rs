@@ -59,7 +59,7 @@ impl Engines {
     /// Lay out a checked forest. `forced` is the only engine to use, if any.
     pub(crate) fn new(forest: &Forest, level: Level, forced: Option<Forced>) -> Result<Engines> {
         let walk = walk(forest)?;
-        let mut engines = Engines { level, walk, sliced: Sliced::new(forest), choice: Vec::new() };
+        let mut engines = Engines { level, walk, sliced: Sliced::new(forest, level), choice: Vec::new() };
         engines.choice = match forced {
             Some(Forced::Walk) => vec![(0, Kind::Walk)],
             Some(Forced::Sliced) => {

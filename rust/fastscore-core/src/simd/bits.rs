@@ -1,12 +1,17 @@
-//! Rows as bits: comparing keys of 64 rows into a word, and spreading words back into bytes.
+//! Rows as bits: comparing keys of 64 rows into a word, spreading words back into bytes, and adding what a byte a row
+//! numbers.
 //!
 //! [`run`] does a piece of [`BitWork`] with the operations of a level, compiled under its features, so that plain loops
 //! over words inside the work become vector instructions too.
 
 use super::Level;
+use super::leaf_table::{LeafTable, LeafTables};
 
 /// Rows of a word.
 pub(crate) const WORD: usize = 64;
+
+/// A tree's leaf values, and the leaf of each of 64 rows.
+pub(crate) type Looked<'a> = (LeafTable, &'a [u8; WORD]);
 
 /// What differs between processors.
 pub(crate) trait Bits: Copy {
@@ -14,6 +19,9 @@ pub(crate) trait Bits: Copy {
     fn at_most(self, keys: &[u8; WORD], threshold: u8) -> u64;
     /// Sets bit `bit` of `bytes[i]` where bit i of `word` is set. `bit` is below 8.
     fn spread(self, word: u64, bit: u32, bytes: &mut [u8; WORD]);
+    /// `sums[i]` gets leaf `numbers[i]` of each tree, one tree after the other; where `NARROW`, every add is rounded to
+    /// float32, and the tables hold float32. Numbers are below the leaves of their tree.
+    fn add_leaves<const NARROW: bool>(self, leaves: &LeafTables, trees: &[Looked<'_>], sums: &mut [f64; WORD]);
 }
 
 /// Something to do with [`Bits`]. `run` should be `#[inline(always)]`, so that it is compiled for the level.
@@ -25,14 +33,18 @@ pub(crate) trait BitWork {
 pub(crate) fn run(level: Level, work: impl BitWork) {
     match level {
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 | Level::Avx512 if level.is_available() && Level::Avx2.is_available() => {
-            // SAFETY: this processor has AVX2, which is what the function is compiled for.
+        Level::Avx512 if level.is_available() => {
+            // SAFETY: this processor has the level's features, which are what the function is compiled for.
+            unsafe { x86::run_avx512(work) }
+        }
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2 if level.is_available() => {
+            // SAFETY: as above.
             unsafe { x86::run_avx2(work) }
         }
         _ => work.run(Portable),
     }
 }
-
 /// Plain Rust: eight bytes of a word at a time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Portable;
@@ -60,21 +72,52 @@ impl Bits for Portable {
             *bytes = (u64::from_le_bytes(*bytes) | flags << bit).to_le_bytes();
         }
     }
+
+    #[inline(always)]
+    fn add_leaves<const NARROW: bool>(self, leaves: &LeafTables, trees: &[Looked<'_>], sums: &mut [f64; WORD]) {
+        for &(table, numbers) in trees {
+            for (sum, &number) in sums.iter_mut().zip(numbers) {
+                let added = *sum + leaves.value(table, number);
+                *sum = if NARROW { f64::from(added as f32) } else { added };
+            }
+        }
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{BitWork, Bits, WORD};
+    use super::{BitWork, Bits, LeafTables, Looked, Portable, WORD};
+    use crate::simd::Level;
+    use crate::simd::leaf_table::{LeafTable, has_byte_permutations};
 
     /// AVX2. Only [`run_avx2`] makes one.
     #[derive(Clone, Copy)]
     pub(super) struct Avx2(());
 
+    /// AVX-512 BW, and VBMI where `VBMI`. Only [`run_avx512`] and [`run_vbmi`] make one.
+    #[derive(Clone, Copy)]
+    pub(super) struct Avx512<const VBMI: bool>(());
+
     #[target_feature(enable = "avx2")]
     pub(super) fn run_avx2(work: impl BitWork) {
         work.run(Avx2(()));
+    }
+
+    #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl")]
+    pub(super) fn run_avx512(work: impl BitWork) {
+        if has_byte_permutations(Level::Avx512) {
+            // SAFETY: this processor has VBMI too.
+            unsafe { run_vbmi(work) }
+        } else {
+            work.run(Avx512::<false>(()));
+        }
+    }
+
+    #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx512vbmi")]
+    fn run_vbmi(work: impl BitWork) {
+        work.run(Avx512::<true>(()));
     }
 
     impl Bits for Avx2 {
@@ -110,9 +153,182 @@ mod x86 {
                 }
             }
         }
+
+        #[inline(always)]
+        fn add_leaves<const NARROW: bool>(self, leaves: &LeafTables, trees: &[Looked<'_>], sums: &mut [f64; WORD]) {
+            Portable.add_leaves::<NARROW>(leaves, trees, sums);
+        }
     }
 
     const ONES: i64 = super::ONES as i64;
+
+    impl<const VBMI: bool> Bits for Avx512<VBMI> {
+        #[inline(always)]
+        fn at_most(self, keys: &[u8; WORD], threshold: u8) -> u64 {
+            // SAFETY: an `Avx512` is only made where the processor has it; the 64 bytes read are those of `keys`.
+            unsafe {
+                _mm512_cmple_epu8_mask(_mm512_loadu_si512(keys.as_ptr().cast()), _mm512_set1_epi8(threshold as i8))
+            }
+        }
+
+        #[inline(always)]
+        fn spread(self, word: u64, bit: u32, bytes: &mut [u8; WORD]) {
+            // SAFETY: an `Avx512` is only made where the processor has it; `bytes` has the 64 bytes read and written.
+            unsafe {
+                let to: *mut __m512i = bytes.as_mut_ptr().cast();
+                let flags = _mm512_maskz_set1_epi8(word, (1u8 << bit) as i8);
+                _mm512_storeu_si512(to, _mm512_or_si512(_mm512_loadu_si512(to), flags));
+            }
+        }
+
+        #[inline(always)]
+        fn add_leaves<const NARROW: bool>(self, leaves: &LeafTables, trees: &[Looked<'_>], sums: &mut [f64; WORD]) {
+            if !VBMI {
+                return Portable.add_leaves::<NARROW>(leaves, trees, sums);
+            }
+            // SAFETY: an `Avx512<true>` is only made where the processor has VBMI; the eight vectors read and written
+            // are the 64 values of `sums`.
+            unsafe {
+                let at: *mut f64 = sums.as_mut_ptr();
+                if NARROW {
+                    let mut sum = [_mm512_setzero_ps(); 4];
+                    for (i, sum) in sum.iter_mut().enumerate() {
+                        let low = _mm512_cvtpd_ps(_mm512_loadu_pd(at.add(16 * i)));
+                        let high = _mm512_cvtpd_ps(_mm512_loadu_pd(at.add(16 * i + 8)));
+                        *sum = _mm512_insertf32x8::<1>(_mm512_castps256_ps512(low), high);
+                    }
+                    for &(table, numbers) in trees {
+                        let value = narrow_values(leaves, table, numbers);
+                        for (sum, value) in sum.iter_mut().zip(value) {
+                            *sum = _mm512_add_ps(*sum, _mm512_castsi512_ps(value));
+                        }
+                    }
+                    for (i, sum) in sum.into_iter().enumerate() {
+                        let low = _mm512_cvtps_pd(_mm512_castps512_ps256(sum));
+                        let high = _mm512_cvtps_pd(_mm512_extractf32x8_ps::<1>(sum));
+                        _mm512_storeu_pd(at.add(16 * i), low);
+                        _mm512_storeu_pd(at.add(16 * i + 8), high);
+                    }
+                } else {
+                    let mut sum = [_mm512_setzero_pd(); 8];
+                    for (i, sum) in sum.iter_mut().enumerate() {
+                        *sum = _mm512_loadu_pd(at.add(8 * i));
+                    }
+                    for &(table, numbers) in trees {
+                        let value = wide_values(leaves, table, numbers);
+                        for (sum, value) in sum.iter_mut().zip(value) {
+                            *sum = _mm512_add_pd(*sum, _mm512_castsi512_pd(value));
+                        }
+                    }
+                    for (i, sum) in sum.into_iter().enumerate() {
+                        _mm512_storeu_pd(at.add(8 * i), sum);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Interleaving bytes to 64-bit values leaves, in vector k and 128-bit lane l, those of places 16 l + 2 k and the
+    /// next: put rows 8 k + 2 l and the next there, so that vector k has rows 8 k to 8 k + 7.
+    const WIDE_PLACES: [u8; WORD] = places(8);
+    /// The same for 32-bit values, of which vector k is to have rows 16 k to 16 k + 15.
+    const NARROW_PLACES: [u8; WORD] = places(4);
+
+    const fn places(vectors: usize) -> [u8; WORD] {
+        let (mut places, run) = ([0; WORD], 16 / vectors);
+        let mut place = 0;
+        while place < WORD {
+            let (lane, vector, within) = (place / 16, place % 16 / run, place % run);
+            places[place] = (WORD / vectors * vector + run * lane + within) as u8;
+            place += 1;
+        }
+        places
+    }
+
+    /// The looked up bytes of a plane: `width` lines from `lines[plane * width]` on.
+    ///
+    /// # Safety
+    ///
+    /// The processor has AVX-512 BW and VBMI.
+    #[inline(always)]
+    unsafe fn bytes(lines: &[[u8; WORD]], plane: usize, width: usize, numbers: __m512i) -> __m512i {
+        let line = |i: usize| lines[plane * width + i].as_ptr().cast::<__m512i>();
+        // SAFETY: each line has the 64 bytes that are read; the caller vouches for the processor.
+        unsafe {
+            match width {
+                1 => _mm512_permutexvar_epi8(numbers, _mm512_loadu_si512(line(0))),
+                2 => {
+                    let (low, high) = (_mm512_loadu_si512(line(0)), _mm512_loadu_si512(line(1)));
+                    _mm512_permutex2var_epi8(low, numbers, high)
+                }
+                _ => {
+                    let (a, b) = (_mm512_loadu_si512(line(0)), _mm512_loadu_si512(line(1)));
+                    let (c, d) = (_mm512_loadu_si512(line(2)), _mm512_loadu_si512(line(3)));
+                    let low = _mm512_permutex2var_epi8(a, numbers, b);
+                    let high = _mm512_permutex2var_epi8(c, numbers, d);
+                    _mm512_mask_blend_epi8(_mm512_movepi8_mask(numbers), low, high)
+                }
+            }
+        }
+    }
+
+    /// The float64 values of 64 rows, as bits.
+    ///
+    /// # Safety
+    ///
+    /// The processor has AVX-512 BW and VBMI.
+    #[inline(always)]
+    unsafe fn wide_values(leaves: &LeafTables, table: LeafTable, numbers: &[u8; WORD]) -> [__m512i; 8] {
+        let (lines, width) = (leaves.of(table), table.width as usize);
+        // SAFETY: 64 bytes are read from each array; the caller vouches for the processor.
+        unsafe {
+            let places = _mm512_loadu_si512(WIDE_PLACES.as_ptr().cast());
+            let numbers = _mm512_permutexvar_epi8(places, _mm512_loadu_si512(numbers.as_ptr().cast()));
+            let mut pairs = [_mm512_setzero_si512(); 8];
+            for i in 0..4 {
+                let (even, odd) = (bytes(lines, 2 * i, width, numbers), bytes(lines, 2 * i + 1, width, numbers));
+                pairs[2 * i] = _mm512_unpacklo_epi8(even, odd);
+                pairs[2 * i + 1] = _mm512_unpackhi_epi8(even, odd);
+            }
+            let mut values = [_mm512_setzero_si512(); 8];
+            for half in 0..2 {
+                let low = _mm512_unpacklo_epi16(pairs[half], pairs[2 + half]);
+                let high = _mm512_unpacklo_epi16(pairs[4 + half], pairs[6 + half]);
+                values[4 * half] = _mm512_unpacklo_epi32(low, high);
+                values[4 * half + 1] = _mm512_unpackhi_epi32(low, high);
+                let low = _mm512_unpackhi_epi16(pairs[half], pairs[2 + half]);
+                let high = _mm512_unpackhi_epi16(pairs[4 + half], pairs[6 + half]);
+                values[4 * half + 2] = _mm512_unpacklo_epi32(low, high);
+                values[4 * half + 3] = _mm512_unpackhi_epi32(low, high);
+            }
+            values
+        }
+    }
+
+    /// The float32 values of 64 rows, as bits.
+    ///
+    /// # Safety
+    ///
+    /// The processor has AVX-512 BW and VBMI.
+    #[inline(always)]
+    unsafe fn narrow_values(leaves: &LeafTables, table: LeafTable, numbers: &[u8; WORD]) -> [__m512i; 4] {
+        let (lines, width) = (leaves.of(table), table.width as usize);
+        // SAFETY: 64 bytes are read from each array; the caller vouches for the processor.
+        unsafe {
+            let places = _mm512_loadu_si512(NARROW_PLACES.as_ptr().cast());
+            let numbers = _mm512_permutexvar_epi8(places, _mm512_loadu_si512(numbers.as_ptr().cast()));
+            let (b0, b1) = (bytes(lines, 0, width, numbers), bytes(lines, 1, width, numbers));
+            let (b2, b3) = (bytes(lines, 2, width, numbers), bytes(lines, 3, width, numbers));
+            let (low, high) = (_mm512_unpacklo_epi8(b0, b1), _mm512_unpacklo_epi8(b2, b3));
+            let (low2, high2) = (_mm512_unpackhi_epi8(b0, b1), _mm512_unpackhi_epi8(b2, b3));
+            [
+                _mm512_unpacklo_epi16(low, high),
+                _mm512_unpackhi_epi16(low, high),
+                _mm512_unpacklo_epi16(low2, high2),
+                _mm512_unpackhi_epi16(low2, high2),
+            ]
+        }
+    }
 }
 
 #[cfg(test)]
@@ -136,6 +352,42 @@ mod tests {
         }
     }
 
+    struct Sum<'a, const NARROW: bool>(&'a LeafTables, &'a [Looked<'a>], &'a mut [f64; WORD]);
+
+    impl<const NARROW: bool> BitWork for Sum<'_, NARROW> {
+        fn run(self, bits: impl Bits) {
+            bits.add_leaves::<NARROW>(self.0, self.1, self.2);
+        }
+    }
+
+    fn sums<const NARROW: bool>(trees: &[(Vec<f64>, [u8; WORD])]) {
+        let round = |x: f64| if NARROW { f64::from(x as f32) } else { x };
+        let mut leaves = LeafTables::empty(NARROW);
+        let mut expected = std::array::from_fn(|i| round(0.1 * i as f64));
+        let first = expected;
+        let mut looked = Vec::new();
+        for (values, numbers) in trees {
+            let values: Vec<f64> = values.iter().map(|&x| round(x)).collect();
+            looked.push((leaves.push(values.iter().copied()).unwrap(), numbers));
+            for (sum, &number) in expected.iter_mut().zip(numbers) {
+                *sum = round(*sum + values[usize::from(number)]);
+            }
+        }
+        for level in Level::ALL {
+            let mut got = first;
+            run(level, Sum::<NARROW>(&leaves, &looked, &mut got));
+            assert_eq!(got.map(f64::to_bits), expected.map(f64::to_bits), "{level}");
+        }
+    }
+
+    fn tree() -> impl Strategy<Value = (Vec<f64>, [u8; WORD])> {
+        let values = proptest::collection::vec(-1e3..1e3f64, 1..=256);
+        (values, proptest::collection::vec(any::<u8>(), WORD)).prop_map(|(values, numbers)| {
+            let leaves = values.len();
+            (values, std::array::from_fn(|i| (usize::from(numbers[i]) % leaves) as u8))
+        })
+    }
+
     proptest! {
         #[test]
         fn every_level_compares_and_spreads(
@@ -152,6 +404,12 @@ mod tests {
             for level in Level::ALL {
                 run(level, Check(&keys, keys[7], word, bit));
             }
+        }
+
+        #[test]
+        fn every_level_adds_leaves(trees in proptest::collection::vec(tree(), 1..6)) {
+            sums::<false>(&trees);
+            sums::<true>(&trees);
         }
     }
 }

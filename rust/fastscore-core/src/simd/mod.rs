@@ -40,6 +40,7 @@ mod exp;
 mod exp2;
 mod exp_table;
 mod fast_exp;
+pub(crate) mod leaf_table;
 mod level;
 mod log;
 mod math;

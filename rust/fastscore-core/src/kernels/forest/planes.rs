@@ -22,7 +22,7 @@ use crate::kernels::Columns;
 use crate::model::{Category, Comparison, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest, NegativeFraction, Width};
 
 /// The longest plane that [`Planes::fill`] makes.
-pub(super) const MAX_STRIDE: usize = 256;
+pub(super) const MAX_STRIDE: usize = 512;
 
 /// How one plane is made from a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -1,0 +1,209 @@
+//! The bit-sliced engine: a tree for up to 512 rows at a time, in bitwise operations.
+//!
+//! The trees of a boosted model share few distinct conditions (feature, threshold, side of missing), and each is
+//! evaluated once a row:
+//!
+//! ```text
+//! ranks       key[feature][row] = number of the feature's thresholds below x            (planes.rs)
+//! conditions  bitmap[c] = rows whose key is at most c's rank, one bit a row; for categorical conditions by a table of
+//!             the conditions that each category meets (bits_by_category.rs)
+//! for each tree
+//!   reach     reach[root] = all rows;  for each split in depth-first order:
+//!               reach[left] = reach & bitmap,  reach[right] = reach & !bitmap
+//!   number    bit b of a row's leaf number = OR of the reach of the leaves whose number has bit b,
+//!             spread from bits to one byte a row
+//!   value     sum[row] += value[leaf number of row], trees in source order
+//! ```
+//! Every row goes through every split, without a branch, a gather or a wait: two loads, two operations and two stores
+//! a split for all rows. The sum keeps the source's order, one rounding a tree.
+//!
+//! Masks have 512 rows with AVX-512, 256 otherwise, and 64 (a plain word) for up to 64 rows: the layout does not depend
+//! on it.
+//!
+//! Layouts: a tree's splits are in depth-first order, split i at reach slot i, leaf j (numbered from left to right) at
+//! slot `splits + j`. Leaf j of tree t has the value `value[t.value + j * leaf_width + column]`, or, where the processor
+//! permutes bytes, a table for each column (`simd/leaf_table.rs`). Keys are bytes: feature thresholds are cut into
+//! segments of 254, and a rank is clamped into its segment (0 below it, 255 above), so any number of thresholds fits.
+//! Conditions are numbered within a chunk of trees whose bitmaps stay in the second cache level.
+//!
+//! Bound for W words of 64 rows: a split takes two loads and two stores of W words, a leaf one load, and W words are
+//! spread by a byte's bits, looked up and added: with AVX-512, 8 + 24 + 8 vector instructions a word and tree
+//! (`docs/kernels.md` has what was measured).
+
+mod layout;
+mod pass;
+
+use super::Cost;
+use super::bits_by_category::Group;
+use super::planes::{MAX_STRIDE, Planes, Ranks};
+use crate::kernels::Columns;
+use crate::model::Width;
+use crate::simd::Level;
+use crate::simd::bits::{self, WORD};
+use crate::simd::leaf_table::{LeafTable, LeafTables};
+use pass::{Pass, Target};
+
+/// Planes whose keys, 1 KB each, a worker keeps: 8 MB at most.
+const MAX_PLANES: usize = 8192;
+/// The most leaves of a tree. A row passes every split, so that larger trees are better walked.
+const MAX_LEAVES: usize = 1024;
+/// Thresholds that a byte can rank, with 0 for "below all" and 255 for "above all".
+const SEGMENT: usize = 254;
+/// Distinct thresholds of a feature that u16 ranks count.
+const MAX_THRESHOLDS: usize = u16::MAX as usize - 1;
+/// Conditions of a chunk: 256 KiB of bitmaps for 512 rows.
+const CHUNK_CONDITIONS: usize = 4096;
+
+/// `key[plane] <= rank`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Condition {
+    plane: u32,
+    rank: u8,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Node {
+    /// Index of the chunk's bitmap.
+    condition: u32,
+    /// Reach slots of the children.
+    left: u16,
+    right: u16,
+}
+
+#[derive(Debug)]
+struct Tree {
+    /// Its splits are `nodes[first .. first + splits]`.
+    first: usize,
+    splits: usize,
+    leaves: usize,
+    /// Where its leaves start in `leaf_id`.
+    leaf: usize,
+    /// Where its leaves' values start in `value`, if it has no tables.
+    value: usize,
+    /// Where its tables, one a column of its leaves, start in `table`.
+    table: Option<usize>,
+    /// Its number in the forest.
+    number: usize,
+    /// The output that it adds to.
+    output: usize,
+}
+
+/// Trees with their own list of conditions.
+#[derive(Debug, Default)]
+struct Chunk {
+    conditions: Vec<Condition>,
+    /// Categorical conditions, numbered after the others.
+    groups: Vec<Group>,
+    trees: Vec<Tree>,
+}
+
+impl Chunk {
+    /// How many conditions, categorical ones included.
+    fn bitmaps(&self) -> usize {
+        self.groups.last().map_or(self.conditions.len(), |group| group.first + group.count)
+    }
+}
+
+/// A forest laid out for this engine: 8 bytes a split, and a leaf's values and 4 bytes a leaf.
+#[derive(Debug)]
+pub(crate) struct Sliced {
+    planes: Planes,
+    ranks: Ranks,
+    /// Byte plane p comes from plane `segments[p].0` and holds its keys from threshold `segments[p].1` on.
+    segments: Vec<(u32, u16)>,
+    chunks: Vec<Chunk>,
+    nodes: Vec<Node>,
+    value: Vec<f64>,
+    tables: Option<LeafTables>,
+    table: Vec<LeafTable>,
+    /// The source's number of each leaf.
+    leaf_id: Vec<i32>,
+    leaf_width: usize,
+    /// The width to which every add is rounded.
+    sum: Width,
+    /// The most splits and leaves that a tree has.
+    most_slots: usize,
+    /// Words of the categories' tables.
+    table_words: usize,
+}
+
+/// Scratch of one worker.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    /// Row r of plane p is at `p * stride + r`, with as many rows a plane as a mask has.
+    keys: Vec<u16>,
+    /// Row r of byte plane p, likewise.
+    bytes: Vec<u8>,
+    bitmaps: Vec<u64>,
+    reach: Vec<u64>,
+    /// Low bytes of a tree's leaf numbers, then high ones, tree by tree.
+    numbers: Vec<u8>,
+}
+
+impl Sliced {
+    /// What it costs.
+    pub(crate) fn cost(&self, _level: Level) -> Cost {
+        let conditions: usize = self.chunks.iter().map(Chunk::bitmaps).sum();
+        let trees: usize = self.chunks.iter().map(|chunk| chunk.trees.len()).sum();
+        let row = self.planes.len() as f64 * 4.0
+            + conditions as f64 * 0.01
+            + self.nodes.len() as f64 * 0.01
+            + trees as f64 * self.leaf_width as f64 * 0.5;
+        Cost { call: 0.0, row, step: WORD }
+    }
+
+    /// For `explain_plan()`.
+    pub(crate) fn describe(&self) -> String {
+        let conditions: usize = self.chunks.iter().map(Chunk::bitmaps).sum();
+        format!(
+            "{} splits with {conditions} distinct conditions over {} byte planes, {} chunk(s)",
+            self.nodes.len(),
+            self.segments.len(),
+            self.chunks.len()
+        )
+    }
+
+    /// Margins: `out[o * stride + r]`, which holds the base, gets every tree's leaf value.
+    pub(crate) fn sum(
+        &self,
+        level: Level,
+        input: &impl Columns,
+        scratch: &mut Scratch,
+        out: &mut [f64],
+        stride: usize,
+        rows: usize,
+    ) {
+        self.run(level, input, scratch, rows, Target::Sums { out, stride });
+    }
+
+    /// The source's leaf numbers: row r of tree t is `out[t][r]`.
+    pub(crate) fn leaf_ids(
+        &self,
+        level: Level,
+        input: &impl Columns,
+        scratch: &mut Scratch,
+        out: &mut [&mut [i32]],
+        rows: usize,
+    ) {
+        self.run(level, input, scratch, rows, Target::LeafIds(out));
+    }
+
+    fn run(&self, level: Level, input: &impl Columns, scratch: &mut Scratch, rows: usize, mut target: Target) {
+        let widest = if level == Level::Avx512 { MAX_STRIDE } else { 256 };
+        let mut start = 0;
+        while start < rows {
+            let left = rows - start;
+            let stride = [WORD, 256].into_iter().find(|&stride| left <= stride).unwrap_or(widest).min(widest);
+            let count = left.min(stride);
+            scratch.keys.resize(self.planes.len() * stride, 0);
+            self.planes.fill(&self.ranks, input, start, count, &mut scratch.keys, stride);
+            let rows = start..start + count;
+            match stride {
+                WORD => bits::run(level, Pass::<1> { engine: self, scratch, rows, target: &mut target }),
+                256 => bits::run(level, Pass::<4> { engine: self, scratch, rows, target: &mut target }),
+                _ => bits::run(level, Pass::<8> { engine: self, scratch, rows, target: &mut target }),
+            }
+            start += count;
+        }
+    }
+}
