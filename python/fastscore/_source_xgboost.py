@@ -31,8 +31,9 @@ class XGBoostSource:
         self._classes = model._classes[0]
         self._missing = float("nan")
         for step in model._structure["steps"]:
-            if step.get("missing_value") is not None:
-                self._missing = float(step["missing_value"])
+            held = step.get("missing_value", step.get("kind", {}).get("also"))
+            if held is not None:
+                self._missing = float(held)
         version = getattr(sys.modules.get("xgboost"), "__version__", "")
         self.name = f"{type(source).__name__} (XGBoost {version})"
 

@@ -195,6 +195,32 @@ def test_booleans_are_zero_and_one():
     margins_equal(fastscore.import_model(source), source, frame)
 
 
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (["a", 1], "a mix of str and int (first in row 1)"),
+        (["a", "b", np.int64(3)], "a mix of str and int64 (first in row 2)"),
+        (["a", True], "a mix of str and bool (first in row 1)"),
+        (["a", np.nan, 1.5], "a mix of str and float (first in row 2)"),
+        ([b"a", b"b"], "bytes (first in row 0)"),
+        (["a", b"b"], "a mix of str and bytes (first in row 1)"),
+    ],
+    ids=str,
+)
+def test_mixed_columns_are_refused_by_column_and_row(values, told):
+    """CatBoost reads some of these as text; which text is not for us to guess."""
+    x = np.array([["a", 1], ["b", 2], ["c", 3]] * 20, dtype=object)
+    source = CatBoostRegressor(**SETTINGS | {"one_hot_max_size": 1})
+    model = fastscore.import_model(source.fit(x, np.arange(60) % 7, cat_features=[0]))
+    table = {"0": values, "1": [1.0] * len(values)}
+    objects = np.array([[value, 1] for value in values], dtype=object)
+    for rows in (objects, pd.DataFrame(objects), table):
+        with pytest.raises(fastscore.SchemaError) as caught:
+            model.predict(rows)
+        assert told in str(caught.value)
+        assert "column" in str(caught.value)
+
+
 def test_missing_categories_and_numbers_are_refused():
     """As CatBoost refuses them."""
     source, frame = fit(CatBoostRegressor)

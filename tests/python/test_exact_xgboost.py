@@ -140,6 +140,30 @@ def test_gblinear(objective):
         fastscore.import_model(source, iterations=1)
 
 
+@pytest.mark.parametrize("missing", [0.0, -3.0, 0.1, 1e-40])
+def test_gblinear_with_another_missing_value(missing):
+    x, y = data()
+    x[::3, 1] = missing
+    source = xgb.XGBRegressor(n_estimators=4, n_jobs=1, booster="gblinear", missing=missing)
+    source.fit(x, y)
+    model = fastscore.import_model(source)
+    without = np.where(x.astype(np.float32) == np.float32(missing), np.nan, x)
+    same_bits(model.predict(x), model.predict(without))
+    assert model.verify(x, source).ok
+    booster = fastscore.import_model(source.get_booster(), missing=missing)
+    same_bits(booster.predict(x), model.predict(x))
+
+
+def test_classes_as_numbers_are_named_without_a_point():
+    source, x = train("multi:softmax")
+    model = fastscore.import_model(source)
+    found = fastscore.predict(pd.DataFrame(x[:9]), source, output="probability")
+    assert list(found.columns) == [f"probability_{c}" for c in range(4)]
+    same_bits(model.predict(x), source.predict(xgb.DMatrix(x)))
+    frame = fastscore.predict(pd.DataFrame(x[:9]), source)
+    same_bits(frame.to_numpy(), source.predict(xgb.DMatrix(x[:9])))
+
+
 @pytest.mark.parametrize("missing", [np.nan, 0.0, -3.0, np.inf, 1e-40, 0.1, None])
 def test_missing_values(missing):
     x, y = data(holes=False)

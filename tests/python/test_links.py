@@ -142,6 +142,8 @@ def test_elementwise_links_are_those_of_numpy():
     scale, shift = [0.1, -3.0], [0.7, 1e-3]
     same_bits(link(x, "affine", scale=scale, shift=shift), x * np.array(scale) + np.array(shift))
     same_bits(link(x, "fill_missing", value=0.1), np.where(np.isnan(x), 0.1, x))
+    filled = np.where(np.isnan(x) | (x == 0), 0.1, x)
+    same_bits(link(x, "fill_missing", value=0.1, also=0.0), filled)
     same_bits(link(x, "above", at=0.5, above=2.0, other=-1.0), np.where(x > 0.5, 2.0, -1.0))
     same_bits(link(x, "round_to_float32"), x.astype(np.float32).astype(float))
     votes = np.where(np.arange(2) == np.argmax(x, axis=1)[:, None], 1.0, -1.0)

@@ -65,7 +65,7 @@ def from_list(values: list[Any]) -> Column:
         if kind in nulls:
             continue
         if issubclass(kind, _NOT_NUMBERS) or not issubclass(kind, _NUMBERS):
-            return _kind_name(kind)
+            return _first(kind, values)
         numbers.add(kind)
     mask: NDArray[np.bool_] | None = None
     if kinds - numbers:
@@ -100,7 +100,7 @@ def _texts(values: list[Any], kinds: set[type], nulls: set[type]) -> Column:
         if not issubclass(kind, float) or any(
             type(value) is kind and not math.isnan(value) for value in values
         ):
-            return f"a mix of str and {_kind_name(kind)}"
+            return f"a mix of str and {_first(kind, values)}"
     return "str", _core.text(values)
 
 
@@ -115,6 +115,17 @@ def _null_types() -> set[type]:
     if pandas is not None and hasattr(pandas, "NA"):
         found |= {type(pandas.NA), type(pandas.NaT)}
     return found
+
+
+def _first(kind: type, values: list[Any]) -> str:
+    """Return a type's name with the first row that has it."""
+    row = next(
+        row
+        for row, value in enumerate(values)
+        # NaN is missing, whatever stands beside it.
+        if type(value) is kind and not (isinstance(value, float) and math.isnan(value))
+    )
+    return f"{_kind_name(kind)} (first in row {row})"
 
 
 def _kind_name(kind: type) -> str:

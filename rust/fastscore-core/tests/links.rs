@@ -78,7 +78,8 @@ fn links(columns: usize) -> Vec<(Link, Width)> {
         Link::Clip { low: -0.0, high: 1.0 - f64::EPSILON },
         Link::Clip { low: 0.3, high: 0.3 },
         Link::Affine { scale: numbers(-0.3), shift: numbers(0.1) },
-        Link::FillMissing { value: -1.5 },
+        Link::FillMissing { value: -1.5, also: None },
+        Link::FillMissing { value: -1.5, also: Some(0.5) },
         Link::Above { at: 0.0, above: 1.0, other: -0.0 },
         Link::Vote { hit: 1.5, miss: -0.5 },
         Link::WeightedMedian { weights: numbers(0.0).iter().map(|w| w % 0.7 + 0.1).collect() },
@@ -179,7 +180,9 @@ fn ties_zeros_and_missing_values() {
     assert_eq!(row(&clip, &[-0.0, NAN, -INF, 2.0]), all(&[-0.0, NAN, 0.0, 1.0]));
     let above = Link::Above { at: 0.5, above: 2.0, other: 3.0 };
     assert_eq!(row(&above, &[0.5, 0.75, NAN, INF]), all(&[3.0, 2.0, 3.0, 2.0]));
-    assert_eq!(row(&Link::FillMissing { value: 4.0 }, &[NAN, INF]), all(&[4.0, INF]));
+    assert_eq!(row(&Link::FillMissing { value: 4.0, also: None }, &[NAN, INF]), all(&[4.0, INF]));
+    let fill = Link::FillMissing { value: 4.0, also: Some(0.0) };
+    assert_eq!(row(&fill, &[NAN, -0.0, 5e-324]), all(&[4.0, 4.0, 5e-324]));
     assert_eq!(row(&Link::RoundToFloat32 {}, &[0.1, 1e39, -1e-46]), all(&[f64::from(0.1f32), INF, -0.0]));
 }
 
@@ -218,7 +221,8 @@ fn links_are_refused_by_their_numbers_and_inputs() {
             Link::Add { value: number },
             Link::Affine { scale: vec![1.0, number], shift: vec![0.0; 2] },
             Link::Affine { scale: vec![1.0; 2], shift: vec![number, 0.0] },
-            Link::FillMissing { value: number },
+            Link::FillMissing { value: number, also: None },
+            Link::FillMissing { value: 1.0, also: Some(number) },
             Link::Above { at: number, above: 1.0, other: 0.0 },
             Link::Above { at: 1.0, above: number, other: 0.0 },
             Link::Vote { hit: 1.0, miss: number },

@@ -275,6 +275,12 @@ CASES = [
 ]
 
 
+def _skipped(rng: np.random.Generator) -> Any:
+    x = np.column_stack([rng.choice(list("abc"), 100), rng.choice(list("de"), 100)])
+    parameters = COMMON | {"final_ctr_computation_mode": "Skip", "one_hot_max_size": 1}
+    return CatBoostRegressor(**parameters).fit(x, rng.random(100), cat_features=[0, 1])
+
+
 def _text(rng: np.random.Generator) -> Any:
     data = pd.DataFrame({"a": rng.normal(size=ROWS), "t": ["good day", "bad night"] * (ROWS // 2)})
     return CatBoostRegressor(text_features=["t"], **COMMON).fit(data, data["a"])
@@ -306,6 +312,12 @@ REFUSALS = [
         _subclass,
         "Tuned",
         "fit a plain CatBoostRegressor instead",
+    ),
+    Refusal(
+        "`final_ctr_computation_mode='Skip'`: CatBoost can't predict with it either",
+        _skipped,
+        "final_ctr_computation_mode",
+        "train it with the default",
     ),
     Refusal(
         "`text_features`",

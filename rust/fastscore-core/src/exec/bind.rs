@@ -63,7 +63,8 @@ pub(super) fn takes_codes(model: &Model, table: &Table, feature: usize, column: 
 /// What a feature's column must hold, and how to get there.
 fn due(encoding: Option<&Encoding>) -> String {
     const NUMBER: &str = "to float64 in the end (Polars .cast(pl.Float64), pandas .astype(\"float64\"))";
-    const TEXT: &str = "to text in the end (Polars .cast(pl.String), pandas .astype(\"str\"))";
+    const TEXT: &str =
+        "to text in the end (Polars .cast(pl.String), pandas .astype(\"str\"); bytes .str.decode(\"utf-8\") first)";
     let (what, cast) = match encoding.map(|encoding| &encoding.encoder) {
         None => ("a number".into(), NUMBER),
         Some(Encoder::Table { values: values @ LabelValues::Str(_), .. }) => {

@@ -73,7 +73,10 @@ pub(crate) fn link(
                 each(std::slice::from_mut(column), |x| x * scale + shift);
             }
         }
-        (Link::FillMissing { value }, _) => each(columns, |x| if x.is_nan() { *value } else { x }),
+        (Link::FillMissing { value, also: None }, _) => each(columns, |x| if x.is_nan() { *value } else { x }),
+        (Link::FillMissing { value, also: Some(also) }, _) => {
+            each(columns, |x| if x.is_nan() || x == *also { *value } else { x });
+        }
         (Link::Above { at, above, other }, _) => each(columns, |x| if x > *at { *above } else { *other }),
         (Link::RoundToFloat32 {}, _) => each(columns, |x| Width::Float32.round(x)),
         (Link::Normalize {}, _) => normalize(columns, rows),

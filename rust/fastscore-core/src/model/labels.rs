@@ -90,6 +90,8 @@ impl Labels {
             (LabelValues::Str(_) | LabelValues::Int(_) | LabelValues::Float(_) | LabelValues::Bool(_), "object") => {
                 true
             }
+            // Whole numbers that the source holds as floats, and whose names have no point.
+            (LabelValues::Int(v), "float32") => fits_int(-(1 << 24), 1 << 24, v),
             (LabelValues::Int(v), "int8") => fits_int(i8::MIN.into(), i8::MAX.into(), v),
             (LabelValues::Int(v), "int16") => fits_int(i16::MIN.into(), i16::MAX.into(), v),
             (LabelValues::Int(v), "int32") => fits_int(i32::MIN.into(), i32::MAX.into(), v),

@@ -72,10 +72,13 @@ pub enum Link {
         /// What is added then.
         shift: Vec<f64>,
     },
-    /// NaN becomes a number.
+    /// NaN becomes a number, and so does another value.
     FillMissing {
         /// The number.
         value: f64,
+        /// The other value that counts as missing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        also: Option<f64>,
     },
     /// `x > at ? above : other`
     Above {
@@ -125,7 +128,8 @@ impl Link {
                 }
                 &[*by]
             }
-            Link::Multiply { by: value } | Link::Add { value } | Link::FillMissing { value } => &[*value],
+            Link::Multiply { by: value } | Link::Add { value } => &[*value],
+            Link::FillMissing { value, also } => &[*value, also.unwrap_or(0.0)],
             Link::Clip { low, high } => {
                 if low > high {
                     return Err(format_error(format!("link that clips between {low} and {high}")));

@@ -55,7 +55,7 @@ pub(super) fn link(kind: &Link, width: Width, input: &[f64]) -> Vec<f64> {
             let terms = scale.iter().zip(shift);
             input.iter().zip(terms).map(|(x, (scale, shift))| x * scale + shift).collect()
         }
-        Link::FillMissing { value } => each(&|x| if x.is_nan() { *value } else { x }),
+        Link::FillMissing { value, also } => each(&|x| if x.is_nan() || *also == Some(x) { *value } else { x }),
         Link::Above { at, above, other } => each(&|x| if x > *at { *above } else { *other }),
         Link::Vote { hit, miss } => {
             let largest = input.iter().copied().reduce(|a, b| if order(a, b).is_lt() { b } else { a });

@@ -50,7 +50,7 @@ pub(super) fn ctr_step(parsed: &Parsed, used: &[usize], positions: &Positions) -
         let ctr = &parsed.ctrs[number];
         let named = |why: String| format_error(format!("CTR feature {number} ({:?}): {why}", ctr.base.kind));
         let at = tables.get(&ctr.base.key()).copied();
-        let at = at.ok_or_else(|| named("the file has no table for it".into()))?;
+        let at = at.ok_or_else(|| if parsed.tables.is_empty() { no_tables(parsed, number) } else { named(lacks()) })?;
         let table = &parsed.tables[at];
         if let Entry::Vacant(slot) = orders.entry(at) {
             let (order, keys) = sorted(table).map_err(named)?;
@@ -87,6 +87,24 @@ pub(super) fn ctr_step(parsed: &Parsed, used: &[usize], positions: &Positions) -
         group.push(&mut step, &mut column_of, positions)?;
     }
     Ok((step, column_of))
+}
+
+fn lacks() -> String {
+    "the file has no table for it".into()
+}
+
+/// A model without any CTR table, which CatBoost can be told to write.
+fn no_tables(parsed: &Parsed, number: usize) -> Error {
+    let options =
+        parsed.info.get("output_options").and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+    if options.is_some_and(|options| options["final_ctr_computation_mode"] == "Skip") {
+        return Error::UnsupportedModel(
+            "the CatBoost model was trained with final_ctr_computation_mode=\"Skip\": it has no tables for its categorical \
+             features, so CatBoost can't predict with it either; train it with the default, \"Default\""
+                .into(),
+        );
+    }
+    format_error(format!("CTR feature {number} ({:?}): {}", parsed.ctrs[number].base.kind, lacks()))
 }
 
 /// Priors and target borders make several features of a table: a dozen of a row, or a few for each of its classes.

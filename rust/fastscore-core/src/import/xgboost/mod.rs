@@ -6,6 +6,7 @@
 mod encodings;
 mod forest;
 mod json;
+mod logf;
 mod objective;
 mod parse;
 mod translate;

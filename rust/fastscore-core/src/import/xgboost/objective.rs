@@ -1,5 +1,6 @@
 //! What each objective makes of base scores and margins.
 
+use super::logf::logf;
 use super::parse::Learner;
 use crate::error::{Error, Result, format_error};
 
@@ -84,8 +85,7 @@ impl Objective {
         Ok(Objective { to_margin, transform, classifies })
     }
 
-    /// XGBoost's own float32 expressions, with the logarithm of this platform's C library, which is the one that XGBoost
-    /// itself calls: glibc's is not correctly rounded, so another one would start the sums an ulp off.
+    /// XGBoost's own float32 expressions.
     pub(super) fn margin_of(self, base_score: f32) -> Result<f32> {
         let bad = || {
             format_error(format!(
@@ -96,9 +96,9 @@ impl Objective {
             ToMargin::Same => Ok(base_score),
             ToMargin::Logit if (0.0..=1.0).contains(&base_score) => {
                 let bounded = base_score.clamp(1e-6, 1.0 - 1e-6);
-                Ok(-(1.0 / bounded - 1.0).ln())
+                Ok(-logf(1.0 / bounded - 1.0))
             }
-            ToMargin::Log if base_score > 0.0 => Ok(base_score.ln()),
+            ToMargin::Log if base_score > 0.0 => Ok(logf(base_score)),
             ToMargin::Logit | ToMargin::Log => Err(bad()),
         }
     }

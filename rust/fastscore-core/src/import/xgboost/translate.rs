@@ -45,13 +45,15 @@ pub(super) fn translate(learner: Learner, options: Options) -> Result<Model> {
             steps.add(0, Op::Forest(forest))
         }
         Booster::Linear(weights) => {
-            if options.missing.is_some_and(|missing| missing != 0.0) {
+            if options.missing.is_some_and(f32::is_infinite) {
                 return Err(Error::UnsupportedModel(
-                    "missing= with a gblinear model: replace the value by NaN before scoring".into(),
+                    "an infinite missing= with a gblinear model: replace the value by NaN before scoring".into(),
                 ));
             }
-            // A missing value adds nothing to the sum.
-            let filled = steps.link(0, Link::FillMissing { value: 0.0 });
+            // A missing value adds nothing to the sum, nor does 0. XGBoost compares float32 numbers.
+            let also = options.missing.filter(|&missing| missing != 0.0).map(f64::from);
+            let input = if also.is_some() { steps.link(0, Link::RoundToFloat32 {}) } else { 0 };
+            let filled = steps.link(input, Link::FillMissing { value: 0.0, also });
             let sum = steps.add(filled, Op::Linear(linear_step(weights, learner.features, &bases)));
             steps.link(sum, Link::RoundToFloat32 {})
         }
@@ -213,14 +215,7 @@ fn target(
             )));
         }
     }
-    let numbers = |dtype: &str| Labels {
-        dtype: dtype.into(),
-        values: if dtype == "float32" {
-            LabelValues::Float((0..count).map(|class| class as f64).collect())
-        } else {
-            LabelValues::Int((0..count as i64).collect())
-        },
-    };
+    let numbers = |dtype: &str| Labels { dtype: dtype.into(), values: LabelValues::Int((0..count as i64).collect()) };
     let labelled = role == Role::Classifier || labels.is_some();
     let class = objective.transform == Transform::Class;
     let has_shares = labelled || by_class || learner.objective == "binary:logistic";
