@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import pickle
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +16,7 @@ import click
 import fastscore
 from fastscore import _cli_types as types
 from fastscore import _core, _jobs
+from fastscore._against import is_pickle_file, open_against, unpickle
 from fastscore._errors import (
     FastscoreError,
     MissingValueError,
@@ -25,7 +25,6 @@ from fastscore._errors import (
 )
 from fastscore._jobs import JobError
 from fastscore._layout import OUTPUTS
-from fastscore._sniff import is_pickle
 
 
 def _examples(*lines: str) -> str:
@@ -322,31 +321,9 @@ def import_(
 
 
 def _source_model(file: str, trust_pickle: bool, options: dict[str, Any]) -> fastscore.Model:
-    if trust_pickle and _is_pickle(file):
-        return fastscore.import_model(_unpickle(file), **options)
+    if trust_pickle and is_pickle_file(file):
+        return fastscore.import_model(unpickle(file), **options)
     return fastscore.load(file, **options)
-
-
-def _is_pickle(file: str) -> bool:
-    with open(file, "rb") as opened:
-        return is_pickle(file, opened.read(1 << 16))
-
-
-def _unpickle(file: str) -> Any:
-    try:
-        try:
-            import joblib
-        except ImportError:
-            with open(file, "rb") as opened:
-                return pickle.load(opened)
-        return joblib.load(file)
-    except ModuleNotFoundError as error:
-        raise JobError(
-            f"{file} needs the module {error.name!r}: "
-            "run this in the environment where the model was made"
-        ) from error
-    except Exception as error:
-        raise JobError(f"{file} can't be unpickled: {type(error).__name__}: {error}") from error
 
 
 @commands.command(
@@ -473,13 +450,17 @@ def _steps(spec: dict[str, Any], data: bytes) -> list[dict[str, Any]]:
     short_help="Compare with the source library.",
     epilog=_examples(
         "fastscore verify churn.fscore --against model.txt customers.parquet",
+        "fastscore verify churn.fscore --against model.cbm customers.parquet",
         "fastscore verify churn.fscore --against pipeline.joblib customers.csv --trust-pickle",
     ),
 )
 @click.argument("model")
 @click.argument("data")
 @click.option(
-    "--against", required=True, metavar="SOURCE", help="The source library's file of the model."
+    "--against",
+    required=True,
+    metavar="SOURCE",
+    help="The model as LightGBM text, XGBoost JSON or UBJSON, CatBoost .cbm or JSON, or a pickle.",
 )
 @_TRUST
 @click.option(
@@ -505,7 +486,7 @@ def verify(
     The exit code is 1 if a promise is broken.
     """
     loaded = fastscore.load(model)
-    source = _live_source(against, trust_pickle)
+    source = open_against(against, loaded, trust_pickle=trust_pickle)
     table = _jobs.read_head(_core_of(loaded), data, rows)
     try:
         report = loaded.verify(table, source)
@@ -520,26 +501,6 @@ def verify(
     if not report.ok:
         broken = ", ".join(check.output for check in report.checks if not check.ok)
         raise JobError(f"{model} does not keep what is promised: {broken}")
-
-
-def _live_source(file: str, trust_pickle: bool) -> Any:
-    """Open the source library's own object."""
-    if _is_pickle(file):
-        if not trust_pickle:
-            raise JobError(
-                f"{file} is a pickle, which runs code: add --trust-pickle if you trust it"
-            )
-        return _unpickle(file)
-    with open(file, "rb") as opened:
-        head = opened.read(5)
-    if head.rstrip() != b"tree":
-        raise JobError(f"{file} is neither LightGBM model text nor a pickle of an estimator")
-    try:
-        import lightgbm
-    except ImportError as error:
-        raise JobError(f"{file} needs LightGBM to compare with: pip install lightgbm") from error
-    fastscore.load(file)  # LightGBM crashes on text that is damaged
-    return lightgbm.Booster(model_file=file)
 
 
 def _core_of(model: fastscore.Model) -> _core.Model:

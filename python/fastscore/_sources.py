@@ -59,8 +59,8 @@ def open_source(source: Any, model: Model) -> Source:
     library = type(source).__module__.split(".")[0]
     if isinstance(source, str | os.PathLike):
         raise TypeError(
-            "source must be a live object; for a LightGBM or XGBoost file pass "
-            "lightgbm.Booster(model_file=path) or xgboost.Booster(model_file=path)"
+            "source must be a live object; for a file pass lightgbm.Booster(model_file=path), "
+            "xgboost.Booster(model_file=path) or catboost.CatBoost().load_model(path)"
         )
     ours = model._structure["source"]["library"]
     if _LIBRARIES.get(library, ours) != ours:

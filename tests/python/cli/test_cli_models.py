@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import catboost
 import cloudpickle
 import fastscore
 import joblib
@@ -16,6 +17,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+import xgboost
 from cli_support import Cli
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -318,6 +320,80 @@ def test_verify_a_pickle(
     ended = cli(*arguments, tmp_path / "in.csv", "--trust-pickle")
     assert ended.code == 0, ended.err
     assert "prediction" in ended.out
+
+
+@pytest.mark.parametrize("ending", ["json", "ubj"])
+def test_verify_xgboost_files(
+    cli: Cli, credit: pd.DataFrame, columns: list[str], parquet: Path, tmp_path: Path, ending: str
+) -> None:
+    labels = (credit["Status"] == "bad").astype(int)
+    source = xgboost.XGBClassifier(n_estimators=5, n_jobs=1).fit(credit[columns], labels)
+    # The content decides, not the name.
+    source.get_booster().save_model(tmp_path / f"m.{ending}")
+    (tmp_path / f"m.{ending}").rename(tmp_path / "m.model")
+    for like in ("booster", "estimator"):
+        arguments = [tmp_path / "m.model", "--like", like, "--output", tmp_path / f"{like}.fscore"]
+        assert cli("import", *arguments).code == 0
+        fscore = tmp_path / f"{like}.fscore"
+        ended = cli("verify", fscore, "--against", tmp_path / "m.model", parquet)
+        assert ended.code == 0, ended.err
+        assert "probability" in ended.out
+
+
+@pytest.mark.parametrize("ending", ["cbm", "json"])
+@pytest.mark.parametrize("kind", ["classifier", "raw", "Poisson"])
+def test_verify_catboost_files(
+    cli: Cli,
+    credit: pd.DataFrame,
+    columns: list[str],
+    parquet: Path,
+    tmp_path: Path,
+    kind: str,
+    ending: str,
+) -> None:
+    common = {"iterations": 5, "thread_count": 1, "verbose": 0, "allow_writing_files": False}
+    if kind == "classifier":
+        source = catboost.CatBoostClassifier(**common).fit(credit[columns], credit["Status"])
+    else:
+        loss = "RMSE" if kind == "raw" else kind
+        source = catboost.CatBoostRegressor(loss_function=loss, **common)
+        source.fit(credit[columns], credit["Time"].fillna(0))
+    file = tmp_path / "m.model"
+    source.save_model(str(file), format=ending)
+    assert cli("import", file, "--output", tmp_path / "m.fscore").code == 0
+    ended = cli("verify", tmp_path / "m.fscore", "--against", file, parquet)
+    assert ended.code == 0, ended.err
+    assert "margin" in ended.out
+
+
+@pytest.mark.parametrize("package", ["lightgbm", "xgboost", "catboost"])
+def test_verify_without_the_library(
+    cli: Cli,
+    model: Path,
+    model_text: Path,
+    parquet: Path,
+    tmp_path: Path,
+    package: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    files = {
+        "lightgbm": model_text.read_bytes(),
+        "xgboost": b'{"learner": {"gradient_booster": {}}}',
+        "catboost": b"CBM1",
+    }
+    (tmp_path / "file").write_bytes(files[package])
+    monkeypatch.setitem(sys.modules, package, None)
+    error = cli("verify", model, "--against", tmp_path / "file", parquet).error()
+    assert f"pip install {package}" in error
+    assert "file needs" in error
+
+
+@pytest.mark.parametrize("content", [b"CBM1", b'{"learner": {"gradient_booster": {}}}'])
+def test_verify_against_a_damaged_file(
+    cli: Cli, model: Path, parquet: Path, tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / "cut").write_bytes(content)
+    assert "cut: " in cli("verify", model, "--against", tmp_path / "cut", parquet).error()
 
 
 def test_a_broken_promise_ends_with_1(
