@@ -58,7 +58,7 @@ const MANY_ROWS: usize = 4096;
 impl Engines {
     /// Lay out a checked forest. `forced` is the only engine to use, if any.
     pub(crate) fn new(forest: &Forest, level: Level, forced: Option<Forced>) -> Result<Engines> {
-        let walk = walk(forest)?;
+        let walk = walk(forest, level)?;
         let mut engines = Engines { level, walk, sliced: Sliced::new(forest, level), choice: Vec::new() };
         engines.choice = match forced {
             Some(Forced::Walk) => vec![(0, Kind::Walk)],
@@ -180,6 +180,6 @@ impl Engines {
 }
 
 /// The walk, which runs every forest that 32 bits can number.
-pub(crate) fn walk(forest: &Forest) -> Result<Walk> {
-    Walk::new(forest).ok_or_else(|| Error::UnsupportedModel("the forest has more than 2^32 - 1 nodes".into()))
+pub(crate) fn walk(forest: &Forest, level: Level) -> Result<Walk> {
+    Walk::new(forest, level).ok_or_else(|| Error::UnsupportedModel("the forest has more than 2^32 - 1 nodes".into()))
 }

@@ -84,7 +84,7 @@ impl Plan {
             .iter()
             .map(|step| match &step.op {
                 Op::Forest(forest) => Ok(Engine::Forest(forest::Engines::new(forest, level, forced)?)),
-                Op::LeafIndicator(forest) => Ok(Engine::Indicator(forest::walk(forest)?)),
+                Op::LeafIndicator(forest) => Ok(Engine::Indicator(forest::walk(forest, level)?)),
                 Op::Ctr(ctr) => Ok(Engine::Ctr(ctr_engine(ctr)?)),
                 Op::Linear(_) | Op::Link(..) | Op::Concat(_) | Op::Sum(_) | Op::OneHot(_) => Ok(Engine::Direct),
             })

@@ -6,6 +6,7 @@
 
 use super::Level;
 use super::leaf_table::{LeafTable, LeafTables};
+use super::rank::Table;
 
 /// Rows of a word.
 pub(crate) const WORD: usize = 64;
@@ -22,6 +23,9 @@ pub(crate) trait Bits: Copy {
     /// `sums[i]` gets leaf `numbers[i]` of each tree, one tree after the other; where `NARROW`, every add is rounded to
     /// float32, and the tables hold float32. Numbers are below the leaves of their tree.
     fn add_leaves<const NARROW: bool>(self, leaves: &LeafTables, trees: &[Looked<'_>], sums: &mut [f64; WORD]);
+
+    /// How many of a feature's thresholds are below each x.
+    fn rank(self, table: &Table, x: &[f64; 8]) -> [u16; 8];
 }
 
 /// Something to do with [`Bits`]. `run` should be `#[inline(always)]`, so that it is compiled for the level.
@@ -82,13 +86,18 @@ impl Bits for Portable {
             }
         }
     }
+
+    #[inline(always)]
+    fn rank(self, table: &Table, x: &[f64; 8]) -> [u16; 8] {
+        table.rank(x)
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{BitWork, Bits, LeafTables, Looked, Portable, WORD};
+    use super::{BitWork, Bits, LeafTables, Looked, Portable, Table, WORD};
     use crate::simd::Level;
     use crate::simd::leaf_table::{LeafTable, has_byte_permutations};
 
@@ -158,6 +167,11 @@ mod x86 {
         fn add_leaves<const NARROW: bool>(self, leaves: &LeafTables, trees: &[Looked<'_>], sums: &mut [f64; WORD]) {
             Portable.add_leaves::<NARROW>(leaves, trees, sums);
         }
+
+        #[inline(always)]
+        fn rank(self, table: &Table, x: &[f64; 8]) -> [u16; 8] {
+            table.rank(x)
+        }
     }
 
     const ONES: i64 = super::ONES as i64;
@@ -225,6 +239,12 @@ mod x86 {
                     }
                 }
             }
+        }
+
+        #[inline(always)]
+        fn rank(self, table: &Table, x: &[f64; 8]) -> [u16; 8] {
+            // SAFETY: an `Avx512` is only made where the processor has it.
+            unsafe { table.rank_avx512(x) }
         }
     }
 

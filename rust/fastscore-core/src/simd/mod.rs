@@ -45,6 +45,7 @@ mod level;
 mod log;
 mod math;
 mod portable;
+pub(crate) mod rank;
 mod softmax;
 mod vector;
 #[cfg(target_arch = "x86_64")]

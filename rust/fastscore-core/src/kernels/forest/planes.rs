@@ -16,10 +16,14 @@
 //! A plane for categorical splits holds the index of x's category instead (categories.rs).
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::categories::{self, Sets};
 use crate::kernels::Columns;
 use crate::model::{Category, Comparison, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest, NegativeFraction, Width};
+use crate::simd::Level;
+use crate::simd::bits::{self, BitWork, Bits};
+use crate::simd::rank::Ranks;
 
 /// The longest plane that [`Planes::fill`] makes.
 pub(super) const MAX_STRIDE: usize = 512;
@@ -52,6 +56,7 @@ pub(super) struct Planes {
     missing_value: Option<f64>,
     negative_fraction: NegativeFraction,
     narrow: bool,
+    level: Level,
 }
 
 /// What a plane can hold.
@@ -71,7 +76,7 @@ pub(super) trait Key: Copy + PartialOrd + Send + Sync + std::fmt::Debug + 'stati
     /// What turns values into keys.
     type Table: std::fmt::Debug + Send + Sync;
     /// `out[i]` is the key of `x[i]`, a number at the source's width (what NaN becomes does not matter).
-    fn convert(table: &Self::Table, feature: u32, x: &[f64], out: &mut [Self]);
+    fn convert(bits: impl Bits, table: &Self::Table, feature: u32, x: &[f64], out: &mut [Self]);
 }
 
 impl Key for f64 {
@@ -84,7 +89,8 @@ impl Key for f64 {
         f64::from(index)
     }
     type Table = ();
-    fn convert((): &(), _: u32, x: &[f64], out: &mut [f64]) {
+    #[inline(always)]
+    fn convert(_: impl Bits, (): &(), _: u32, x: &[f64], out: &mut [f64]) {
         out.copy_from_slice(x);
     }
 }
@@ -99,7 +105,8 @@ impl Key for f32 {
         index as f32
     }
     type Table = ();
-    fn convert((): &(), _: u32, x: &[f64], out: &mut [f32]) {
+    #[inline(always)]
+    fn convert(_: impl Bits, (): &(), _: u32, x: &[f64], out: &mut [f32]) {
         for (out, &x) in out.iter_mut().zip(x) {
             *out = x as f32;
         }
@@ -116,92 +123,29 @@ impl Key for u16 {
         index as u16
     }
     type Table = Ranks;
-    fn convert(ranks: &Ranks, feature: u32, x: &[f64], out: &mut [u16]) {
-        ranks.rank(feature, x, out);
+    #[inline(always)]
+    fn convert(bits: impl Bits, ranks: &Ranks, feature: u32, x: &[f64], out: &mut [u16]) {
+        ranks.rank(bits, feature, x, out);
     }
 }
 
-/// The distinct thresholds of each feature, sorted.
-#[derive(Debug)]
-pub(super) struct Ranks {
-    /// Feature f's are `sorted[start[f]..]`, one fewer than a power of two, filled up with +inf.
-    sorted: Vec<f64>,
-    start: Vec<u32>,
-    levels: Vec<u8>,
-}
-
-impl Ranks {
-    /// None when a feature has more than `most` distinct thresholds.
-    pub(super) fn new(forest: &Forest, planes: &Planes, splits: &[Split], most: usize) -> Option<Self> {
-        let features = planes.specs.iter().map(|plane| plane.feature as usize + 1).max().unwrap_or(0);
-        let mut by_feature = vec![Vec::new(); features];
-        for (split, &feature) in splits.iter().zip(&forest.feature).filter(|(split, _)| split.set.is_none()) {
-            by_feature[feature as usize].push(split.threshold);
-        }
-        let mut ranks = Ranks { sorted: Vec::new(), start: Vec::new(), levels: Vec::new() };
-        for mut thresholds in by_feature {
-            thresholds.sort_by(f64::total_cmp);
-            // -0 and 0 are one threshold.
-            thresholds.dedup_by(|a, b| a == b);
-            if thresholds.len() > most {
-                return None;
-            }
-            let levels = usize::BITS - thresholds.len().leading_zeros();
-            thresholds.resize((1 << levels) - 1, f64::INFINITY);
-            ranks.start.push(u32::try_from(ranks.sorted.len()).ok()?);
-            ranks.levels.push(levels as u8);
-            ranks.sorted.extend(thresholds);
-        }
-        Some(ranks)
+/// The thresholds of each feature; None when one has more than `most` distinct ones.
+pub(super) fn ranks(forest: &Forest, planes: &Planes, splits: &[Split], most: usize) -> Option<Ranks> {
+    let features = planes.specs.iter().map(|plane| plane.feature as usize + 1).max().unwrap_or(0);
+    let mut by_feature = vec![Vec::new(); features];
+    for (split, &feature) in splits.iter().zip(&forest.feature).filter(|(split, _)| split.set.is_none()) {
+        by_feature[feature as usize].push(split.threshold);
     }
-
-    fn thresholds(&self, feature: u32) -> (&[f64], u32) {
-        let levels = u32::from(self.levels[feature as usize]);
-        (&self.sorted[self.start[feature as usize] as usize..][..(1 << levels) - 1], levels)
+    let mut ranks = Ranks::default();
+    for thresholds in by_feature {
+        ranks.push(thresholds, most)?;
     }
-
-    /// The place of a threshold among its feature's.
-    pub(super) fn place(&self, feature: u32, threshold: f64) -> u16 {
-        self.thresholds(feature).0.partition_point(|&t| t < threshold) as u16
-    }
-
-    /// `out[i]` is the number of thresholds below `x[i]`: a binary search without branches, eight rows at once, so that
-    /// their loads overlap.
-    fn rank(&self, feature: u32, x: &[f64], out: &mut [u16]) {
-        let (thresholds, levels) = self.thresholds(feature);
-        let (x8, x_rest) = x.as_chunks::<8>();
-        let (out8, out_rest) = out.as_chunks_mut::<8>();
-        for (x, out) in x8.iter().zip(out8) {
-            *out = search(thresholds, levels, x);
-        }
-        for (x, out) in x_rest.iter().zip(out_rest) {
-            [*out] = search(thresholds, levels, &[*x]);
-        }
-    }
-}
-
-/// How many of `thresholds`, which are sorted and one fewer than `2^levels`, are below each x.
-#[inline(always)]
-fn search<const N: usize>(thresholds: &[f64], levels: u32, x: &[f64; N]) -> [u16; N] {
-    let mut ranks = [0; N];
-    assert!(thresholds.len() + 1 == 1 << levels);
-    for level in (0..levels).rev() {
-        let half = 1usize << level;
-        for (rank, x) in ranks.iter_mut().zip(x) {
-            // SAFETY: before this level every rank is a multiple of `2 * half` below `2^levels`, so that
-            // `rank + half - 1` is at most `2^levels - 2`, the last of the thresholds by the assertion above. Without
-            // the check the search takes half the time.
-            let threshold = unsafe { *thresholds.get_unchecked(*rank + half - 1) };
-            // Not an `if`, which would become a branch that is wrong half of the time.
-            *rank += usize::from(threshold < *x) << level;
-        }
-    }
-    ranks.map(|rank| rank as u16)
+    Some(ranks)
 }
 
 impl Planes {
     /// The planes of a forest, and each of its splits in terms of them.
-    pub(super) fn new(forest: &Forest, sets: &Sets) -> (Planes, Vec<Split>) {
+    pub(super) fn new(forest: &Forest, sets: &Sets, level: Level) -> (Planes, Vec<Split>) {
         let narrow = forest.width == Width::Float32;
         let mut longest: HashMap<i32, u32> = HashMap::new();
         for (split, &feature) in forest.feature.iter().enumerate() {
@@ -228,6 +172,7 @@ impl Planes {
             missing_value: forest.missing_value,
             negative_fraction: forest.negative_fraction,
             narrow,
+            level,
         };
         (planes, splits)
     }
@@ -258,55 +203,83 @@ impl Planes {
         out: &mut [K],
         stride: usize,
     ) {
+        bits::run(self.level, Fill { planes: self, table, input, rows: start..start + rows, out, stride });
+    }
+}
+
+struct Fill<'a, K: Key, C> {
+    planes: &'a Planes,
+    table: &'a K::Table,
+    input: &'a C,
+    rows: Range<usize>,
+    out: &'a mut [K],
+    stride: usize,
+}
+
+impl<K: Key, C: Columns> BitWork for Fill<'_, K, C> {
+    #[inline(always)]
+    fn run(self, bits: impl Bits) {
+        let Fill { planes, table, input, rows, out, stride } = self;
         let mut scratch = [0.0; MAX_STRIDE];
         let mut keys = [K::LOWEST; MAX_STRIDE];
-        let (scratch, keys) = (&mut scratch[..stride], &mut keys[..stride]);
+        let keys = &mut keys[..stride];
         // What counts as zero is seen after rounding.
         let looked_at = |plane: &Plane| plane.zero_missing || plane.categories.is_some();
-        let rounded = self.narrow && (!K::NARROWS || self.missing_value.is_some() || self.specs.iter().any(looked_at));
-        let as_they_are = rows == stride && self.zero_band < 0.0 && self.missing_value.is_none() && !rounded;
+        let rounded =
+            planes.narrow && (!K::NARROWS || planes.missing_value.is_some() || planes.specs.iter().any(looked_at));
+        let as_they_are = rows.len() == stride && planes.zero_band < 0.0 && planes.missing_value.is_none() && !rounded;
         let mut loaded = None;
         out[..stride].fill(K::LOWEST);
-        for (plane, out) in self.specs.iter().zip(out[stride..].chunks_mut(stride)) {
-            let source = &input.column(plane.feature as usize)[start..start + rows];
+        for (plane, out) in planes.specs.iter().zip(out[stride..].chunks_mut(stride)) {
+            let source = &input.column(plane.feature as usize)[rows.clone()];
             // Planes of one feature follow each other: its keys are found once.
             if loaded != Some(plane.feature) {
                 loaded = Some(plane.feature);
-                if as_they_are {
-                    K::convert(table, plane.feature, source, keys);
-                } else {
-                    self.prepare(source, &mut scratch[..rows]);
-                    K::convert(table, plane.feature, scratch, keys);
+                if !as_they_are {
+                    planes.prepare(source, &mut scratch[..rows.len()]);
                 }
+                let x = if as_they_are { source } else { &scratch[..stride] };
+                K::convert(bits, table, plane.feature, x, keys);
             }
-            let x = if as_they_are { source } else { &*scratch };
+            let x = if as_they_are { source } else { &scratch[..stride] };
             match plane.categories {
                 Some(bits) => {
                     for (out, &x) in out.iter_mut().zip(x) {
-                        *out = K::of_index(categories::index(Category::of(x, self.negative_fraction), bits));
+                        *out = K::of_index(categories::index(Category::of(x, planes.negative_fraction), bits));
                     }
                 }
                 None => fill_one(*plane, x, keys, out),
             }
         }
     }
+}
 
+// Plain loops from here on: closures of iterators would be compiled without the level's features.
+impl Planes {
     /// Values as the source compares them.
+    #[inline(always)]
     fn prepare(&self, source: &[f64], x: &mut [f64]) {
         x.copy_from_slice(source);
         if self.narrow {
-            x.iter_mut().for_each(|x| *x = f64::from(*x as f32));
+            for x in &mut *x {
+                *x = f64::from(*x as f32);
+            }
         }
         if self.zero_band >= 0.0 {
-            x.iter_mut().for_each(|x| *x = if x.abs() <= self.zero_band { 0.0 } else { *x });
+            for x in &mut *x {
+                *x = if x.abs() <= self.zero_band { 0.0 } else { *x };
+            }
         }
         if let Some(missing) = self.missing_value {
-            x.iter_mut().for_each(|x| *x = if *x == missing { f64::NAN } else { *x });
+            for x in &mut *x {
+                *x = if *x == missing { f64::NAN } else { *x };
+            }
         }
     }
 }
 
 /// One plane from a feature's values and their keys.
+#[inline(always)]
 fn fill_one<K: Key>(plane: Plane, x: &[f64], keys: &[K], out: &mut [K]) {
     let missing = if plane.missing_left { K::LOWEST } else { K::NEVER };
     if plane.zero_missing || plane.missing_only {

@@ -26,7 +26,7 @@
 use std::collections::VecDeque;
 
 use super::categories::Sets;
-use super::planes::{Key, Planes, Ranks, Split};
+use super::planes::{self, Key, Planes, Split};
 use super::{Cost, add};
 use crate::kernels::Columns;
 use crate::model::{Child, Forest, LinearLeaves, Width};
@@ -192,9 +192,9 @@ pub(crate) struct Scratch {
 
 impl Walk {
     /// Lay out a checked forest. None when it has more nodes, or sets more words, than 32 bits count.
-    pub(crate) fn new(forest: &Forest) -> Option<Self> {
+    pub(crate) fn new(forest: &Forest, level: Level) -> Option<Self> {
         let sets = Sets::new(forest)?;
-        let (planes, mut splits) = Planes::new(forest, &sets);
+        let (planes, mut splits) = Planes::new(forest, &sets, level);
         if sets.len() > 0 {
             for split in &mut splits {
                 if let Some(set) = split.set {
@@ -212,7 +212,7 @@ impl Walk {
         }
         // A rank costs about as much as a tree: it pays where many trees share it.
         if forest.trees() >= TREES_PER_PLANE * planes.len()
-            && let Some(ranks) = Ranks::new(forest, &planes, &splits, MOST_RANKS)
+            && let Some(ranks) = planes::ranks(forest, &planes, &splits, MOST_RANKS)
         {
             let key = |split: usize| ranks.place(forest.feature[split] as u32, splits[split].threshold);
             if let Some(nodes) = nodes::<Ranked>(forest, &splits, key) {

@@ -6,7 +6,7 @@ use super::{CHUNK_CONDITIONS, Chunk, Condition, MAX_LEAVES, MAX_PLANES, MAX_THRE
 use crate::kernels::forest::Misfit;
 use crate::kernels::forest::bits_by_category::{Group, MAX_TABLES};
 use crate::kernels::forest::categories::Sets;
-use crate::kernels::forest::planes::{Planes, Ranks, Split};
+use crate::kernels::forest::planes::{self, Planes, Split};
 use crate::model::{Child, Forest, Width};
 use crate::simd::Level;
 use crate::simd::leaf_table::LeafTables;
@@ -40,7 +40,7 @@ impl Sliced {
         }
         let large_sets = || Misfit("sets of categories are too large".into());
         let sets = Sets::new(forest).ok_or_else(large_sets)?;
-        let (planes, splits) = Planes::new(forest, &sets);
+        let (planes, splits) = Planes::new(forest, &sets, level);
         if planes.len() > MAX_PLANES {
             return misfit(format!("{} planes; {MAX_PLANES} fit", planes.len()));
         }
@@ -48,7 +48,7 @@ impl Sliced {
             return Err(large_sets());
         }
         let many = || Misfit(format!("a feature has more than {MAX_THRESHOLDS} distinct thresholds"));
-        let ranks = Ranks::new(forest, &planes, &splits, MAX_THRESHOLDS).ok_or_else(many)?;
+        let ranks = planes::ranks(forest, &planes, &splits, MAX_THRESHOLDS).ok_or_else(many)?;
         let mut sliced = Sliced {
             planes,
             ranks,

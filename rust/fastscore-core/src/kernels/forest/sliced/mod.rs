@@ -35,12 +35,13 @@ mod pass;
 
 use super::Cost;
 use super::bits_by_category::Group;
-use super::planes::{MAX_STRIDE, Planes, Ranks};
+use super::planes::{MAX_STRIDE, Planes};
 use crate::kernels::Columns;
 use crate::model::Width;
 use crate::simd::Level;
 use crate::simd::bits::{self, WORD};
 use crate::simd::leaf_table::{LeafTable, LeafTables};
+use crate::simd::rank::Ranks;
 use pass::{Pass, Target};
 
 /// Planes whose keys, 1 KB each, a worker keeps: 8 MB at most.
