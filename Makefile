@@ -50,9 +50,24 @@ lint: setup ## Check format, lints, types and the stubs of the extension
 docs: setup ## Write docs/support.md from the tables that the tests run over
 	PYTHONPATH=tests/python $(BIN)/python -m matrix.docs --write
 
+# The rivals need 2 GB: an environment of their own, which sees `.venv` too.
+.venv-bench/.installed: .venv/.installed benches/requirements.txt
+	rm -rf .venv-bench
+	$(BIN)/python -m venv .venv-bench
+	.venv-bench/bin/python -m pip install --disable-pip-version-check --quiet --no-deps -r benches/requirements.txt
+	paths="$$($(BIN)/python -c 'import site; print(site.getsitepackages()[0])')"; \
+		echo "import site; site.addsitedir('$$paths')" \
+		> "$$(.venv-bench/bin/python -c 'import site; print(site.getsitepackages()[0])')/venv.pth"
+	touch $@
+
+# make bench CASE="500 x 63" ENGINE=oneDAL ROUNDS=15: some cases, some engines, more rounds.
+CASE :=
+ENGINE :=
+ROUNDS := 7
+
 .PHONY: bench
-bench: setup ## Compare with pure Python, NumPy and the source libraries; record the results
-	$(BIN)/python benches/run.py
+bench: setup .venv-bench/.installed ## Compare with every rival, and record the results
+	.venv-bench/bin/python benches/run.py --case "$(CASE)" --engine "$(ENGINE)" --rounds "$(ROUNDS)"
 
 .PHONY: format
 format: setup ## Format the Rust and Python sources
@@ -62,6 +77,6 @@ format: setup ## Format the Rust and Python sources
 
 .PHONY: clean
 clean: ## Remove all that was made here, .venv too
-	rm -rf target .venv .demo .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf target .venv .venv-bench benches/.cache .demo .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f python/fastscore/_core*.so
 	find python tests benches demo -name __pycache__ -prune -exec rm -rf {} +

@@ -1,112 +1,172 @@
-"""Run the suites, print a table, and record the results under `benches/results`."""
+"""Measure every case with every engine, print a table, and record the results.
+
+Engines of a case are prepared first, one after the other; then rounds go in turns, one engine at a
+time, so that a slow moment harms all alike. The figure is the best round.
+"""
 
 from __future__ import annotations
 
-import datetime
-import importlib.metadata
+import argparse
 import json
 import os
-import platform
-import re
+import select
+import signal
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
+import time
 from typing import Any
 
-import fastscore
-from engines import SOURCES
+import report
+from cases import CASES, HERE, Case
+from rivals import ENGINES
+from rivals.base import Engine
 
-HERE = Path(__file__).resolve().parent
-PACKAGES = ["catboost", "lightgbm", "numpy", "pyarrow", "scikit-learn", "xgboost-cpu"]
+PREPARE_SECONDS = 180
+"""An engine that needs longer to take a model over is left out; the cache remembers that."""
 
 
-def measure(arguments: list[str]) -> dict[str, Any]:
-    """Run pytest-benchmark; its whole report."""
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder) / "report.json"
-        command = [sys.executable, "-m", "pytest", "-q", "--benchmark-quiet", *arguments]
-        patterns = ["-o", "python_files=bench_*.py", "-o", "python_functions=bench_*"]
-        subprocess.run(
-            [*command, *patterns, f"--benchmark-json={report}", str(HERE)], check=True, cwd=HERE
+class Worker:
+    """A process that measures one engine."""
+
+    def __init__(self, case: Case, engine: Engine) -> None:
+        self.case, self.engine = case, engine
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the process)
+        self.process = subprocess.Popen(
+            [sys.executable, str(HERE / "worker.py"), case.name, engine.name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.log,
+            start_new_session=True,
+            env=environment(engine.threads) | engine.environment,
         )
-        found: dict[str, Any] = json.loads(report.read_text())
-        return found
+        self.facts: dict[str, Any] = self.answer(PREPARE_SECONDS)
+        self.best = float("inf")
+
+    def answer(self, limit: float) -> Any:
+        assert self.process.stdout is not None
+        if not select.select([self.process.stdout], [], [], limit)[0]:
+            self.stop()
+            return {
+                "why_not": f"takes longer than {limit:.0f} s to compile and check",
+                "slow": True,
+            }
+        line = self.process.stdout.readline()
+        if line:
+            return json.loads(line)
+        self.log.seek(0)
+        last = self.log.read().decode(errors="replace").strip().splitlines()[-1:]
+        return {"why_not": f"died with status {self.process.wait()}: {''.join(last)[:200]}"}
+
+    def round(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(b"\n")
+        self.process.stdin.flush()
+        taken = self.answer(60)
+        if isinstance(taken, float):
+            self.best = min(self.best, taken)
+
+    def stop(self) -> None:
+        """End the process, and a compiler that it may be waiting for."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        try:
+            self.process.wait(1)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
 
 
-def best_rounds(report: dict[str, Any]) -> list[dict[str, Any]]:
-    """One line for every case, number of threads and engine: the best of its rounds."""
-    best: dict[tuple[str, int, str], dict[str, Any]] = {}
-    for benchmark in report["benchmarks"]:
-        info = benchmark["extra_info"]
-        key = (info["case"], info["threads"], info["engine"])
-        seconds = benchmark["stats"]["min"]
-        line = best.setdefault(key, {**info, "rounds": 0, "seconds": seconds})
-        line["rounds"] += 1
-        line["seconds"] = min(line["seconds"], seconds)
-    for line in best.values():
-        line["ns_per_row"] = line["seconds"] / line["rows"] * 1e9
-        line["scaled"] = line["rows"] != line.pop("rows_of_case")
-    for line in best.values():
-        source = next(
-            other
-            for other in best.values()
-            if other["engine"] in SOURCES
-            and (other["case"], other["threads"]) == (line["case"], line["threads"])
-        )
-        line["times_as_fast_as_source"] = source["ns_per_row"] / line["ns_per_row"]
-    return list(best.values())
+def environment(threads: int) -> dict[str, str]:
+    """One thread, or as many as are measured, for whoever asks the environment."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS")
+    return {**os.environ, **dict.fromkeys(names, str(threads)), "OMP_WAIT_POLICY": "PASSIVE"}
 
 
-def show(lines: list[dict[str, Any]]) -> None:
-    """Print the table."""
-    print(f"{'model':<32}{'threads':>8}  {'engine':<18}{'ns/row':>12}{'x source':>10}")
-    before = None
-    for line in lines:
-        case = (line["case"], line["threads"])
-        name, threads = case if case != before else ("", "")
-        before = case
-        mark = f" * {line['rows']} rows" if line["scaled"] else ""
-        print(
-            f"{name:<32}{threads:>8}  {line['engine']:<18}{line['ns_per_row']:>12,.1f}"
-            f"{line['times_as_fast_as_source']:>10.2f}{mark}"
-        )
-    print("best of the rounds; * measured on fewer rows than the others")
+def train(cases: list[Case]) -> None:
+    for case in cases:
+        if case.model_of is None and not case.file(".npy").exists():
+            print(f"training {case.name}", flush=True)
+            command = [sys.executable, str(HERE / "worker.py"), case.name]
+            subprocess.run(command, check=True, env=environment(2), stderr=subprocess.DEVNULL)
 
 
-def main() -> int:
-    """Measure, print, record."""
-    report = measure(sys.argv[1:])
-    lines = best_rounds(report)
-    show(lines)
-    if os.environ.get("FASTSCORE_BENCH_CASE"):
-        print("not recorded: these are not all cases")
-        return 0
-    machine, commit = report["machine_info"], report["commit_info"]
-    cpu = machine["cpu"].get("brand_raw") or platform.processor() or "unknown"
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    record = {
-        "date": today,
-        "commit": commit["id"],
-        "uncommitted_changes": commit["dirty"],
-        "cpu": cpu,
-        "threads": fastscore._core.thread_count(None),
-        "simd": fastscore._core.simd_level(),
-        "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
-        "versions": {
-            "fastscore": fastscore.__version__,
-            **{name: importlib.metadata.version(name) for name in PACKAGES},
-        },
-        "results": lines,
+def start(case: Case, engine: Engine) -> Worker | str:
+    """A worker that is ready, or why there is none."""
+    if why := engine.why_not(case):
+        return why
+    slow = case.file(f".{engine.name.lower().replace(' ', '-')}.slow")
+    if slow.exists():
+        return slow.read_text()
+    worker = Worker(case, engine)
+    why = worker.facts.get("why_not")
+    if why and worker.facts.get("slow"):
+        slow.write_text(why)
+    return worker
+
+
+def measure(case: Case, rounds: int, only: str) -> dict[str, Any]:
+    started = time.monotonic()
+    left_out, workers = {}, []
+    for engine in ENGINES:
+        if only not in engine.name:
+            continue
+        worker = start(case, engine)
+        if isinstance(worker, str):
+            left_out[engine.name] = worker
+        elif why := worker.facts.get("why_not"):
+            left_out[engine.name] = why
+            worker.stop()
+        else:
+            workers.append(worker)
+    for _ in range(rounds):
+        for worker in workers:
+            worker.round()
+    for worker in workers:
+        worker.stop()
+    lines = [
+        {
+            "engine": worker.engine.name,
+            "threads": worker.engine.threads,
+            "ns_per_row": worker.best / worker.facts["rows"] * 1e9,
+            "fewer_rows": worker.facts["rows"] < case.rows,
+            **worker.facts,
+        }
+        for worker in workers
+    ]
+    return {
+        "case": case.name,
+        "goal": case.goal,
+        "aim": case.aim,
+        "seconds": time.monotonic() - started,
+        "engines": lines,
+        "left_out": left_out,
     }
-    slug = re.sub(r"[^a-z0-9]+", "-", cpu.lower()).strip("-")
-    path = HERE / "results" / f"{today}-{slug}.json"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(record, indent=1) + "\n")
-    print(f"recorded in {path.relative_to(HERE.parent)}")
-    return 0
+
+
+def main() -> None:
+    """Measure, print, record."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--case", default="", help="cases whose name contains this")
+    parser.add_argument("--engine", default="", help="engines whose name contains this")
+    parser.add_argument("--rounds", type=int, default=7)
+    arguments = parser.parse_args()
+    cases = [case for case in CASES if arguments.case in case.name]
+    if not cases:
+        sys.exit(f"no case has {arguments.case!r} in its name: {', '.join(c.name for c in CASES)}")
+    # A case that scores another's model needs it.
+    names = {case.model_of or case.name for case in cases}
+    train([case for case in CASES if case.name in names])
+    results = []
+    for case in cases:
+        results.append(measure(case, arguments.rounds, arguments.engine))
+        report.show(results[-1])
+    report.summary(results)
+    if arguments.case or arguments.engine:
+        print("not recorded: these are not all cases and engines")
+    else:
+        print(f"recorded in {report.record(results, arguments.rounds)}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

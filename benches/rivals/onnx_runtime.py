@@ -1,0 +1,73 @@
+"""ONNX Runtime, with models from the usual converters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cases import Case
+
+from rivals.base import ALL, Engine, Ready, cached, float32
+
+OPSETS = {"": 15, "ai.onnx.ml": 3}
+
+
+def convert(case: Case, path: Path) -> None:
+    model = case.model
+    if case.family == "catboost":
+        model.save_model(path, format="onnx")
+        return
+    if case.family in {"lightgbm", "xgboost"}:
+        import onnxmltools
+        from onnxmltools.convert.common.data_types import FloatTensorType
+
+        inputs = [("x", FloatTensorType([None, case.x.shape[1]]))]
+        if case.family == "lightgbm":
+            graph = onnxmltools.convert_lightgbm(model, initial_types=inputs, zipmap=False)
+        else:
+            graph = onnxmltools.convert_xgboost(model, initial_types=inputs)
+    else:
+        import skl2onnx
+
+        options = {"zipmap": False} if case.output in {"margin", "probability"} else None
+        graph = skl2onnx.to_onnx(model, float32(case.x[:1]), options=options, target_opset=OPSETS)
+    path.write_bytes(graph.SerializeToString())
+
+
+def without_link(path: Path) -> bytes:
+    """Return the model with the link taken off: its last columns are margins."""
+    import onnx
+
+    graph = onnx.load(path)
+    for node in graph.graph.node:
+        for attribute in node.attribute:
+            if node.op_type.startswith("TreeEnsemble") and attribute.name == "post_transform":
+                attribute.s = b"NONE"
+    return graph.SerializeToString()
+
+
+def prepare(case: Case, threads: int) -> Ready:
+    import onnxruntime
+
+    path, built = cached(case, ".onnx", lambda path: convert(case, path))
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    graph = without_link(path) if case.output == "margin" else path.read_bytes()
+    session = onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])
+    (source,) = [i.name for i in session.get_inputs()]
+    # Labels come first, then scores.
+    outputs = [session.get_outputs()[-1].name]
+
+    # The converter's scores of an isolation forest are `decision_function`.
+    offset = case.model.offset_ if case.family == "isolation" else None
+
+    def score(x: Any) -> Any:
+        scores = session.run(outputs, {source: x})[0]
+        return scores if offset is None else scores + offset
+
+    return Ready(score, float32, built=built)
+
+
+ENGINES = [Engine("ONNX Runtime", "onnxruntime", ALL, prepare)]
