@@ -1,6 +1,6 @@
 //! Laying a forest out for the bit-sliced engine.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::{CHUNK_CONDITIONS, Chunk, Condition, MAX_LEAVES, MAX_PLANES, MAX_THRESHOLDS, Node, SEGMENT, Sliced, Tree};
 use crate::kernels::forest::Misfit;
@@ -102,7 +102,7 @@ impl Sliced {
         Some(())
     }
 
-    /// Append one tree, its splits in depth-first order, its leaves from left to right.
+    /// Append one tree, its splits and its leaves level by level.
     fn lay_out(
         &mut self,
         forest: &Forest,
@@ -124,8 +124,8 @@ impl Sliced {
             output: forest.first_output(number),
         };
         // Open branches: the node to be told where its child is, whether that is the right one, and the child.
-        let mut open = vec![(None, if own_splits.is_empty() { Child::Leaf(0) } else { Child::Split(0) })];
-        while let Some((parent, child)) = open.pop() {
+        let mut open = VecDeque::from([(None, if own_splits.is_empty() { Child::Leaf(0) } else { Child::Split(0) })]);
+        while let Some((parent, child)) = open.pop_front() {
             let slot = match child {
                 Child::Leaf(leaf) => {
                     let slot = tree.splits + self.leaf_id.len() - tree.leaf;
@@ -166,8 +166,8 @@ impl Sliced {
                     };
                     let at = self.nodes.len();
                     self.nodes.push(Node { condition: index, left: 0, right: 0 });
-                    open.push((Some((at, true)), Child::decode(forest.right[split])));
-                    open.push((Some((at, false)), Child::decode(forest.left[split])));
+                    open.push_back((Some((at, false)), Child::decode(forest.left[split])));
+                    open.push_back((Some((at, true)), Child::decode(forest.right[split])));
                     slot
                 }
             };

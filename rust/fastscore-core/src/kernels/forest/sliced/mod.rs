@@ -8,7 +8,7 @@
 //! conditions  bitmap[c] = rows whose key is at most c's rank, one bit a row; for categorical conditions by a table of
 //!             the conditions that each category meets (bits_by_category.rs)
 //! for each tree
-//!   reach     reach[root] = all rows;  for each split in depth-first order:
+//!   reach     reach[root] = all rows;  for each split, level by level:
 //!               reach[left] = reach & bitmap,  reach[right] = reach & !bitmap
 //!   number    bit b of a row's leaf number = OR of the reach of the leaves whose number has bit b,
 //!             spread from bits to one byte a row
@@ -17,11 +17,11 @@
 //! Every row goes through every split, without a branch, a gather or a wait: two loads, two operations and two stores
 //! a split for all rows. The sum keeps the source's order, one rounding a tree.
 //!
-//! Masks have 512 rows with AVX-512, 256 otherwise, and 64 (a plain word) for up to 64 rows: the layout does not depend
-//! on it.
+//! Masks have 512 rows (with AVX2 too: 256 took a fifth longer), 256 for up to so many, and 64, a plain word, for up to
+//! 64: the layout does not depend on it.
 //!
-//! Layouts: a tree's splits are in depth-first order, split i at reach slot i, leaf j (numbered from left to right) at
-//! slot `splits + j`. Leaf j of tree t has the value `value[t.value + j * leaf_width + column]`, or, where the processor
+//! Layouts: a tree's splits are numbered level by level, and so are its leaves; split i is at reach slot i, leaf j at
+//! slot `splits + j`. (Depth first, each split waits for the store of the one before.) Leaf j of tree t has the value `value[t.value + j * leaf_width + column]`, or, where the processor
 //! permutes bytes, a table for each column (`simd/leaf_table.rs`). Keys are bytes: feature thresholds are cut into
 //! segments of 254, and a rank is clamped into its segment (0 below it, 255 above), so any number of thresholds fits.
 //! Conditions are numbered within a chunk of trees whose bitmaps stay in the second cache level.
@@ -190,11 +190,10 @@ impl Sliced {
     }
 
     fn run(&self, level: Level, input: &impl Columns, scratch: &mut Scratch, rows: usize, mut target: Target) {
-        let widest = if level == Level::Avx512 { MAX_STRIDE } else { 256 };
         let mut start = 0;
         while start < rows {
             let left = rows - start;
-            let stride = [WORD, 256].into_iter().find(|&stride| left <= stride).unwrap_or(widest).min(widest);
+            let stride = [WORD, 256].into_iter().find(|&stride| left <= stride).unwrap_or(MAX_STRIDE);
             let count = left.min(stride);
             scratch.keys.resize(self.planes.len() * stride, 0);
             self.planes.fill(&self.ranks, input, start, count, &mut scratch.keys, stride);
