@@ -1,6 +1,7 @@
 """Files that appear under their name whole or not at all."""
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -16,6 +17,10 @@ def replacing(path: str) -> Iterator[str]:
     """
     target = os.path.realpath(path)
     folder, name = os.path.split(target)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(
+            errno.ENOENT, "there is no such folder: make it first, or save elsewhere", folder
+        )
     # File names have at most 255 bytes.
     stem = name.encode()[:200].decode(errors="ignore")
     temporary = os.path.join(folder, f".{stem}.fastscore-{os.getpid()}-{secrets.token_hex(4)}.tmp")

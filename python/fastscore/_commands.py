@@ -382,7 +382,10 @@ def _headline(found: dict[str, Any]) -> str:
     made_by = " ".join(filter(None, [found["library"], found["version"]]))
     counts = [f"{len(found['features'])} features"]
     counts += [f"{step['trees']} trees" for step in found["steps"] if "trees" in step]
-    return f"{found['class']} ({made_by}), {', '.join(counts)}"
+    # Models of files have the library's name already.
+    named = found["class"].startswith(found["library"])
+    name = found["class"] if named else f"{found['class']} ({made_by})"
+    return f"{name}, {', '.join(counts)}"
 
 
 def _description(core: _core.Model, path: str) -> dict[str, Any]:

@@ -27,3 +27,9 @@ class NonFiniteValueError(FastscoreError, ValueError):
 
 class UnknownCategoryError(FastscoreError, ValueError):
     """The data has a category that the model does not know, where the policy is to raise."""
+
+
+for _error in (FastscoreError, *FastscoreError.__subclasses__()):
+    # Where users find them, and what a trace shows.
+    _error.__module__ = "fastscore"
+del _error

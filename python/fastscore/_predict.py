@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from fastscore._containers import kind_of
 from fastscore._import import import_model
 from fastscore._load import load
 from fastscore._model import Model
@@ -60,6 +61,11 @@ def predict(
         A container that is not known.
 
     """
+    if isinstance(data, Model):
+        raise TypeError(
+            "data is a Model: the data come first, fastscore.predict(data, model), or model.predict"
+            "(data)"
+        )
     return as_model(model).score(data, output=output, threads=threads, missing=missing)
 
 
@@ -69,4 +75,19 @@ def as_model(model: Any) -> Model:
         return model
     if isinstance(model, str | os.PathLike):
         return load(model)
+    if _is_data(model):
+        raise TypeError(
+            f"model is a {type(model).__name__}: the data come first, fastscore.predict(data, "
+            "model), or model.predict(data)"
+        )
     return import_model(model)
+
+
+def _is_data(obj: Any) -> bool:
+    if isinstance(obj, list | dict):
+        return True
+    try:
+        kind_of(obj)
+    except TypeError:
+        return False
+    return True

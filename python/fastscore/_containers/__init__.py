@@ -20,6 +20,18 @@ _ACCEPTED = (
     "matrix, a dict of columns, a list of dicts or a list of lists"
 )
 
+_SERIES = {
+    "pandas": (
+        "for one row pass the frame's slice, frame.iloc[[i]] or frame.loc[[label]], which keeps "
+        "the columns' types (row.to_frame().T makes them objects: add .infer_objects()); for one "
+        "column pass data.to_frame()"
+    ),
+    "polars": (
+        "a row is a slice of the frame, frame[i : i + 1]; for one column pass data.to_frame()"
+    ),
+}
+"""What to do with a Series: most often it is a row."""
+
 _FAMILIES = (
     ("pandas", "pandas", "DataFrame"),
     ("polars", "polars", "DataFrame"),
@@ -82,14 +94,9 @@ def kind_of(data: Any) -> str:
         return "dict"
     if isinstance(data, list | tuple):
         return "list"
-    if any(
-        (found := modules.get(name)) is not None and isinstance(data, getattr(found, "Series", ()))
-        for name in ("pandas", "polars")
-    ):
-        raise TypeError(
-            f"data is a {_type_name(data)}: one column, not a table; pass data.to_frame(), or a "
-            "frame with the model's columns"
-        )
+    for name in ("pandas", "polars"):
+        if (found := modules.get(name)) is not None and isinstance(data, found.Series):
+            raise TypeError(f"data is a {_type_name(data)}, not a table: {_SERIES[name]}")
     if hasattr(data, "__arrow_c_stream__") or hasattr(data, "__arrow_c_array__"):
         return "arrow"
     hint = "; try numpy.asarray(data)" if hasattr(data, "__array__") else ""

@@ -22,6 +22,12 @@ def score_columns(data: Mapping[Any, Any], job: Job) -> dict[str, NDArray[Any]]:
 def columns_table(data: Mapping[Any, Any]) -> _core.Table:
     """Return the columns of a dict of columns."""
     names, columns, lengths = [], [], []
+    if data and all(map(_is_scalar, data.values())):
+        name, value = next(iter(data.items()))
+        raise TypeError(
+            f"data is a dict of single values (column {name!r} is a {type(value).__name__}): one "
+            "row is a list of one dict, [data]; a dict of columns has a list or an array for each"
+        )
     for name, values in data.items():
         if not isinstance(name, str):
             raise TypeError(
@@ -68,6 +74,12 @@ def column(name: str, values: Any) -> tuple[Column, int]:
     ):
         return _values.from_list(list(values)), len(values)
     raise _not_a_column(name, f"a {type(values).__name__}")
+
+
+def _is_scalar(value: Any) -> bool:
+    if isinstance(value, np.ndarray):
+        return value.ndim == 0
+    return value is None or isinstance(value, str | bytes) or np.isscalar(value)
 
 
 def _not_a_column(name: str, found: str) -> TypeError:

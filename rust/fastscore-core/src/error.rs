@@ -47,7 +47,8 @@ pub enum Error {
     #[error(
         "column {column} has {count} value(s) that are not among the model's categories, the first in row {row}: \
          {value}; replace them, or take them for missing: import or load the model with \
-         unknown={{{column}: \"missing\"}}"
+         unknown={{{}: \"missing\"}}",
+        .column.trim_start_matches("number ")
     )]
     UnknownCategory {
         /// The column, quoted by name or `number i`.

@@ -115,7 +115,8 @@ def test_policies_that_are_none(
 def test_lists_that_belong_to_no_column_for_certain(cli: Cli, tmp_path: Path) -> None:
     sizes = pd.CategoricalDtype(["s", "m", "l"], ordered=True)
     codes = np.arange(300) % 3
-    data = pd.DataFrame({"size": pd.Categorical.from_codes(codes, dtype=sizes)})
+    size = pd.Categorical.from_codes(codes, dtype=sizes)
+    data = pd.DataFrame({"size": size, "count": codes[::-1]})
     settings = {"verbose": -1, "num_threads": 1}
     booster = lightgbm.train(settings, lightgbm.Dataset(data, codes), 2)
     booster.save_model(tmp_path / "m.txt")

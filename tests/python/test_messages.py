@@ -1,0 +1,97 @@
+"""Errors that new users meet: each says what is right, in words that can be pasted."""
+
+import pickle
+
+import fastscore
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from support import same_bits
+
+FRAME = pd.DataFrame({"a": [1, 2, 3, 4], "b": [0.5, 1.5, 2.5, 3.5]})
+FOREST = RandomForestRegressor(2, random_state=0).fit(FRAME, [1.0, 2.0, 3.0, 4.0])
+MODEL = fastscore.import_model(FOREST)
+
+
+def test_a_row_that_became_a_series():
+    with pytest.raises(TypeError, match=r"frame\.iloc\[\[i\]\]") as caught:
+        MODEL.predict(FRAME.iloc[1])
+    assert "to_frame().T" in str(caught.value)
+    same_bits(MODEL.predict(FRAME.iloc[[1]]).to_numpy(), FOREST.predict(FRAME.iloc[[1]]))
+    objects = FRAME.iloc[1].to_frame().T.infer_objects()
+    same_bits(MODEL.predict(objects).to_numpy(), FOREST.predict(FRAME.iloc[[1]]))
+    with pytest.raises(TypeError, match=r"frame\[i : i \+ 1\]"):
+        MODEL.predict(pl.DataFrame(FRAME)["a"])
+
+
+@pytest.mark.parametrize("row", [{"a": 2, "b": 1.5}, {"a": np.int64(2), "b": None}, {"a": "x"}])
+def test_a_dict_of_single_values(row):
+    with pytest.raises(TypeError, match=r"one row is a list of one dict, \[data\]"):
+        MODEL.predict(row)
+
+
+def test_the_folder_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no such folder") as caught:
+        MODEL.save(tmp_path / "missing" / "m.fscore")
+    assert str(caught.value).endswith(repr(str(tmp_path / "missing")))
+
+
+def test_the_hint_of_unknown_categories_can_be_pasted():
+    data = pd.DataFrame({"x": np.arange(60.0), "size": pd.Categorical(["s", "m", "l"] * 20)})
+    booster = lgb.train(
+        {"verbose": -1, "min_data_in_leaf": 1, "min_data_per_group": 1},
+        lgb.Dataset(data, data["x"] + 9 * (data["size"] == "m")),
+        3,
+    )
+    other = data.head(3).assign(size=["s", "huge", "l"])
+    for names in ({}, {"features": None}):
+        model = fastscore.import_model(booster, unknown={"size": "raise"}, **names)
+        with pytest.raises(fastscore.UnknownCategoryError) as caught:
+            model.predict(other)
+        keyword = str(caught.value).rpartition(" with ")[2]
+        given = eval(f"dict({keyword})")
+        again = fastscore.import_model(booster, **given)
+        assert again.predict(other).notna().all()
+
+
+def test_traces_name_errors_as_users_do():
+    for error in (fastscore.FastscoreError, *fastscore.FastscoreError.__subclasses__()):
+        assert f"{error.__module__}.{error.__qualname__}" == f"fastscore.{error.__name__}"
+        assert getattr(fastscore, error.__name__) is error
+    again = pickle.loads(pickle.dumps(fastscore.SchemaError("a")))
+    assert type(again) is fastscore.SchemaError
+    assert again.args == ("a",)
+
+
+@pytest.mark.parametrize(
+    "swapped", [FRAME, FRAME.to_numpy(), pl.DataFrame(FRAME), {"a": [1]}, [[1.0, 2.0]]]
+)
+def test_swapped_arguments(swapped):
+    with pytest.raises(TypeError, match=r"predict\(data, model\)"):
+        fastscore.predict(MODEL, swapped)
+    with pytest.raises(TypeError, match=r"the data come first, fastscore\.predict\(data, model\)"):
+        fastscore.predict(FOREST, swapped)
+
+
+def test_a_pipeline_says_what_to_import_instead():
+    pipeline = make_pipeline(StandardScaler(), RandomForestClassifier(2)).fit(FRAME, [0, 1, 0, 1])
+    with pytest.raises(fastscore.UnsupportedModelError, match=r"pipeline\[-1\]") as caught:
+        fastscore.import_model(pipeline)
+    assert "RandomForestClassifier" in str(caught.value)
+    model = fastscore.import_model(pipeline[-1])
+    same_bits(
+        model.predict_proba(pipeline[:-1].transform(FRAME)),
+        pipeline.predict_proba(FRAME),
+    )
+
+
+def test_models_of_files_are_named_by_their_library(tmp_path):
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    lgb.train({"verbose": -1}, lgb.Dataset(x, x[:, 0]), 2).save_model(tmp_path / "m.txt")
+    model = fastscore.load(tmp_path / "m.txt")
+    assert repr(model).startswith("<fastscore.Model LightGBM Booster (text file);")
