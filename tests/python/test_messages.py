@@ -60,9 +60,11 @@ def test_the_hint_of_unknown_categories_can_be_pasted():
 
 
 def test_traces_name_errors_as_users_do():
-    for error in (fastscore.FastscoreError, *fastscore.FastscoreError.__subclasses__()):
-        assert f"{error.__module__}.{error.__qualname__}" == f"fastscore.{error.__name__}"
-        assert getattr(fastscore, error.__name__) is error
+    names = [name for name in fastscore.__all__ if name.endswith("Error")]
+    assert len(names) == 7
+    for name in names:
+        error = getattr(fastscore, name)
+        assert f"{error.__module__}.{error.__qualname__}" == f"fastscore.{name}"
     again = pickle.loads(pickle.dumps(fastscore.SchemaError("a")))
     assert type(again) is fastscore.SchemaError
     assert again.args == ("a",)
