@@ -1,5 +1,6 @@
 """What `import_model` and `load` take by keyword: the things that a source does not say."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
@@ -67,18 +68,49 @@ class Options:
             raise ValueError(f"features= has duplicates: {', '.join(map(repr, twice))}")
         return names
 
-    def iteration_limit(self, available: int) -> int | None:
-        """Check `iterations` against how many the model has."""
+    def position(self, column: Any, names: Sequence[str], *, count: int | None = None) -> int | str:
+        """Return the number of a feature that a key of `categories=` or `unknown=` means.
+
+        A key is an index, of any integer type, below `count` where that is known, or a name: of
+        `features=`, or else one of `names`. A name that is in neither comes back as it is, for the
+        caller to look up or to refuse.
+        """
+        if is_index(column):
+            if column < 0 or (count is not None and column >= count):
+                raise ValueError(f"there is no column number {column}")
+            return int(column)
+        if not isinstance(column, str):
+            raise TypeError(f"columns are named by str, or numbered by int, not {column!r}")
+        for known in (self.feature_names() or [], list(names)):
+            if column in known:
+                return known.index(column)
+        return str(column)
+
+    def iteration_limit(self, available: int | None) -> int | None:
+        """Check `iterations` against how many the model has.
+
+        Where only the extension module counts them (None), it refuses too many: more than it can
+        hold become as many as it can.
+        """
         if self.iterations is None:
             return None
         limit = self.iterations
         if isinstance(limit, bool) or not isinstance(limit, int | np.integer):
             raise TypeError(f"iterations= must be an int, not {type(limit).__name__}")
+        if available is None and limit >= 1:
+            return min(int(limit), sys.maxsize)
+        if available is None:
+            raise ValueError(f"iterations={limit} is out of range: it is at least 1")
         if not 1 <= limit <= available:
             raise ValueError(
                 f"iterations={limit} is out of range: the model has {available} iterations"
             )
         return int(limit)
+
+
+def is_index(column: Any) -> bool:
+    """Whether a key of `categories=` or `unknown=` is a feature's number, not its name."""
+    return isinstance(column, int | np.integer) and not isinstance(column, bool)
 
 
 _KINDS = {"i": "int", "u": "uint", "f": "float", "b": "bool", "U": "string"}

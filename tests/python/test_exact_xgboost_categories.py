@@ -149,6 +149,10 @@ def test_categories_are_given_for_a_model_of_codes():
         6,
     )
     by_number = fastscore.import_model(nameless, categories={1: list(words)}, features=list("abc"))
+    numpy_number = fastscore.import_model(
+        nameless, categories={np.int64(1): list(words)}, features=list("abc")
+    )
+    same_bits(numpy_number.predict(data).to_numpy(), expected)
     by_name = fastscore.import_model(nameless, categories={"b": list(words)}, features=list("abc"))
     same_bits(by_number.predict(data).to_numpy(), expected)
     same_bits(by_name.predict(data).to_numpy(), expected)

@@ -267,6 +267,11 @@ def test_categories_for_codes():
     data = pd.DataFrame({"size": x[:, 0], "colour": words[x[:, 1].astype(int)]})
     same_bits(model.margin(data).to_numpy(), scores(booster, x))
     same_bits(model.margin(x), scores(booster, x))
+    for number in (1, np.int64(1)):
+        model = fastscore.import_model(
+            booster, features=["size", "colour"], categories={number: words.tolist()}
+        )
+        same_bits(model.margin(data).to_numpy(), scores(booster, x))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fastscore import _core
 from fastscore._errors import UnsupportedModelError
-from fastscore._options import Labels, labels
+from fastscore._options import Labels, is_index, labels
 from fastscore.importers._builder import string_list
 from fastscore.importers._rename import _tensors
 
@@ -75,7 +75,7 @@ def _checked(given: Mapping[Any, Any] | None, option: str) -> Mapping[Any, Any]:
 def _feature(core: _core.Model, column: Any, option: str, allowed: Any) -> int:
     """Find the feature of a name or an index; ValueError naming the closest ones."""
     names = core.feature_names
-    if isinstance(column, int | np.integer) and not isinstance(column, bool):
+    if is_index(column):
         if column in allowed:
             return int(column)
         found = None

@@ -50,6 +50,11 @@ def shared_codes(
     )
     other = next((entry for entry in build.encodings if entry["feature"] == feature), None)
     kind = encoding["kind"]
+    if kind == "hash":
+        raise UnsupportedModelError(
+            f"{owner}: its estimators hash the categories of feature {feature}, and hold no "
+            "list of them to share; import them one by one"
+        )
     if not plain or (other is not None and other["kind"] != kind):
         raise UnsupportedModelError(
             f"{owner}: its estimators encode the categories of feature {feature} in different "

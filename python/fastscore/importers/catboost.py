@@ -12,7 +12,6 @@ a JSON object:
 """
 
 import json
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -65,8 +64,8 @@ def from_bytes(data: bytes, kind: str, options: Options) -> _core.Model:
 
 
 def is_json(data: bytes) -> bool:
-    """Whether JSON text is a CatBoost model."""
-    return b'"features_info"' in data and (b'"oblivious_trees"' in data or b'"trees"' in data)
+    """Whether JSON text is a CatBoost model, or a part of one: the error says what is missing."""
+    return b'"features_info"' in data or b'"oblivious_trees"' in data
 
 
 def _live(
@@ -112,7 +111,7 @@ def _serialised(model: Any) -> bytes:
 
 def _limit(options: Options) -> int | None:
     """Return `iterations`; whether the model has so many is checked where its trees are counted."""
-    return options.iteration_limit(sys.maxsize)
+    return options.iteration_limit(None)
 
 
 def _notes(options: Options) -> list[str]:

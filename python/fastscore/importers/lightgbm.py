@@ -225,13 +225,11 @@ def _given_categories(text: str, options: Options) -> list[dict[str, Any]]:
 
 def _feature(text: str, options: Options, column: Any) -> int:
     """Return the number of a feature by its number or name (LightGBM's have no white space)."""
-    given = options.feature_names() or []
     names = (header_field(text, "feature_names") or "").split(" ")
-    if isinstance(column, int) and not isinstance(column, bool) and 0 <= column < len(names):
-        return column
-    if column in given:
-        return given.index(column)
-    rewritten = re.sub(r"\s", "_", str(column))
+    found = options.position(column, names, count=len(names))
+    if isinstance(found, int):
+        return found
+    rewritten = re.sub(r"\s", "_", found)
     if rewritten not in names:
         shown = ", ".join(names[:20]) + (", ..." if len(names) > 20 else "")
         raise ValueError(

@@ -18,7 +18,6 @@ JSON object:
 import json
 import math
 import re
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -138,7 +137,7 @@ def _translate(
     if options.classes is not None:
         classes = labels(options.classes, "classes=").option()
         notes.append("class labels were given with classes=")
-    iterations = options.iteration_limit(sys.maxsize)
+    iterations = options.iteration_limit(None)
     if options.categories:
         notes.append("categories were given with categories=")
     if options.missing is not None:
@@ -172,7 +171,9 @@ def _categories(options: Options) -> list[dict[str, Any]]:
     found = []
     for column, values in (options.categories or {}).items():
         own = labels(values, f"categories={{{column!r}: ...}}")
-        found.append({"column": _column(options, column), "kind": own.kind, "values": own.values})
+        found.append(
+            {"column": options.position(column, ()), "kind": own.kind, "values": own.values}
+        )
     return found
 
 
@@ -181,20 +182,8 @@ def _policies(options: Options) -> list[tuple[str | int, bool]]:
     for column, policy in (options.unknown or {}).items():
         if policy not in ("raise", "missing"):
             raise ValueError(f"unknown={{{column!r}: {policy!r}}}: it is 'raise' or 'missing'")
-        found.append((_column(options, column), policy == "raise"))
+        found.append((options.position(column, ()), policy == "raise"))
     return found
-
-
-def _column(options: Options, column: Any) -> str | int:
-    """Return the column as the model knows it: names of `features=` are not in the file."""
-    names = options.feature_names()
-    if names is not None and column in names:
-        return names.index(column)
-    if isinstance(column, bool) or not isinstance(column, str | int):
-        raise TypeError(f"columns are named by str, or numbered by int, not {column!r}")
-    if isinstance(column, int) and column < 0:
-        raise ValueError(f"there is no column number {column}")
-    return column
 
 
 def _single(missing: Any) -> str | None:

@@ -14,9 +14,7 @@ use crate::error::{Error, Result, format_error};
 
 #[derive(Deserialize)]
 struct Document {
-    #[serde(default)]
-    model_info: BTreeMap<String, Value>,
-    #[serde(default)]
+    model_info: Option<BTreeMap<String, Value>>,
     features_info: Option<FeaturesInfo>,
     oblivious_trees: Option<Vec<SymmetricTree>>,
     trees: Option<Vec<Node>>,
@@ -116,7 +114,10 @@ struct Node {
 pub(super) fn parse(text: &str) -> Result<Parsed> {
     let document: Document =
         serde_json::from_str(text).map_err(|e| format_error(format!("CatBoost JSON can't be read: {e}")))?;
-    let features = document.features_info.unwrap_or_default();
+    // CatBoost writes all three, in this order.
+    let lacks = |section: &str| format_error(format!("CatBoost JSON without {section}: half of a file?"));
+    let features = document.features_info.ok_or_else(|| lacks("features_info"))?;
+    let model_info = document.model_info.ok_or_else(|| lacks("model_info"))?;
     let used = [
         (&features.text_features, "text features"),
         (&features.embedding_features, "embedding features"),
@@ -126,7 +127,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed> {
         return Err(unsupported_feature(what));
     }
     let mut parsed = Parsed { dimensions: 0, scale: 1.0, ..Parsed::default() };
-    for (key, value) in document.model_info {
+    for (key, value) in model_info {
         let text = match value {
             Value::String(text) => text,
             other => other.to_string(),
@@ -169,7 +170,7 @@ pub(super) fn parse(text: &str) -> Result<Parsed> {
                 parsed.trees.push(nodes(number, tree, &mut dimensions)?);
             }
         }
-        (None, None) => return Err(format_error("CatBoost JSON: it has neither oblivious_trees nor trees")),
+        (None, None) => return Err(lacks("oblivious_trees or trees")),
     }
     if let Some((scale, bias)) = document.scale_and_bias {
         parsed.scale = scale.0;
