@@ -20,7 +20,7 @@ from fastscore._import import import_model
 from fastscore._load import load
 from fastscore._model import Feature, Model, SourceInfo
 from fastscore._predict import predict
-from fastscore._verify import OutputCheck, VerifyReport
+from fastscore._verify_report import OutputCheck, VerifyReport
 
 __all__ = [
     "FastscoreError",

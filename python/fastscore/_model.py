@@ -20,7 +20,7 @@ from fastscore._layout import Layout, class_array, layouts
 from fastscore._score import score
 
 if TYPE_CHECKING:
-    from fastscore._verify import VerifyReport
+    from fastscore._verify_report import VerifyReport
 
 
 @dataclass(frozen=True, slots=True)
