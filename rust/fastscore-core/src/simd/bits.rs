@@ -11,6 +11,10 @@ use super::rank::Table;
 /// Rows of a word.
 pub(crate) const WORD: usize = 64;
 
+/// Four words, in which masks are parted: with AVX-512 two of them are faster than all eight words at once, since what
+/// was just stored is loaded again (1.25 against 1.85 ns a split on Zen 5).
+pub(crate) type Quad = [u64; 4];
+
 /// A tree's leaf values, and the leaf of each of 64 rows.
 pub(crate) type Looked<'a> = (LeafTable, &'a [u8; WORD]);
 
@@ -24,6 +28,8 @@ pub(crate) trait Bits: Copy {
     /// float32, and the tables hold float32. Numbers are below the leaves of their tree.
     fn add_leaves<const NARROW: bool>(self, leaves: &LeafTables, trees: &[Looked<'_>], sums: &mut [f64; WORD]);
 
+    /// The rows of `here` with and without `condition`.
+    fn part(self, here: &Quad, condition: &Quad) -> (Quad, Quad);
     /// How many of a feature's thresholds are below each x.
     fn rank(self, table: &Table, x: &[f64; 8]) -> [u16; 8];
 }
@@ -88,6 +94,16 @@ impl Bits for Portable {
     }
 
     #[inline(always)]
+    fn part(self, here: &Quad, condition: &Quad) -> (Quad, Quad) {
+        let (mut with, mut without) = ([0; 4], [0; 4]);
+        for word in 0..4 {
+            with[word] = here[word] & condition[word];
+            without[word] = here[word] & !condition[word];
+        }
+        (with, without)
+    }
+
+    #[inline(always)]
     fn rank(self, table: &Table, x: &[f64; 8]) -> [u16; 8] {
         table.rank(x)
     }
@@ -97,7 +113,7 @@ impl Bits for Portable {
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{BitWork, Bits, LeafTables, Looked, Portable, Table, WORD};
+    use super::{BitWork, Bits, LeafTables, Looked, Portable, Quad, Table, WORD};
     use crate::simd::Level;
     use crate::simd::leaf_table::{LeafTable, has_byte_permutations};
 
@@ -166,6 +182,12 @@ mod x86 {
         #[inline(always)]
         fn add_leaves<const NARROW: bool>(self, leaves: &LeafTables, trees: &[Looked<'_>], sums: &mut [f64; WORD]) {
             Portable.add_leaves::<NARROW>(leaves, trees, sums);
+        }
+
+        #[inline(always)]
+        fn part(self, here: &Quad, condition: &Quad) -> (Quad, Quad) {
+            // SAFETY: an `Avx2` is only made where the processor has it; 32 bytes are read and written.
+            unsafe { part(here, condition) }
         }
 
         #[inline(always)]
@@ -242,10 +264,32 @@ mod x86 {
         }
 
         #[inline(always)]
+        fn part(self, here: &Quad, condition: &Quad) -> (Quad, Quad) {
+            // SAFETY: an `Avx512` is only made where the processor has it; 32 bytes are read and written.
+            unsafe { part(here, condition) }
+        }
+
+        #[inline(always)]
         fn rank(self, table: &Table, x: &[f64; 8]) -> [u16; 8] {
             // SAFETY: an `Avx512` is only made where the processor has it.
             unsafe { table.rank_avx512(x) }
         }
+    }
+
+    /// # Safety
+    ///
+    /// The processor has AVX2.
+    #[inline(always)]
+    unsafe fn part(here: &Quad, condition: &Quad) -> (Quad, Quad) {
+        let (mut with, mut without) = ([0; 4], [0; 4]);
+        // SAFETY: each array has the 32 bytes that are read or written; the caller vouches for the processor.
+        unsafe {
+            let (here, condition) =
+                (_mm256_loadu_si256(here.as_ptr().cast()), _mm256_loadu_si256(condition.as_ptr().cast()));
+            _mm256_storeu_si256(with.as_mut_ptr().cast(), _mm256_and_si256(here, condition));
+            _mm256_storeu_si256(without.as_mut_ptr().cast(), _mm256_andnot_si256(condition, here));
+        }
+        (with, without)
     }
 
     /// Interleaving bytes to 64-bit values leaves, in vector k and 128-bit lane l, those of places 16 l + 2 k and the
@@ -368,6 +412,11 @@ mod tests {
             for i in 0..WORD {
                 assert_eq!(compared >> i & 1 == 1, keys[i] <= threshold, "row {i}");
                 assert_eq!(bytes[i], keys[i] | ((word >> i & 1) as u8) << bit, "row {i}");
+            }
+            let (here, condition) = ([word, !word, compared, u64::MAX], [compared, word, word, 0]);
+            let parts = bits.part(&here, &condition);
+            for i in 0..4 {
+                assert_eq!((parts.0[i], parts.1[i]), (here[i] & condition[i], here[i] & !condition[i]));
             }
         }
     }
