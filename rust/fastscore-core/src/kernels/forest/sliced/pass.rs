@@ -119,7 +119,7 @@ unsafe fn spread_reach<const W: usize>(bits: impl Bits, nodes: &[Node], bitmaps:
         unsafe {
             let (here, condition) = (reach.add(slot), bitmaps.as_ptr().add(node.condition as usize));
             let (left, right) = (reach.add(usize::from(node.left)), reach.add(usize::from(node.right)));
-            if W % 4 == 0 {
+            if W.is_multiple_of(4) {
                 let (here, condition) = (here.cast::<Quad>(), condition.cast::<Quad>());
                 let (left, right) = (left.cast::<Quad>(), right.cast::<Quad>());
                 for quad in 0..W / 4 {
