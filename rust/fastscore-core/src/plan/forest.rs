@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use super::Forced;
 use crate::error::{Error, Result};
 use crate::kernels::Columns;
+use crate::kernels::forest::oblivious::{self, Oblivious};
 use crate::kernels::forest::sliced::{self, Sliced};
 use crate::kernels::forest::walk::{self, Walk};
 use crate::kernels::forest::{Cost, Misfit};
@@ -20,6 +21,7 @@ use crate::simd::Level;
 pub(crate) struct Engines {
     level: Level,
     walk: Walk,
+    oblivious: std::result::Result<Oblivious, Misfit>,
     sliced: std::result::Result<Sliced, Misfit>,
     /// From the first row count of each on, up to the next one's, the engine that is chosen. The first is 0.
     choice: Vec<(usize, Kind)>,
@@ -28,15 +30,17 @@ pub(crate) struct Engines {
 /// The engines, in the order in which they are preferred where costs are equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
+    Oblivious,
     Sliced,
     Walk,
 }
 
 impl Kind {
-    const ALL: [Kind; 2] = [Kind::Sliced, Kind::Walk];
+    const ALL: [Kind; 3] = [Kind::Oblivious, Kind::Sliced, Kind::Walk];
 
     fn name(self) -> &'static str {
         match self {
+            Kind::Oblivious => "oblivious",
             Kind::Sliced => "bit-sliced",
             Kind::Walk => "walk",
         }
@@ -47,6 +51,7 @@ impl Kind {
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     pub walk: walk::Scratch,
+    pub oblivious: oblivious::Scratch,
     pub sliced: sliced::Scratch,
 }
 
@@ -59,17 +64,18 @@ impl Engines {
     /// Lay out a checked forest. `forced` is the only engine to use, if any.
     pub(crate) fn new(forest: &Forest, level: Level, forced: Option<Forced>) -> Result<Engines> {
         let walk = walk(forest, level)?;
-        let mut engines = Engines { level, walk, sliced: Sliced::new(forest, level), choice: Vec::new() };
+        let (oblivious, sliced) = (Oblivious::new(forest, level), Sliced::new(forest, level));
+        let mut engines = Engines { level, walk, oblivious, sliced, choice: Vec::new() };
+        let only = |name: &str, kind: Kind| match engines.cost(kind) {
+            Ok(_) => Ok(vec![(0, kind)]),
+            Err(misfit) => Err(Error::InvalidArgument(format!(
+                "FASTSCORE_ENGINE={name}: the forest does not fit that engine: {misfit}"
+            ))),
+        };
         engines.choice = match forced {
-            Some(Forced::Walk) => vec![(0, Kind::Walk)],
-            Some(Forced::Sliced) => {
-                if let Err(misfit) = &engines.sliced {
-                    return Err(Error::InvalidArgument(format!(
-                        "FASTSCORE_ENGINE=sliced: the forest does not fit that engine: {misfit}"
-                    )));
-                }
-                vec![(0, Kind::Sliced)]
-            }
+            Some(Forced::Walk) => only("walk", Kind::Walk)?,
+            Some(Forced::Sliced) => only("sliced", Kind::Sliced)?,
+            Some(Forced::Oblivious) => only("oblivious", Kind::Oblivious)?,
             Some(Forced::Reference) | None => engines.choices(),
         };
         Ok(engines)
@@ -77,6 +83,7 @@ impl Engines {
 
     fn cost(&self, kind: Kind) -> std::result::Result<Cost, &Misfit> {
         match kind {
+            Kind::Oblivious => self.oblivious.as_ref().map(Oblivious::cost),
             Kind::Sliced => self.sliced.as_ref().map(|sliced| sliced.cost(self.level)),
             Kind::Walk => Ok(self.walk.cost(self.level)),
         }
@@ -114,8 +121,9 @@ impl Engines {
         stride: usize,
         rows: usize,
     ) {
-        match (self.pick(rows), &self.sliced) {
-            (Kind::Sliced, Ok(sliced)) => sliced.sum(self.level, input, &mut scratch.sliced, out, stride, rows),
+        match (self.pick(rows), &self.oblivious, &self.sliced) {
+            (Kind::Oblivious, Ok(oblivious), _) => oblivious.sum(input, &mut scratch.oblivious, out, stride, rows),
+            (Kind::Sliced, _, Ok(sliced)) => sliced.sum(self.level, input, &mut scratch.sliced, out, stride, rows),
             _ => self.walk.sum(forest, input, &mut scratch.walk, out, stride, rows),
         }
     }
@@ -129,8 +137,9 @@ impl Engines {
         out: &mut [&mut [i32]],
         rows: usize,
     ) {
-        match (self.pick(rows), &self.sliced) {
-            (Kind::Sliced, Ok(sliced)) => sliced.leaf_ids(self.level, input, &mut scratch.sliced, out, rows),
+        match (self.pick(rows), &self.oblivious, &self.sliced) {
+            (Kind::Oblivious, Ok(oblivious), _) => oblivious.leaf_ids(input, &mut scratch.oblivious, out, rows),
+            (Kind::Sliced, _, Ok(sliced)) => sliced.leaf_ids(self.level, input, &mut scratch.sliced, out, rows),
             _ => self.walk.leaf_ids(forest, input, &mut scratch.walk, out, rows),
         }
     }
@@ -143,8 +152,8 @@ impl Engines {
     /// Bytes of scratch that a row of a large block takes.
     pub(crate) fn scratch_per_row(&self) -> usize {
         match self.pick(MANY_ROWS) {
-            // Its scratch does not grow with the block.
-            Kind::Sliced => 0,
+            // Their scratch does not grow with the block.
+            Kind::Oblivious | Kind::Sliced => 0,
             Kind::Walk => self.walk.scratch_per_row(),
         }
     }
@@ -166,10 +175,10 @@ impl Engines {
             let _ = writeln!(text, "    {rows}: {}", kind.name());
         }
         for kind in Kind::ALL {
-            let description = match (kind, &self.sliced) {
-                (Kind::Sliced, Ok(sliced)) => sliced.describe(),
-                (Kind::Sliced, Err(_)) => String::new(),
-                (Kind::Walk, _) => self.walk.describe(),
+            let description = match kind {
+                Kind::Oblivious => self.oblivious.as_ref().map_or(String::new(), Oblivious::describe),
+                Kind::Sliced => self.sliced.as_ref().map_or(String::new(), Sliced::describe),
+                Kind::Walk => self.walk.describe(),
             };
             let _ = match self.cost(kind) {
                 Ok(cost) => writeln!(text, "    {}: {description}; {cost}", kind.name()),

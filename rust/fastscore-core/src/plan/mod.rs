@@ -33,6 +33,8 @@ pub enum Forced {
     Walk,
     /// The bit-sliced engine, for any number of rows; an error where a forest does not fit it.
     Sliced,
+    /// The oblivious engine, for any number of rows; an error where a forest does not fit it.
+    Oblivious,
     /// The reference interpreter.
     Reference,
 }
@@ -67,10 +69,11 @@ impl Plan {
             None | Some("") => None,
             Some("walk") => Some(Forced::Walk),
             Some("sliced") => Some(Forced::Sliced),
+            Some("oblivious") => Some(Forced::Oblivious),
             Some("reference") => Some(Forced::Reference),
             Some(other) => {
                 return Err(Error::InvalidArgument(format!(
-                    "FASTSCORE_ENGINE={other} is not one of walk, sliced, reference"
+                    "FASTSCORE_ENGINE={other} is not one of walk, sliced, oblivious, reference"
                 )));
             }
         };

@@ -47,6 +47,7 @@ mod math;
 mod portable;
 pub(crate) mod rank;
 mod softmax;
+pub(crate) mod tables;
 mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;

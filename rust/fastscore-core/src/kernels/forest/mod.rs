@@ -2,7 +2,9 @@
 
 mod bits_by_category;
 mod categories;
+pub(crate) mod oblivious;
 pub(crate) mod planes;
+mod segments;
 pub(crate) mod sliced;
 pub(crate) mod walk;
 

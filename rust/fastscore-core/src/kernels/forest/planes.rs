@@ -27,6 +27,8 @@ use crate::simd::rank::Ranks;
 
 /// The longest plane that [`Planes::fill`] makes.
 pub(super) const MAX_STRIDE: usize = 512;
+/// Distinct thresholds of a feature that u16 ranks count: one more is what no threshold reaches.
+pub(super) const MAX_THRESHOLDS: usize = u16::MAX as usize - 1;
 
 /// How one plane is made from a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

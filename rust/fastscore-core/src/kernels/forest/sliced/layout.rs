@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use super::{CHUNK_CONDITIONS, Chunk, Condition, MAX_LEAVES, MAX_PLANES, MAX_THRESHOLDS, Node, SEGMENT, Sliced, Tree};
+use super::{CHUNK_CONDITIONS, Chunk, Condition, MAX_LEAVES, MAX_PLANES, Node, Sliced, Tree};
 use crate::kernels::forest::Misfit;
 use crate::kernels::forest::bits_by_category::{Group, MAX_TABLES};
 use crate::kernels::forest::categories::Sets;
-use crate::kernels::forest::planes::{self, Planes, Split};
+use crate::kernels::forest::planes::{self, MAX_THRESHOLDS, Planes, Split};
+use crate::kernels::forest::segments::Segments;
 use crate::model::{Child, Forest, Width};
 use crate::simd::Level;
 use crate::simd::leaf_table::LeafTables;
@@ -52,7 +53,7 @@ impl Sliced {
         let mut sliced = Sliced {
             planes,
             ranks,
-            segments: Vec::new(),
+            segments: Segments::default(),
             chunks: Vec::new(),
             nodes: Vec::new(),
             value: Vec::new(),
@@ -67,7 +68,6 @@ impl Sliced {
         // Trees of one output follow each other: their sums are independent of the others', and theirs keep order.
         let mut order: Vec<usize> = (0..forest.trees()).collect();
         order.sort_by_key(|&tree| forest.first_output(tree));
-        let mut segment_index = HashMap::new();
         let mut shared = Shared::default();
         let mut chunk = Chunk::default();
         for tree in order {
@@ -75,7 +75,7 @@ impl Sliced {
                 let chunk = std::mem::take(&mut chunk);
                 sliced.complete(chunk, std::mem::take(&mut shared), &sets).ok_or_else(large_sets)?;
             }
-            sliced.lay_out(forest, tree, &splits, &mut chunk, &mut shared, &mut segment_index);
+            sliced.lay_out(forest, tree, &splits, &mut chunk, &mut shared);
         }
         sliced.complete(chunk, shared, &sets).ok_or_else(large_sets)?;
         Ok(sliced)
@@ -103,15 +103,7 @@ impl Sliced {
     }
 
     /// Append one tree, its splits and its leaves level by level.
-    fn lay_out(
-        &mut self,
-        forest: &Forest,
-        number: usize,
-        splits: &[Split],
-        chunk: &mut Chunk,
-        shared: &mut Shared,
-        segment_index: &mut HashMap<(u32, u16), u32>,
-    ) {
+    fn lay_out(&mut self, forest: &Forest, number: usize, splits: &[Split], chunk: &mut Chunk, shared: &mut Shared) {
         let (own_splits, own_leaves) = (forest.splits(number), forest.leaves(number));
         let mut tree = Tree {
             first: self.nodes.len(),
@@ -150,13 +142,8 @@ impl Sliced {
                         }
                         None => {
                             let place = self.ranks.place(forest.feature[split] as u32, splits[split].threshold);
-                            let segment = (splits[split].plane, place - place % SEGMENT as u16);
-                            let next = self.segments.len() as u32;
-                            let plane = *segment_index.entry(segment).or_insert(next);
-                            if plane == next {
-                                self.segments.push(segment);
-                            }
-                            let condition = Condition { plane, rank: (place % SEGMENT as u16) as u8 };
+                            let (plane, rank) = self.segments.condition(splits[split].plane, place);
+                            let condition = Condition { plane, rank };
                             let next = chunk.conditions.len() as u32;
                             *shared.conditions.entry(condition).or_insert_with(|| {
                                 chunk.conditions.push(condition);

@@ -21,9 +21,9 @@
 //! 64: the layout does not depend on it.
 //!
 //! Layouts: a tree's splits are numbered level by level, and so are its leaves; split i is at reach slot i, leaf j at
-//! slot `splits + j`. (Depth first, each split waits for the store of the one before.) Leaf j of tree t has the value `value[t.value + j * leaf_width + column]`, or, where the processor
-//! permutes bytes, a table for each column (`simd/leaf_table.rs`). Keys are bytes: feature thresholds are cut into
-//! segments of 254, and a rank is clamped into its segment (0 below it, 255 above), so any number of thresholds fits.
+//! slot `splits + j`. (Depth first, each split waits for the store of the one before.) Leaf j of tree t has the
+//! value `value[t.value + j * leaf_width + column]`, or, where the processor permutes bytes, a table for each column
+//! (`simd/leaf_table.rs`). Keys are bytes (`segments.rs`).
 //! Conditions are numbered within a chunk of trees whose bitmaps stay in the second cache level.
 //!
 //! Bound for W words of 64 rows: a split takes two loads and two stores of W words, a leaf one load, and W words are
@@ -36,6 +36,7 @@ mod pass;
 use super::Cost;
 use super::bits_by_category::Group;
 use super::planes::{MAX_STRIDE, Planes};
+use super::segments::Segments;
 use crate::kernels::Columns;
 use crate::model::Width;
 use crate::simd::Level;
@@ -48,10 +49,6 @@ use pass::{Pass, Target};
 const MAX_PLANES: usize = 8192;
 /// The most leaves of a tree. A row passes every split, so that larger trees are better walked.
 const MAX_LEAVES: usize = 1024;
-/// Thresholds that a byte can rank, with 0 for "below all" and 255 for "above all".
-const SEGMENT: usize = 254;
-/// Distinct thresholds of a feature that u16 ranks count.
-const MAX_THRESHOLDS: usize = u16::MAX as usize - 1;
 /// Conditions of a chunk: 256 KiB of bitmaps for 512 rows.
 const CHUNK_CONDITIONS: usize = 4096;
 
@@ -110,8 +107,7 @@ impl Chunk {
 pub(crate) struct Sliced {
     planes: Planes,
     ranks: Ranks,
-    /// Byte plane p comes from plane `segments[p].0` and holds its keys from threshold `segments[p].1` on.
-    segments: Vec<(u32, u16)>,
+    segments: Segments,
     chunks: Vec<Chunk>,
     nodes: Vec<Node>,
     value: Vec<f64>,
@@ -159,7 +155,7 @@ impl Sliced {
         format!(
             "{} splits with {conditions} distinct conditions over {} byte planes, {} chunk(s)",
             self.nodes.len(),
-            self.segments.len(),
+            self.segments.list.len(),
             self.chunks.len()
         )
     }

@@ -37,9 +37,9 @@ impl<const W: usize> BitWork for Pass<'_, '_, '_, W> {
         let Pass { engine, scratch, rows, target } = self;
         let stride = W * WORD;
         let Scratch { keys, bytes, bitmaps, reach, numbers } = scratch;
-        bytes.resize(engine.segments.len() * stride, 0);
+        bytes.resize(engine.segments.list.len() * stride, 0);
         // Plain loops: closures of iterators would be compiled without the level's features.
-        for (bytes, &(plane, first)) in bytes.chunks_exact_mut(stride).zip(&engine.segments) {
+        for (bytes, &(plane, first)) in bytes.chunks_exact_mut(stride).zip(&engine.segments.list) {
             let keys = &keys[plane as usize * stride..][..stride];
             for (byte, &key) in bytes.iter_mut().zip(keys) {
                 *byte = key.saturating_sub(first).min(255) as u8;
