@@ -619,29 +619,47 @@ proptest! {
     }
 }
 
-/// Trees of more leaves than the bit-sliced engine holds, more thresholds than a byte or a short rank holds, and more
-/// conditions than a chunk holds.
+/// Leaves that fill tables and bytes of the bit-sliced engine, more than it holds, more thresholds than a byte or a short
+/// rank holds, and more conditions than a chunk holds; sums at both widths, leaves with and without columns.
 #[test]
 fn large_forests_equal_the_reference() {
     let narrow = Width::Float32;
     let wide = Width::Float64;
     let cases = [
+        (63, 9, wide),
+        (64, 9, wide),
+        (65, 9, narrow),
+        (128, 3, wide),
+        (129, 3, wide),
         (255, 2, wide),
         (256, 2, wide),
         (257, 2, wide),
+        (512, 9, wide),
+        (513, 2, wide),
+        (1024, 9, wide),
+        (1025, 2, wide),
         (250, 60, wide),
         (250, 60, narrow),
         (6000, 2, narrow),
         (6000, 2, wide),
         (70_000, 2, wide),
     ];
-    for (leaves, trees, width) in cases {
+    let kinds = [(1, wide), (1, narrow), (2, wide), (2, narrow)];
+    for ((leaves, trees, width), (outputs, sum)) in cases.into_iter().flat_map(|case| kinds.map(|kind| (case, kind))) {
+        if leaves > 2000 && (outputs, sum) != (1, wide) {
+            continue;
+        }
         let tree = |tree: usize| {
             let threshold = |i: usize| ((i + 1000 * tree) as f64 * 0.37).sin() * 50.0;
             let splits = (0..leaves - 1).map(|i| (i * 7 % (i + 1), i % FEATURES, threshold(i), (i % 4) as u8));
-            Grown { splits: splits.collect(), values: (0..leaves).map(|i| f64::from(i as u32).sqrt()).collect() }
+            let values = (0..leaves * outputs).map(|i| f64::from((i + tree) as u32).sqrt() - 9.0);
+            Grown { splits: splits.collect(), values: values.collect() }
         };
-        let forest = forest((0..trees).map(tree).collect(), Comparison::Le, 1, false, None);
+        let mut forest = forest((0..trees).map(tree).collect(), Comparison::Le, outputs, outputs > 1, None);
+        forest.sum = sum;
+        if sum == narrow {
+            forest.base.iter_mut().chain(&mut forest.leaf_value).for_each(|x| *x = f64::from(*x as f32));
+        }
         let model = model(forest, width, vec![], OnBadValue::Accept);
         let rows = rows(&model, &(0..500).collect::<Vec<_>>());
         let columns = columns(&rows);
@@ -651,7 +669,7 @@ fn large_forests_equal_the_reference() {
         for (name, plan) in plans(&model) {
             for output in [Output::Margin, Output::Leaf] {
                 let found = difference(&run(&plan, &table, output, 1), &expected(&model, &rows, output));
-                assert_eq!(found, None, "{leaves} leaves, {trees} trees, {name}, {output:?}");
+                assert_eq!(found, None, "{leaves} leaves, {trees} trees, {outputs} outputs, sums {sum:?}, {name}, {output:?}");
             }
         }
     }
