@@ -619,6 +619,61 @@ proptest! {
     }
 }
 
+/// Rows in one array of either width, with columns in any order and others between them, are read where they lie: few
+/// trees without keys, many with.
+#[test]
+fn arrays_of_rows_equal_the_reference() {
+    const STRIDE: usize = FEATURES + 3;
+    let place = |feature: usize| STRIDE - 2 - feature;
+    for (leaves, trees, width) in [1, 2, 40, 3000]
+        .into_iter()
+        .flat_map(|l| [1, 2, 9].map(|t| (l, t)))
+        .flat_map(|(l, t)| [Width::Float32, Width::Float64].map(|width| (l, t, width)))
+    {
+        let tree = |tree: usize| {
+            let threshold = |i: usize| ((i + 1000 * tree) as f64 * 0.37).sin() * 50.0;
+            // A chain at first, so that leaves lie at all depths.
+            let splits = (0..leaves - 1)
+                .map(|i| (if i < 40 { i } else { i * 7 % (i + 1) }, i % FEATURES, threshold(i), (i % 2) as u8));
+            Grown { splits: splits.collect(), values: (0..2 * leaves).map(|i| f64::from(i as u32).sqrt()).collect() }
+        };
+        let forest = forest((0..trees).map(tree).collect(), Comparison::Le, 2, true, None);
+        let model = model(forest, width, vec![], OnBadValue::Accept);
+        let rows = rows(&model, &(0..601).collect::<Vec<_>>());
+        let narrow: Vec<_> = rows.iter().map(|row| row.map(|x| f64::from(x as f32))).collect();
+        let model = Arc::new(model);
+        let mut wide_cells = vec![f64::NAN; STRIDE * rows.len()];
+        let mut narrow_cells = vec![f32::NAN; STRIDE * rows.len()];
+        for (row, values) in rows.iter().enumerate() {
+            for (feature, &x) in values.iter().enumerate() {
+                wide_cells[row * STRIDE + place(feature)] = x;
+                narrow_cells[row * STRIDE + place(feature)] = x as f32;
+            }
+        }
+        for count in [1, 7, 600, 601] {
+            let wide = |f: usize| Values::F64(Strided::new(&wide_cells[place(f)..], STRIDE, count).unwrap());
+            let small = |f: usize| Values::F32(Strided::new(&narrow_cells[place(f)..], STRIDE, count).unwrap());
+            let cases: [(Vec<Values>, _); 2] = [
+                ((0..FEATURES).map(wide).collect(), &rows[..count]),
+                ((0..FEATURES).map(small).collect(), &narrow[..count]),
+            ];
+            for (values, rows) in cases {
+                let chunk = |values| Column::Numbers(Numbers::new([Chunk { values, nulls: Nulls::None }]));
+                let table = Table::new(None, Body::Columns(values.into_iter().map(chunk).collect()), count).unwrap();
+                for (name, plan) in plans(&model) {
+                    for output in [Output::Margin, Output::Leaf] {
+                        let found = difference(&run(&plan, &table, output, 1), &expected(&model, rows, output));
+                        assert_eq!(
+                            found, None,
+                            "{leaves} leaves, {trees} trees, {width:?}, {count} rows, {name}, {output:?}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
 /// Leaves that fill tables and bytes of the bit-sliced engine, more than it holds, more thresholds than a byte or a short
 /// rank holds, and more conditions than a chunk holds; sums at both widths, leaves with and without columns.
 #[test]
@@ -701,6 +756,33 @@ fn refused_values_name_column_row_and_count() {
     let nulls: Vec<_> =
         scores.nulls.unwrap().iter().enumerate().filter(|(_, n)| **n != 0).map(|(row, _)| row).collect();
     assert_eq!(nulls, [3, 4000, 4999]);
+}
+
+/// In an array of rows a refused value is found beside cells that no feature reads, which may be anything.
+#[test]
+fn refused_values_of_arrays_of_rows() {
+    let plan = small(OnBadValue::Refuse);
+    let score = |cells: &[f64]| {
+        let column = |f: usize| {
+            let values = Values::F64(Strided::new(&cells[f..], FEATURES + 1, 5000).unwrap());
+            Column::Numbers(Numbers::new([Chunk { values, nulls: Nulls::None }]))
+        };
+        let table = Table::new(None, Body::Columns((0..FEATURES).map(column).collect()), 5000).unwrap();
+        exec::score(&plan, &table, Output::Margin, 2, OnRefused::Raise, &|| false)
+    };
+    // The largest that float32 rounds to a number, and NaN where no feature looks.
+    let limit = 3.402_823_567_797_336_6e38_f64;
+    let mut cells = vec![limit.next_down(); 5000 * (FEATURES + 1)];
+    assert!(score(&cells).is_ok());
+    cells[7 * (FEATURES + 1) + FEATURES] = f64::NAN;
+    assert!(score(&cells).is_ok());
+    cells[4321 * (FEATURES + 1) + 2] = limit;
+    let error = score(&cells).unwrap_err();
+    assert_eq!(error, Error::NonFinite { column: "number 2".into(), row: 4321, count: 1, width: "float32" });
+    cells[3] = f64::NAN;
+    cells[4321 * (FEATURES + 1) + 2] = 0.0;
+    let error = score(&cells).unwrap_err();
+    assert_eq!(error, Error::MissingValue { column: "number 3".into(), row: 0, count: 1 });
 }
 
 #[test]

@@ -1,13 +1,17 @@
 //! A block of rows of the features as float64 columns: the one place that reads tables and knows about nulls.
 
+use std::cell::{Cell, OnceCell};
 use std::collections::HashSet;
 
 use super::bind::{Binding, takes_codes};
 use super::encode::{Encoded, Problem, Rule, is_infinite_category};
+use super::rows::Array;
 use super::table::{Body, Column, Csr, Numbers, Table};
 use crate::error::Error;
-use crate::kernels::Columns;
+use crate::kernels::{Columns, RowCells, Rows};
 use crate::model::{Absent, Features, InputPolicy, Model, Number, OnBadValue, Unknown, Width};
+use crate::simd::Level;
+use crate::simd::bits::{self, BitWork, Bits};
 
 /// Rows read at a time from memory that is not contiguous by column: so many rows of some dozen columns stay in the
 /// first cache level while all columns read them.
@@ -21,6 +25,8 @@ pub(super) struct Reader<'t> {
     slot: Vec<u32>,
     /// Per sparse column its slot.
     sparse_slot: Vec<u32>,
+    /// The table as an array of rows, where it is one and nothing needs converting.
+    array: Option<Array<'t>>,
     features: &'t Features,
     policy: InputPolicy,
 }
@@ -51,6 +57,8 @@ enum Place<'t> {
     Direct(&'t [f64]),
     /// In the block's own memory.
     Own,
+    /// In rows of the table; columns are made when they are asked for.
+    Rows,
 }
 
 /// One worker's block.
@@ -60,7 +68,12 @@ pub(super) struct Block<'r, 't> {
     /// Row r of slot s is at `s * stride + r`.
     own: Vec<f64>,
     stride: usize,
+    start: usize,
     rows: usize,
+    /// Columns made from the table's rows: row r of slot s is at `s * stride + r`.
+    turned: OnceCell<Vec<f64>>,
+    /// The memory that they had in the block before.
+    spare: Cell<Vec<f64>>,
     entries: Vec<f64>,
 }
 
@@ -94,7 +107,20 @@ impl<'t> Reader<'t> {
                 sparse_slot[loaded.column] = at as u32;
             }
         }
-        Reader { table, loaded, slot, sparse_slot, features: model.features(), policy }
+        let mut reader = Reader { table, loaded, slot, sparse_slot, array: None, features: model.features(), policy };
+        reader.array = reader.find_array();
+        reader
+    }
+
+    fn find_array(&self) -> Option<Array<'t>> {
+        if !self.loaded.iter().all(|loaded| matches!(loaded.way, Way::Numbers)) {
+            return None;
+        }
+        let mut columns = vec![None; self.slot.len()];
+        for loaded in &self.loaded {
+            columns[loaded.feature] = Some(self.numbers(loaded.column)?);
+        }
+        Array::new(&columns, self.table.rows())
     }
 
     /// Features loaded for each row.
@@ -251,14 +277,32 @@ fn refused(policy: InputPolicy, x: f64) -> Option<Refused> {
 impl<'r, 't> Block<'r, 't> {
     /// A block of at most `stride` rows.
     pub(super) fn new(reader: &'r Reader<'t>, stride: usize) -> Self {
-        Block { reader, places: Vec::new(), own: Vec::new(), stride, rows: 0, entries: Vec::new() }
+        Block {
+            reader,
+            places: Vec::new(),
+            own: Vec::new(),
+            stride,
+            start: 0,
+            rows: 0,
+            turned: OnceCell::new(),
+            spare: Cell::default(),
+            entries: Vec::new(),
+        }
     }
 
     /// Load rows `start .. start + rows`; false where a value has no code and the call must fail.
     pub(super) fn load(&mut self, start: usize, rows: usize) -> bool {
+        self.start = start;
         self.rows = rows;
         self.places.clear();
         let reader = self.reader;
+        if reader.array.is_some() {
+            self.places.resize(reader.width(), Place::Rows);
+            if let Some(turned) = self.turned.take() {
+                self.spare.set(turned);
+            }
+            return true;
+        }
         if let Body::Csr(csr) = reader.table.body() {
             self.places.resize(reader.width(), Place::Own);
             self.load_sparse(csr, start, rows);
@@ -310,19 +354,36 @@ impl<'r, 't> Block<'r, 't> {
         })
     }
 
-    /// Row-major memory, a tile of rows at a time.
+    /// Columns that lie apart though they are no array of rows, a tile of rows at a time.
     fn load_strided(&mut self, start: usize, rows: usize) {
+        let mut own = std::mem::take(&mut self.own);
+        self.turn(start, rows, &mut own);
+        self.own = own;
+    }
+
+    /// Read rows into columns, a tile of rows at a time.
+    fn turn(&self, start: usize, rows: usize, columns: &mut [f64]) {
         for first in (0..rows).step_by(TILE) {
             let count = TILE.min(rows - first);
             for (at, loaded) in self.reader.loaded.iter().enumerate() {
                 if matches!(loaded.way, Way::Numbers)
                     && let Some(numbers) = self.reader.numbers(loaded.column)
-                    && numbers.is_strided()
+                    && (self.reader.array.is_some() || numbers.is_strided())
                 {
-                    numbers.read(start + first, &mut self.own[at * self.stride + first..][..count]);
+                    numbers.read(start + first, &mut columns[at * self.stride + first..][..count]);
                 }
             }
         }
+    }
+
+    /// The table's rows as columns.
+    fn turned(&self) -> &[f64] {
+        self.turned.get_or_init(|| {
+            let mut columns = self.spare.take();
+            columns.resize(self.reader.width() * self.stride, 0.0);
+            self.turn(self.start, self.rows, &mut columns);
+            columns
+        })
     }
 
     fn load_sparse(&mut self, csr: &Csr, start: usize, rows: usize) {
@@ -356,6 +417,7 @@ impl<'r, 't> Block<'r, 't> {
         match self.places[slot] {
             Place::Direct(rows) => rows,
             Place::Own => &self.own[slot * self.stride..][..self.rows],
+            Place::Rows => &self.turned()[slot * self.stride..][..self.rows],
         }
     }
 
@@ -363,6 +425,12 @@ impl<'r, 't> Block<'r, 't> {
     pub(super) fn find_refused(&self, bad: &mut [u8]) -> bool {
         let mut any = false;
         if !self.reader.policy.refuses() && !self.reader.loaded.iter().any(|loaded| loaded.way.refuses_missing()) {
+            return any;
+        }
+        if let Some(array) = &self.reader.array
+            && let Some(cells) = array.span(self.start, self.rows, self.reader.width())
+            && !may_be_refused(self.reader.policy, cells)
+        {
             return any;
         }
         for slot in 0..self.reader.width() {
@@ -391,8 +459,61 @@ fn suspicious(width: Width, x: f64) -> bool {
     }
 }
 
+/// Whether some value is one that the policy refuses.
+fn may_be_refused(policy: InputPolicy, cells: RowCells) -> bool {
+    struct Look<'a>(InputPolicy, RowCells<'a>, &'a mut bool);
+    impl BitWork for Look<'_> {
+        #[inline(always)]
+        fn run(self, _: impl Bits) {
+            let Look(policy, cells, found) = self;
+            let nan = policy.missing == OnBadValue::Refuse;
+            let (mut beyond, mut missing) = (false, false);
+            match cells {
+                RowCells::F64(cells) => {
+                    let limit = match policy.width {
+                        Width::Float64 => f64::MAX,
+                        Width::Float32 => LARGEST_FINITE,
+                    };
+                    for x in cells {
+                        beyond |= x.abs() > limit;
+                        missing |= x.is_nan();
+                    }
+                }
+                RowCells::F32(cells) => {
+                    for x in cells {
+                        beyond |= x.abs() > f32::MAX;
+                        missing |= x.is_nan();
+                    }
+                }
+            }
+            *found = beyond | (missing & nan);
+        }
+    }
+    let mut found = false;
+    bits::run(Level::detect(), Look(policy, cells, &mut found));
+    found
+}
+
+/// The largest float64 that is rounded to a finite float32: from 2^128 - 2^103 on it is infinity.
+const LARGEST_FINITE: f64 = 3.402_823_567_797_336_6e38_f64.next_down();
+
 impl Columns for Block<'_, '_> {
     fn column(&self, feature: usize) -> &[f64] {
         self.slot_rows(self.reader.slot[feature] as usize)
+    }
+
+    fn rows(&self) -> Option<Rows<'_>> {
+        self.reader.array.as_ref().map(|array| array.rows(self.start))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LARGEST_FINITE;
+
+    #[test]
+    fn the_largest_that_stays_finite() {
+        assert!((LARGEST_FINITE as f32).is_finite());
+        assert!((LARGEST_FINITE.next_up() as f32).is_infinite());
     }
 }

@@ -6,6 +6,7 @@ mod block;
 pub mod category;
 mod encode;
 mod pool;
+mod rows;
 mod score;
 mod scores;
 pub mod table;

@@ -44,6 +44,11 @@ impl<'a, T: Copy> Strided<'a, T> {
         self.stride != 1
     }
 
+    /// The elements from the first on, others between them, and the distance from one to the next.
+    pub(super) fn parts(&self) -> (&'a [T], usize) {
+        (self.base, self.stride)
+    }
+
     /// Where the first element lies.
     pub(super) fn address(&self) -> usize {
         self.base.as_ptr().addr()
@@ -313,6 +318,14 @@ impl<'a> Numbers<'a> {
     /// The one chunk; None where there are several.
     pub fn single(self) -> Option<Chunk<'a>> {
         if self.chunks.len() > 1 { None } else { self.chunks.into_iter().next() }
+    }
+
+    /// The values, where they are one chunk without nulls.
+    pub(super) fn plain(&self) -> Option<&Values<'a>> {
+        match self.chunks.as_slice() {
+            [Chunk { values, nulls: Nulls::None }] => Some(values),
+            _ => None,
+        }
     }
 
     /// Whether reading jumps over memory between elements.

@@ -10,6 +10,30 @@ pub(crate) mod link;
 pub(crate) trait Columns {
     /// Column `c` of the block, as long as the block has rows.
     fn column(&self, c: usize) -> &[f64];
+    /// The block where it lies as an array of rows, which spares making columns of it; None where it does not.
+    fn rows(&self) -> Option<Rows<'_>> {
+        None
+    }
+}
+
+/// A block in an array of rows: row r of column c is at `cells[r * stride + offset[c]]`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rows<'a> {
+    /// From the block's first row on.
+    pub cells: RowCells<'a>,
+    /// Distance between rows.
+    pub stride: usize,
+    /// Of each column; `usize::MAX` where it is not read.
+    pub offset: &'a [usize],
+}
+
+/// The elements of an array of rows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum RowCells<'a> {
+    /// float64
+    F64(&'a [f64]),
+    /// float32
+    F32(&'a [f32]),
 }
 
 /// Columns in one buffer.
@@ -59,5 +83,9 @@ impl<C: Columns> Columns for Value<'_, C> {
             0 => features.column(c),
             value => &steps[value - 1][c * stride..c * stride + rows],
         }
+    }
+
+    fn rows(&self) -> Option<Rows<'_>> {
+        if self.value == 0 { self.values.features.rows() } else { None }
     }
 }

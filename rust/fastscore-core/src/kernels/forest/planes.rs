@@ -19,7 +19,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::categories::{self, Sets};
-use crate::kernels::Columns;
+use crate::kernels::{Columns, RowCells, Rows};
 use crate::model::{Category, Comparison, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest, NegativeFraction, Width};
 use crate::simd::Level;
 use crate::simd::bits::{self, BitWork, Bits};
@@ -71,6 +71,8 @@ pub(super) trait Key: Copy + PartialOrd + Send + Sync + std::fmt::Debug + 'stati
     const NAN_IS_NEVER: bool;
     /// Whether a key has at most float32's width, so that values need not be rounded before.
     const NARROWS: bool;
+    /// The key of a number, NEVER for NaN, where it takes no table.
+    fn of_number(x: f64) -> Option<Self>;
     /// The key of a category's index. Exact where the index is at most `MAX_INDEX`.
     fn of_index(index: u32) -> Self;
     /// The largest index.
@@ -87,6 +89,10 @@ impl Key for f64 {
     const NAN_IS_NEVER: bool = true;
     const NARROWS: bool = false;
     const MAX_INDEX: u32 = u32::MAX;
+    #[inline(always)]
+    fn of_number(x: f64) -> Option<f64> {
+        Some(x)
+    }
     fn of_index(index: u32) -> f64 {
         f64::from(index)
     }
@@ -103,6 +109,10 @@ impl Key for f32 {
     const NAN_IS_NEVER: bool = true;
     const NARROWS: bool = true;
     const MAX_INDEX: u32 = 1 << 24;
+    #[inline(always)]
+    fn of_number(x: f64) -> Option<f32> {
+        Some(x as f32)
+    }
     fn of_index(index: u32) -> f32 {
         index as f32
     }
@@ -121,6 +131,9 @@ impl Key for u16 {
     const NAN_IS_NEVER: bool = false;
     const NARROWS: bool = false;
     const MAX_INDEX: u32 = u16::MAX as u32;
+    fn of_number(_: f64) -> Option<u16> {
+        None
+    }
     fn of_index(index: u32) -> u16 {
         index as u16
     }
@@ -187,6 +200,11 @@ impl Planes {
     /// The bits of the longest set of a plane; None where it holds values.
     pub(super) fn categories(&self, plane: u32) -> Option<u32> {
         self.specs.get((plane as usize).checked_sub(1)?)?.categories
+    }
+
+    /// Whether NaN, and nothing else, is missing at every split.
+    pub(super) fn only_nan_is_missing(&self) -> bool {
+        self.specs.iter().all(|plane| !plane.zero_missing && !plane.missing_only)
     }
 
     /// How many, plane 0 included.
@@ -258,6 +276,43 @@ impl<K: Key, C: Columns> BitWork for Fill<'_, K, C> {
 
 // Plain loops from here on: closures of iterators would be compiled without the level's features.
 impl Planes {
+    /// The same from an array of rows, key p of row r at `out[r * len + p]`; false, and nothing done, where the input is
+    /// no such array or values are more than converted.
+    pub(super) fn fill_rows<K: Key>(&self, input: &impl Columns, start: usize, rows: usize, out: &mut [K]) -> bool {
+        let plain = |plane: &Plane| !plane.zero_missing && !plane.missing_only && plane.categories.is_none();
+        let as_they_are = self.zero_band < 0.0 && self.missing_value.is_none() && (K::NARROWS || !self.narrow);
+        if !as_they_are || !self.specs.iter().all(plain) || K::of_number(0.0).is_none() {
+            return false;
+        }
+        let Some(array) = input.rows() else { return false };
+        match array.cells {
+            RowCells::F64(cells) => self.convert_rows(cells, array, start, rows, out),
+            RowCells::F32(cells) => self.convert_rows(cells, array, start, rows, out),
+        }
+        true
+    }
+
+    fn convert_rows<T: Copy + Into<f64>, K: Key>(
+        &self,
+        cells: &[T],
+        array: Rows,
+        start: usize,
+        rows: usize,
+        out: &mut [K],
+    ) {
+        let places: Vec<_> =
+            self.specs.iter().map(|plane| (array.offset[plane.feature as usize], plane.missing_left)).collect();
+        for (row, out) in (start..start + rows).zip(out.chunks_mut(self.len())) {
+            let cells = &cells[row * array.stride..];
+            out[0] = K::LOWEST;
+            for (out, &(at, missing_left)) in out[1..].iter_mut().zip(&places) {
+                let x = cells[at].into();
+                let key = K::of_number(x).unwrap_or(K::NEVER);
+                *out = if missing_left & x.is_nan() { K::LOWEST } else { key };
+            }
+        }
+    }
+
     /// Values as the source compares them.
     #[inline(always)]
     fn prepare(&self, source: &[f64], x: &mut [f64]) {
