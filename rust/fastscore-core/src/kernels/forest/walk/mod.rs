@@ -2,24 +2,30 @@
 //!
 //! ```text
 //! for each group of trees that fits the first cache level
-//!   for each tile of 64 rows
-//!     for each tree of the group, for each 16 rows of the tile:
-//!       node = root;  repeat:  node = node.left + !(plane[node.plane][row] <= node.threshold)
+//!   for each chunk of 256 rows
+//!     for each tree of the group, for each 16 rows of the chunk:
+//!       node = root;  repeat:  node = node.left + !(key[row][node.plane] <= node.threshold)
 //!       until no row moves;  sum[row] += value[leaf of node]
 //! ```
-//! A step depends on the one before, so one walk waits for its loads; sixteen independent ones fill the core. Siblings
-//! are neighbours (`right = left + 1`); a leaf is a node that leads to itself (plane 0 holds what is at most any
-//! threshold), so the inner loop has no branch. Trees add in source order, one rounding each.
+//! A step depends on the one before, so one walk waits for its loads; sixteen independent ones fill the core. Trees of
+//! more than 16 levels, whose leaves lie at all depths, take the rows of a chunk two levels a pass instead and drop those
+//! that have arrived from the list, without a branch (scan.rs). Siblings are neighbours (`right = left + 1`); a leaf is a
+//! node that leads to itself (plane 0 holds what is at most any threshold), so the inner loop has no branch. Trees add
+//! in source order, one rounding each.
 //!
-//! Four layouts of a node, by what its plane holds:
+//! Layouts of a node, by what its key is (node.rs):
 //!
 //! | key | node | runs |
 //! | --- | --- | --- |
+//! | the value where it lies | 16 bytes: threshold, column, left | one tree, or a quarter as many as planes (direct.rs) |
 //! | `f32` | 8 bytes: threshold, plane (10 bits) and left from the root (22 bits) | float32 sources, 1 023 planes, 2^22 nodes a tree |
 //! | `u16` rank | 8 bytes: rank, plane, left | many trees of a float64 source, at most 4 095 distinct thresholds a feature |
 //! | `f64` | 16 bytes: threshold, plane, left | everything else without categories |
 //! | `f64` | 16 bytes: threshold or set, plane and a bit for categorical splits, left | categorical splits |
 //!
+//! A leaf's number is where its threshold would be. Keys are prepared for a block: row r of plane p is at
+//! `keys[r * planes + p]`, so that the levels of a row read one or two cache lines. Bound: per row, tree and level two loads
+//! (node, key), a compare and an add, some seven instructions.
 
 mod direct;
 mod node;
