@@ -724,7 +724,10 @@ fn large_forests_equal_the_reference() {
         for (name, plan) in plans(&model) {
             for output in [Output::Margin, Output::Leaf] {
                 let found = difference(&run(&plan, &table, output, 1), &expected(&model, &rows, output));
-                assert_eq!(found, None, "{leaves} leaves, {trees} trees, {outputs} outputs, sums {sum:?}, {name}, {output:?}");
+                assert_eq!(
+                    found, None,
+                    "{leaves} leaves, {trees} trees, {outputs} outputs, sums {sum:?}, {name}, {output:?}"
+                );
             }
         }
     }
@@ -779,6 +782,16 @@ fn refused_values_of_arrays_of_rows() {
     cells[4321 * (FEATURES + 1) + 2] = limit;
     let error = score(&cells).unwrap_err();
     assert_eq!(error, Error::NonFinite { column: "number 2".into(), row: 4321, count: 1, width: "float32" });
+    // One row has any stride.
+    for stride in [0, 1, FEATURES + 1] {
+        let column = |f: usize| {
+            let values = Values::F64(Strided::new(&cells[4321 * (FEATURES + 1) + f..], stride, 1).unwrap());
+            Column::Numbers(Numbers::new([Chunk { values, nulls: Nulls::None }]))
+        };
+        let table = Table::new(None, Body::Columns((0..FEATURES).map(column).collect()), 1).unwrap();
+        let error = exec::score(&plan, &table, Output::Margin, 1, OnRefused::Raise, &|| false).unwrap_err();
+        assert_eq!(error, Error::NonFinite { column: "number 2".into(), row: 0, count: 1, width: "float32" });
+    }
     cells[3] = f64::NAN;
     cells[4321 * (FEATURES + 1) + 2] = 0.0;
     let error = score(&cells).unwrap_err();

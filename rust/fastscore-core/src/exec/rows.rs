@@ -78,10 +78,12 @@ impl<'t> Array<'t> {
         if self.stride > 2 * width {
             return None;
         }
-        let range = |len: usize| start * self.stride..((start + rows) * self.stride).min(len);
+        let last = self.offset.iter().filter(|&&offset| offset != usize::MAX).max()?;
+        // Not the end of the last row's stride, which says nothing where there is one row.
+        let range = start * self.stride..(start + rows.checked_sub(1)?) * self.stride + last + 1;
         Some(match self.cells {
-            RowCells::F64(cells) => RowCells::F64(&cells[range(cells.len())]),
-            RowCells::F32(cells) => RowCells::F32(&cells[range(cells.len())]),
+            RowCells::F64(cells) => RowCells::F64(&cells[range]),
+            RowCells::F32(cells) => RowCells::F32(&cells[range]),
         })
     }
 }
