@@ -69,6 +69,10 @@ ROUNDS := 7
 bench: setup .venv-bench/.installed ## Compare with every rival, and record the results
 	.venv-bench/bin/python benches/run.py --case "$(CASE)" --engine "$(ENGINE)" --rounds "$(ROUNDS)"
 
+.PHONY: calibrate
+calibrate: ## Compare the costs that the plan states with what this machine takes
+	cargo bench -p fastscore-core --bench calibrate
+
 .PHONY: format
 format: setup ## Format the Rust and Python sources
 	cargo fmt --all

@@ -158,6 +158,8 @@ def test_ctrl_c_stops_a_long_call():
         import numpy as np
         from sklearn.ensemble import RandomForestRegressor
         import fastscore
+        # A shell that starts the tests in the background lets them ignore it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         rng = np.random.default_rng(0)
         x = rng.normal(size=(2000, 4))
         forest = RandomForestRegressor(40, random_state=0).fit(x, x[:, 0] * x[:, 1])

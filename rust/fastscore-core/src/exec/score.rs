@@ -25,7 +25,7 @@ const MAX_BLOCK_BYTES: usize = 64 << 20;
 /// Rows of a block are a multiple of this where possible: whole tiles for the walk, whole words for the bit-sliced engine.
 const ROW_STEP: usize = 256;
 /// Work that a thread should have before another one is woken.
-const NS_PER_THREAD: usize = 100_000;
+const NS_PER_THREAD: f64 = 100_000.0;
 /// Blocks that each thread should get, so that all end at about the same time.
 const BLOCKS_PER_THREAD: usize = 4;
 const INTERRUPT_EVERY: Duration = Duration::from_millis(50);
@@ -229,8 +229,8 @@ impl<'p> Call<'p> {
         let per_row = (8 * (reader.width() + widths) + self.plan.scratch_per_row()).max(1);
         let (bytes, most) = if self.plan.has_deep_forest() { DEEP_BLOCK } else { BLOCK };
         let mut block = (bytes / per_row).clamp(ROW_STEP, most).min((MAX_BLOCK_BYTES / per_row).max(1));
-        let cost = self.plan.cost_per_row() + 2 * reader.width();
-        let threads = threads.min((rows.saturating_mul(cost) / NS_PER_THREAD).max(1));
+        let cost = self.plan.cost(rows) + (2 * reader.width()) as f64 * rows as f64;
+        let threads = threads.min(((cost / NS_PER_THREAD) as usize).max(1));
         if threads > 1 {
             block = block.min(rows.div_ceil(threads * BLOCKS_PER_THREAD).next_multiple_of(ROW_STEP));
         }

@@ -1,7 +1,7 @@
 //! The engines of one forest: which of them can run it, what each costs, and which one runs a block.
 //!
 //! An engine says why a forest does not fit it ([`Misfit`]) and what it costs ([`Cost`]); the cheapest for the number
-//! of rows runs. Costs are the nanoseconds that `cargo bench --bench calibrate` measured; they decide between engines
+//! of rows runs. Costs are the nanoseconds that `make calibrate` measured; they decide between engines
 //! and how many threads a call is worth, never what is computed.
 
 use std::fmt::Write as _;
@@ -9,10 +9,10 @@ use std::fmt::Write as _;
 use super::Forced;
 use crate::error::{Error, Result};
 use crate::kernels::Columns;
+use crate::kernels::forest::Misfit;
 use crate::kernels::forest::oblivious::{self, Oblivious};
 use crate::kernels::forest::sliced::{self, Sliced};
 use crate::kernels::forest::walk::{self, Walk};
-use crate::kernels::forest::{Cost, Misfit};
 use crate::model::Forest;
 use crate::simd::Level;
 
@@ -66,7 +66,7 @@ impl Engines {
         let walk = walk(forest, level)?;
         let (oblivious, sliced) = (Oblivious::new(forest, level), Sliced::new(forest, level));
         let mut engines = Engines { level, walk, oblivious, sliced, choice: Vec::new() };
-        let only = |name: &str, kind: Kind| match engines.cost(kind) {
+        let only = |name: &str, kind: Kind| match engines.cost(kind, 1) {
             Ok(_) => Ok(vec![(0, kind)]),
             Err(misfit) => Err(Error::InvalidArgument(format!(
                 "FASTSCORE_ENGINE={name}: the forest does not fit that engine: {misfit}"
@@ -81,20 +81,25 @@ impl Engines {
         Ok(engines)
     }
 
-    fn cost(&self, kind: Kind) -> std::result::Result<Cost, &Misfit> {
+    /// Nanoseconds that so many rows take.
+    fn cost(&self, kind: Kind, rows: usize) -> std::result::Result<f64, &Misfit> {
         match kind {
-            Kind::Oblivious => self.oblivious.as_ref().map(Oblivious::cost),
-            Kind::Sliced => self.sliced.as_ref().map(|sliced| sliced.cost(self.level)),
-            Kind::Walk => Ok(self.walk.cost(self.level)),
+            Kind::Oblivious => self.oblivious.as_ref().map(|oblivious| oblivious.cost().of(rows)),
+            Kind::Sliced => self.sliced.as_ref().map(|sliced| sliced.cost(self.level, rows)),
+            Kind::Walk => Ok(self.walk.cost(self.level).of(rows)),
         }
+    }
+
+    /// The same for the engine that is chosen.
+    pub(crate) fn chosen_cost(&self, rows: usize) -> f64 {
+        self.cost(self.pick(rows), rows).unwrap_or(0.0)
     }
 
     /// The cheapest engine for each number of rows.
     fn choices(&self) -> Vec<(usize, Kind)> {
-        let fit: Vec<_> = Kind::ALL.into_iter().filter_map(|kind| Some((kind, self.cost(kind).ok()?))).collect();
         let cheapest = |rows: usize| {
-            let cost = |&&(_, cost): &&(Kind, Cost)| cost.of(rows);
-            fit.iter().min_by(|a, b| cost(a).total_cmp(&cost(b))).map_or(Kind::Walk, |&(kind, _)| kind)
+            let costs = Kind::ALL.into_iter().filter_map(|kind| Some((kind, self.cost(kind, rows).ok()?)));
+            costs.min_by(|a, b| a.1.total_cmp(&b.1)).map_or(Kind::Walk, |(kind, _)| kind)
         };
         let mut choice = vec![(0, cheapest(1))];
         for rows in 2..=MANY_ROWS {
@@ -144,11 +149,6 @@ impl Engines {
         }
     }
 
-    /// Nanoseconds that each of many rows costs.
-    pub(crate) fn row_cost(&self) -> f64 {
-        self.cost(self.pick(MANY_ROWS)).map_or(0.0, |cost| cost.row)
-    }
-
     /// Bytes of scratch that a row of a large block takes.
     pub(crate) fn scratch_per_row(&self) -> usize {
         match self.pick(MANY_ROWS) {
@@ -180,8 +180,11 @@ impl Engines {
                 Kind::Sliced => self.sliced.as_ref().map_or(String::new(), Sliced::describe),
                 Kind::Walk => self.walk.describe(),
             };
-            let _ = match self.cost(kind) {
-                Ok(cost) => writeln!(text, "    {}: {description}; {cost}", kind.name()),
+            let _ = match self.cost(kind, MANY_ROWS) {
+                Ok(cost) => {
+                    let row = cost / MANY_ROWS as f64;
+                    writeln!(text, "    {}: {description}; about {row:.0} ns for each of many rows", kind.name())
+                }
                 Err(misfit) => writeln!(text, "    {}: does not fit: {misfit}", kind.name()),
             };
         }

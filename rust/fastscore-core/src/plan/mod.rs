@@ -127,22 +127,22 @@ impl Plan {
         })
     }
 
-    /// Nanoseconds a row, roughly.
-    pub(crate) fn cost_per_row(&self) -> usize {
+    /// Nanoseconds that so many rows take on one thread, roughly.
+    pub fn cost(&self, rows: usize) -> f64 {
         let steps = self.model.steps().iter().zip(&self.engines);
         steps
-            .map(|(step, engine)| match &step.op {
-                Op::Forest(_) | Op::LeafIndicator(_) => match engine {
-                    Engine::Forest(engines) => engines.row_cost() as usize,
-                    Engine::Indicator(walk) => walk.cost(self.level).row as usize,
-                    Engine::Ctr(_) | Engine::Direct => 0,
-                },
-                Op::Linear(linear) => linear.coefficients.len(),
-                Op::Ctr(ctr) => ctr.tables() * LOOKUP_NS,
-                Op::OneHot(one_hot) => one_hot.feature.len(),
-                Op::Link(..) | Op::Concat(_) | Op::Sum(_) => {
-                    step.inputs().map(|value| 2 * self.model.width(value)).sum()
-                }
+            .map(|(step, engine)| {
+                let row = match (&step.op, engine) {
+                    (_, Engine::Forest(engines)) => return engines.chosen_cost(rows),
+                    (_, Engine::Indicator(walk)) => return walk.cost(self.level).of(rows),
+                    (Op::Linear(linear), _) => linear.coefficients.len(),
+                    (Op::Ctr(ctr), _) => ctr.tables() * LOOKUP_NS,
+                    (Op::OneHot(one_hot), _) => one_hot.feature.len(),
+                    (Op::Forest(_) | Op::LeafIndicator(_) | Op::Link(..) | Op::Concat(_) | Op::Sum(_), _) => {
+                        step.inputs().map(|value| 2 * self.model.width(value)).sum()
+                    }
+                };
+                (row * rows) as f64
             })
             .sum()
     }

@@ -38,16 +38,6 @@ impl Cost {
     }
 }
 
-impl fmt::Display for Cost {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        write!(f, "about {:.0} ns a row", self.row)?;
-        match self.step {
-            1 => Ok(()),
-            step => write!(f, ", {step} at a time"),
-        }
-    }
-}
-
 /// A sum, rounded to float32 where `NARROW`: the same as adding in float32, since float64 has more than twice its digits.
 #[inline(always)]
 fn add<const NARROW: bool>(sum: f64, value: f64) -> f64 {

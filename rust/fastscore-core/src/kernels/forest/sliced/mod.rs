@@ -30,10 +30,12 @@
 //! spread by a byte's bits, looked up and added: with AVX-512, 8 + 24 + 8 vector instructions a word and tree
 //! (`docs/kernels.md` has what was measured).
 
+mod cost;
 mod layout;
 mod pass;
 
-use super::Cost;
+use std::ops::Range;
+
 use super::bits_by_category::Group;
 use super::planes::{MAX_STRIDE, Planes};
 use super::segments::Segments;
@@ -138,15 +140,17 @@ pub(crate) struct Scratch {
 }
 
 impl Sliced {
-    /// What it costs.
-    pub(crate) fn cost(&self, _level: Level) -> Cost {
-        let conditions: usize = self.chunks.iter().map(Chunk::bitmaps).sum();
-        let trees: usize = self.chunks.iter().map(|chunk| chunk.trees.len()).sum();
-        let row = self.planes.len() as f64 * 4.0
-            + conditions as f64 * 0.01
-            + self.nodes.len() as f64 * 0.01
-            + trees as f64 * self.leaf_width as f64 * 0.5;
-        Cost { call: 0.0, row, step: WORD }
+    /// Nanoseconds that so many rows take, roughly.
+    pub(crate) fn cost(&self, level: Level, rows: usize) -> f64 {
+        let trees = || self.chunks.iter().flat_map(|chunk| &chunk.trees);
+        let work = cost::Work {
+            planes: self.planes.len() as f64,
+            conditions: self.chunks.iter().map(Chunk::bitmaps).sum::<usize>() as f64,
+            splits: self.nodes.len() as f64,
+            sums: (trees().count() * self.leaf_width) as f64,
+        };
+        let strides = Strides { start: 0, rows };
+        strides.map(|(_, stride)| work.pass(level, stride)).sum()
     }
 
     /// For `explain_plan()`.
@@ -186,20 +190,32 @@ impl Sliced {
     }
 
     fn run(&self, level: Level, input: &impl Columns, scratch: &mut Scratch, rows: usize, mut target: Target) {
-        let mut start = 0;
-        while start < rows {
-            let left = rows - start;
-            let stride = [WORD, 256].into_iter().find(|&stride| left <= stride).unwrap_or(MAX_STRIDE);
-            let count = left.min(stride);
+        for (rows, stride) in (Strides { start: 0, rows }) {
             scratch.keys.resize(self.planes.len() * stride, 0);
-            self.planes.fill(&self.ranks, input, start, count, &mut scratch.keys, stride);
-            let rows = start..start + count;
+            self.planes.fill(&self.ranks, input, rows.start, rows.len(), &mut scratch.keys, stride);
             match stride {
                 WORD => bits::run(level, Pass::<1> { engine: self, scratch, rows, target: &mut target }),
                 256 => bits::run(level, Pass::<4> { engine: self, scratch, rows, target: &mut target }),
                 _ => bits::run(level, Pass::<8> { engine: self, scratch, rows, target: &mut target }),
             }
-            start += count;
         }
+    }
+}
+
+/// Rows in passes: which rows, and for how many the pass computes, 64, 256 or 512.
+struct Strides {
+    start: usize,
+    rows: usize,
+}
+
+impl Iterator for Strides {
+    type Item = (Range<usize>, usize);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let left = self.rows.checked_sub(self.start).filter(|&left| left > 0)?;
+        let stride = [WORD, 256].into_iter().find(|&stride| left <= stride).unwrap_or(MAX_STRIDE);
+        let rows = self.start..self.start + left.min(stride);
+        self.start = rows.end;
+        Some((rows, stride))
     }
 }
