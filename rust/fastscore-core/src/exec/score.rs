@@ -232,7 +232,9 @@ impl<'p> Call<'p> {
         let cost = self.plan.cost(rows) + (2 * reader.width()) as f64 * rows as f64;
         let threads = threads.min(((cost / NS_PER_THREAD) as usize).max(1));
         if threads > 1 {
-            block = block.min(rows.div_ceil(threads * BLOCKS_PER_THREAD).next_multiple_of(ROW_STEP));
+            // As many blocks for each thread: a last block that one thread scores alone makes the others wait.
+            let blocks = rows.div_ceil(threads * block).max(BLOCKS_PER_THREAD);
+            block = block.min(rows.div_ceil(threads * blocks).next_multiple_of(ROW_STEP));
         }
         if block > ROW_STEP {
             block -= block % ROW_STEP;

@@ -182,12 +182,12 @@ impl Oblivious {
 
     /// What it costs: fitted to 1000 trees of depth 6 over 25 features, less what 100 of them take, on a Zen 5 server.
     pub(crate) fn cost(&self) -> Cost {
-        let (number, permuted, loaded) = match self.level {
-            Level::Avx512 => (0.008, 0.055, 0.21),
-            Level::Avx2 => (0.012, 0.21, 0.21),
-            Level::Portable => (0.02, 0.21, 0.21),
+        let (plane, number, permuted, loaded) = match self.level {
+            Level::Avx512 => (1.5, 0.008, 0.055, 0.21),
+            Level::Avx2 => (2.2, 0.012, 0.21, 0.21),
+            Level::Portable => (2.5, 0.02, 0.21, 0.21),
         };
-        let mut row = self.planes.len() as f64 * 4.0;
+        let mut row = self.planes.len() as f64 * plane;
         for run in &self.runs {
             let lookup = if run.bits <= tables::MOST_PERMUTED { permuted } else { loaded };
             row += run.count as f64 * (run.bits as f64 * number + self.leaf_width as f64 * lookup);

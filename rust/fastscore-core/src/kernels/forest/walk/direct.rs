@@ -73,7 +73,7 @@ impl<const NAN_LEFT: bool> DirectTrees<NAN_LEFT> {
     }
 
     pub(super) fn cost(&self) -> Cost {
-        Cost { call: 0.0, row: 1.2 * self.nodes.cost(), step: 1 }
+        Cost { call: 0.0, row: 2.1 * self.nodes.cost(), step: 1 }
     }
 
     pub(super) fn describe(&self, keys: &str) -> String {

@@ -232,7 +232,7 @@ impl<N: Node> Nodes<N> {
 
     /// Nanoseconds a row, roughly.
     pub fn cost(&self) -> f64 {
-        self.trees.iter().map(|tree| 3.0 + 1.1 * f64::from(tree.mean_depth)).sum()
+        self.trees.iter().map(|tree| 1.9 + 0.69 * f64::from(tree.mean_depth)).sum()
     }
 }
 

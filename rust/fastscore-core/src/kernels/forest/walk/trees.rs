@@ -63,7 +63,7 @@ impl<N: Node> Trees<N> {
     }
 
     pub(super) fn cost(&self) -> Cost {
-        let row = self.planes.len() as f64 * 3.0 + self.nodes.cost();
+        let row = self.planes.len() as f64 * 1.9 + self.nodes.cost();
         Cost { call: 0.0, row, step: 1 }
     }
 
