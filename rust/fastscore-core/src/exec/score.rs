@@ -23,7 +23,7 @@ const DEEP_BLOCK: (usize, usize) = (4 << 20, 16384);
 /// Scratch that a block may take where rows are very wide.
 const MAX_BLOCK_BYTES: usize = 64 << 20;
 /// Rows of a block are a multiple of this where possible: whole tiles for the walk, whole words for the bit-sliced engine.
-const ROW_STEP: usize = 256;
+const ROW_STEP: usize = 512;
 /// Work that a thread should have before another one is woken.
 const NS_PER_THREAD: f64 = 100_000.0;
 /// Blocks that each thread should get, so that all end at about the same time.
