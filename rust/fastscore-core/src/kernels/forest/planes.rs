@@ -276,9 +276,16 @@ impl<K: Key, C: Columns> BitWork for Fill<'_, K, C> {
 
 // Plain loops from here on: closures of iterators would be compiled without the level's features.
 impl Planes {
-    /// The same from an array of rows, key p of row r at `out[r * len + p]`; false, and nothing done, where the input is
+    /// The same from an array of rows, key p of row r at `out[r * width + p]`; false, and nothing done, where the input is
     /// no such array or values are more than converted.
-    pub(super) fn fill_rows<K: Key>(&self, input: &impl Columns, start: usize, rows: usize, out: &mut [K]) -> bool {
+    pub(super) fn fill_rows<K: Key>(
+        &self,
+        input: &impl Columns,
+        start: usize,
+        rows: usize,
+        out: &mut [K],
+        width: usize,
+    ) -> bool {
         let plain = |plane: &Plane| !plane.zero_missing && !plane.missing_only && plane.categories.is_none();
         let as_they_are = self.zero_band < 0.0 && self.missing_value.is_none() && (K::NARROWS || !self.narrow);
         if !as_they_are || !self.specs.iter().all(plain) || K::of_number(0.0).is_none() {
@@ -286,8 +293,8 @@ impl Planes {
         }
         let Some(array) = input.rows() else { return false };
         match array.cells {
-            RowCells::F64(cells) => self.convert_rows(cells, array, start, rows, out),
-            RowCells::F32(cells) => self.convert_rows(cells, array, start, rows, out),
+            RowCells::F64(cells) => self.convert_rows(cells, array, start..start + rows, out, width),
+            RowCells::F32(cells) => self.convert_rows(cells, array, start..start + rows, out, width),
         }
         true
     }
@@ -296,19 +303,30 @@ impl Planes {
         &self,
         cells: &[T],
         array: Rows,
-        start: usize,
-        rows: usize,
+        rows: Range<usize>,
         out: &mut [K],
+        width: usize,
     ) {
-        let places: Vec<_> =
-            self.specs.iter().map(|plane| (array.offset[plane.feature as usize], plane.missing_left)).collect();
-        for (row, out) in (start..start + rows).zip(out.chunks_mut(self.len())) {
-            let cells = &cells[row * array.stride..];
+        // Columns from the first that is read to the last are converted side by side, then planes take theirs.
+        let columns = || self.specs.iter().map(|plane| array.offset[plane.feature as usize]);
+        let (Some(first), Some(last)) = (columns().min(), columns().max()) else {
+            out.fill(K::LOWEST);
+            return;
+        };
+        let places: Vec<_> = columns().zip(&self.specs).map(|(at, plane)| (at - first, plane.missing_left)).collect();
+        let mut keys = vec![K::LOWEST; last + 1 - first];
+        for (row, out) in rows.zip(out.chunks_mut(width)) {
+            let cells = &cells[row * array.stride + first..][..keys.len()];
+            for (key, &cell) in keys.iter_mut().zip(cells) {
+                *key = K::of_number(cell.into()).unwrap_or(K::NEVER);
+            }
             out[0] = K::LOWEST;
             for (out, &(at, missing_left)) in out[1..].iter_mut().zip(&places) {
-                let x = cells[at].into();
-                let key = K::of_number(x).unwrap_or(K::NEVER);
-                *out = if missing_left & x.is_nan() { K::LOWEST } else { key };
+                // SAFETY: `at` is at most `last - first`. With a check this loop takes half as long again.
+                let key = unsafe { *keys.get_unchecked(at) };
+                // NEVER is NaN here, which has no order.
+                let missing = key.partial_cmp(&key).is_none();
+                *out = if missing_left & missing { K::LOWEST } else { key };
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Few trees: values as they are, without keys.
 //!
-//! Keys cost some nanoseconds a feature, more than a tree or two. Rows of an array, float64 or float32, and float64
+//! Keys cost some tenths of a nanosecond a feature, more than a few levels of a walk. Rows of an array, float64 or float32, and float64
 //! columns are walked where they lie. Where the source rounds values to float32, the threshold takes that in: rounding
 //! never changes the order of two values, so `f32(x) <= t` is `x <= t'` with t' the largest float64 that is rounded to
 //! at most t.
@@ -16,8 +16,8 @@ use crate::model::{FLAG_MISSING_LEFT, Forest, Width};
 
 /// Rows in flight.
 const LANES: usize = 16;
-/// Trees that keys for so many planes cost as much as.
-const PLANES_PER_TREE: usize = 4;
+/// Planes whose keys cost as much as a level that is walked without them.
+const PLANES_PER_LEVEL: usize = 5;
 
 /// A forest whose splits name columns: plane p is column `features[p]` of the input.
 #[derive(Debug)]
@@ -29,7 +29,8 @@ pub(super) struct DirectTrees<const NAN_LEFT: bool> {
 
 /// Whether a forest is better walked like this: few trees that compare plain numbers.
 pub(super) fn is_better(forest: &Forest, planes: &Planes) -> bool {
-    (forest.trees() <= 1 || forest.trees() * PLANES_PER_TREE < planes.len())
+    let levels: usize = (0..forest.trees()).map(|tree| forest.leaves(tree).len().max(1).ilog2() as usize).sum();
+    levels * PLANES_PER_LEVEL <= planes.len()
         && !forest.feature.is_empty()
         && !forest.has_categories()
         && forest.zero_band.is_none()
@@ -110,7 +111,6 @@ impl<const NAN_LEFT: bool> DirectTrees<NAN_LEFT> {
     /// `cells` has `rows` rows of every plane.
     #[inline(always)]
     fn walk(&self, cells: impl Cells<f64>, rows: usize, mut visit: impl FnMut(usize, usize, &[u32])) {
-        let mut active = [(0, 0); CHUNK];
         let mut leaves = [0; CHUNK];
         let sets = Sets::default();
         for group in self.groups.windows(2) {
@@ -119,7 +119,7 @@ impl<const NAN_LEFT: bool> DirectTrees<NAN_LEFT> {
                 for number in group[0]..group[1] {
                     let tree = self.nodes.trees[number];
                     // SAFETY: `run` has checked that the last row of every plane is there.
-                    unsafe { scan::<_, LANES>(&self.nodes.nodes, tree, &sets, cells, first, leaves, &mut active) };
+                    unsafe { scan::<_, LANES>(&self.nodes.nodes, tree, &sets, cells, first, leaves) };
                     for leaf in leaves.iter_mut() {
                         *leaf = self.nodes.leaf(tree, *leaf);
                     }

@@ -20,11 +20,6 @@ pub(super) trait Node: Copy + Send + Sync + std::fmt::Debug {
     fn leaf(at: u32, number: u32) -> Option<Self>;
     /// The number of a leaf.
     fn number(self) -> u32;
-    /// Whether it is one.
-    #[inline(always)]
-    fn is_leaf(self) -> bool {
-        self.plane() == 0
-    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -192,10 +187,6 @@ impl<const NAN_LEFT: bool> Node for Direct<NAN_LEFT> {
     #[inline(always)]
     fn number(self) -> u32 {
         self.0.number()
-    }
-    #[inline(always)]
-    fn is_leaf(self) -> bool {
-        self.0.threshold.is_nan()
     }
 }
 

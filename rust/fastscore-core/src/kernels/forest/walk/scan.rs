@@ -8,13 +8,8 @@ use super::node::{Node, Tree};
 
 /// Rows that go through a tree together. Their keys stay in the first cache level.
 pub(super) const CHUNK: usize = 256;
-/// From so deep on, rows that have arrived are dropped from the list of rows.
-const DEEP: u32 = 16;
 /// Levels between two looks at whether all rows have arrived.
 const STRIDE: u32 = 4;
-/// Levels of a pass over the list of rows.
-const PASS: u32 = 2;
-
 /// Where the keys of rows are.
 pub(super) trait Cells<K>: Copy {
     /// The key of plane `plane` in row `row`.
@@ -25,18 +20,20 @@ pub(super) trait Cells<K>: Copy {
     unsafe fn get(self, plane: usize, row: usize) -> K;
 }
 
-/// Row r of plane p is at `keys[r * width + p]`.
+/// Row r of plane p is at `keys[r * width + p]`. Where `WIDTH` is not 0, it is the width: rows in flight are then found
+/// by constants in the instructions, without which a walk takes twice as long.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Prepared<'a, K> {
+pub(super) struct Prepared<'a, K, const WIDTH: usize> {
     pub keys: &'a [K],
     pub width: usize,
 }
 
-impl<K: Copy> Cells<K> for Prepared<'_, K> {
+impl<K: Copy, const WIDTH: usize> Cells<K> for Prepared<'_, K, WIDTH> {
     #[inline(always)]
     unsafe fn get(self, plane: usize, row: usize) -> K {
+        let width = if WIDTH == 0 { self.width } else { WIDTH };
         // SAFETY: the caller vouches for plane and row.
-        unsafe { *self.keys.get_unchecked(row * self.width + plane) }
+        unsafe { *self.keys.get_unchecked(row * width + plane) }
     }
 }
 
@@ -68,9 +65,6 @@ impl Cells<f64> for ByColumn<'_> {
     }
 }
 
-/// The rows of a chunk on their way: (row, node).
-pub(super) type Active = [(u32, u32); CHUNK];
-
 /// `at[i]` becomes the node, counted from the tree's root, where row `first + i` ends. `LANES` rows are in flight.
 ///
 /// # Safety
@@ -85,16 +79,11 @@ pub(super) unsafe fn scan<N: Node, const LANES: usize>(
     cells: impl Cells<N::Key>,
     first: usize,
     at: &mut [u32],
-    active: &mut Active,
 ) {
     // SAFETY: for all of them as for this function: a node leads to one of its own tree, so whatever the keys, every
     // node that is met is in `nodes`. The checks took a third of the time.
     unsafe {
         let nodes = nodes.get_unchecked(tree.first..);
-        if tree.depth > DEEP && at.len() > LANES {
-            passes(nodes, sets, cells, first, at, active);
-            return;
-        }
         let (full, rest) = at.as_chunks_mut::<LANES>();
         let tail = first + LANES * full.len();
         for (group, at) in full.iter_mut().enumerate() {
@@ -135,43 +124,6 @@ unsafe fn interleaved<N: Node, const LANES: usize>(
         depth = depth.saturating_sub(STRIDE);
     }
     *out = at;
-}
-
-/// A few levels for every row of the list, which then loses those that have arrived, without a branch; and again.
-///
-/// # Safety
-///
-/// As for [`scan`], where `nodes` begin with the tree's root, and `at` has at most [`CHUNK`] rows.
-#[inline(always)]
-unsafe fn passes<N: Node>(
-    nodes: &[N],
-    sets: &Sets,
-    cells: impl Cells<N::Key>,
-    first: usize,
-    at: &mut [u32],
-    active: &mut Active,
-) {
-    let active = &mut active[..at.len()];
-    for (row, active) in active.iter_mut().enumerate() {
-        *active = (row as u32, 0);
-    }
-    let mut count = active.len();
-    while count > 0 {
-        let mut kept = 0;
-        for i in 0..count {
-            // SAFETY: `kept <= i < count`, and rows are below `at.len()`; for `step` see `scan`.
-            unsafe {
-                let (row, mut node) = *active.get_unchecked(i);
-                for _ in 0..PASS {
-                    node = step(nodes, sets, cells, first + row as usize, node);
-                }
-                *at.get_unchecked_mut(row as usize) = node;
-                *active.get_unchecked_mut(kept) = (row, node);
-                kept += usize::from(!nodes.get_unchecked(node as usize).is_leaf());
-            }
-        }
-        count = kept;
-    }
 }
 
 /// # Safety

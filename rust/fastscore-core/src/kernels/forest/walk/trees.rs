@@ -11,13 +11,15 @@ use crate::kernels::Columns;
 const TILE: usize = 64;
 /// Rows in flight.
 const LANES: usize = 16;
+/// Widths of rows of keys that loops are compiled for.
+const WIDTHS: [usize; 3] = [32, 64, 128];
 /// Bytes of nodes that stay in the first cache level beside the keys of a chunk.
 const GROUP_BYTES: usize = 16 << 10;
 
 /// Keys of a block, row after row, and a tile of them, plane after plane.
 #[derive(Debug, Default)]
 pub(super) struct Buffers<K> {
-    /// Row r of plane p is at `r * planes + p`.
+    /// Row r of plane p is at `r * width + p`.
     keys: Vec<K>,
     /// Row r of plane p is at `p * TILE + r`.
     tile: Vec<K>,
@@ -59,7 +61,13 @@ impl<N: Node> Trees<N> {
     }
 
     pub(super) fn scratch_per_row(&self) -> usize {
-        self.planes.len() * size_of::<N::Key>()
+        self.width() * size_of::<N::Key>()
+    }
+
+    /// Keys from one row to the next: one of the widths that loops are compiled for, or the planes.
+    fn width(&self) -> usize {
+        let planes = self.planes.len();
+        WIDTHS.into_iter().find(|&width| planes <= width).unwrap_or(planes)
     }
 
     pub(super) fn cost(&self) -> Cost {
@@ -105,7 +113,7 @@ impl<N: Node> Trees<N> {
         const STRIDE: u32 = 4;
         buffers.keys.resize(self.planes.len(), N::Key::LOWEST);
         self.planes.fill(&self.table, input, 0, 1, &mut buffers.keys, 1);
-        let cells = Prepared { keys: &buffers.keys, width: self.planes.len() };
+        let cells = Prepared::<_, 0> { keys: &buffers.keys, width: self.planes.len() };
         let nodes = &self.nodes.nodes;
         for (batch, trees) in self.nodes.trees.chunks(TREES).enumerate() {
             // Lanes past the last tree walk it again; nobody looks at them.
@@ -140,12 +148,12 @@ impl<N: Node> Trees<N> {
         rows: usize,
         mut visit: impl FnMut(usize, usize, &[u32]),
     ) {
-        let width = self.planes.len();
+        let width = self.width();
         buffers.keys.resize(width * rows, N::Key::LOWEST);
-        buffers.tile.resize(width * TILE, N::Key::LOWEST);
+        buffers.tile.resize(self.planes.len() * TILE, N::Key::LOWEST);
         for (keys, start) in buffers.keys.chunks_mut(width * TILE).zip((0..rows).step_by(TILE)) {
             let count = TILE.min(rows - start);
-            if self.planes.fill_rows(input, start, count, keys) {
+            if self.planes.fill_rows(input, start, count, keys, width) {
                 continue;
             }
             self.planes.fill(&self.table, input, start, count, &mut buffers.tile, TILE);
@@ -155,22 +163,33 @@ impl<N: Node> Trees<N> {
                 }
             }
         }
-        let cells = Prepared { keys: &buffers.keys, width };
-        let mut active = [(0, 0); CHUNK];
         let mut leaves = [0; CHUNK];
         for group in self.groups.windows(2) {
             for first in (0..rows).step_by(CHUNK) {
                 let leaves = &mut leaves[..CHUNK.min(rows - first)];
                 for number in group[0]..group[1] {
                     let tree = self.nodes.trees[number];
-                    // SAFETY: `cells` has `rows` rows of the planes that the nodes name.
-                    unsafe { scan::<N, LANES>(&self.nodes.nodes, tree, &self.sets, cells, first, leaves, &mut active) };
-                    for leaf in leaves.iter_mut() {
-                        *leaf = self.nodes.leaf(tree, *leaf);
+                    let keys = &buffers.keys[first * width..];
+                    match width {
+                        32 => self.leaves::<LANES, 32>(tree, keys, leaves),
+                        64 => self.leaves::<LANES, 64>(tree, keys, leaves),
+                        128 => self.leaves::<LANES, 128>(tree, keys, leaves),
+                        _ => self.leaves::<LANES, 0>(tree, keys, leaves),
                     }
                     visit(number, first, leaves);
                 }
             }
+        }
+    }
+
+    /// The leaves of the rows whose keys are first in `keys`.
+    #[inline(never)]
+    fn leaves<const LANES: usize, const WIDTH: usize>(&self, tree: Tree, keys: &[N::Key], leaves: &mut [u32]) {
+        let cells = Prepared::<_, WIDTH> { keys, width: self.planes.len() };
+        // SAFETY: `run_rows` has filled as many rows of every plane.
+        unsafe { scan::<N, LANES>(&self.nodes.nodes, tree, &self.sets, cells, 0, leaves) };
+        for leaf in leaves.iter_mut() {
+            *leaf = self.nodes.leaf(tree, *leaf);
         }
     }
 }
