@@ -143,7 +143,7 @@ fn measure(plan: &Plan, columns: &[Vec<f64>], rows: usize) -> f64 {
     let (start, mut best) = (Instant::now(), Duration::MAX);
     while start.elapsed() < Duration::from_millis(100) {
         let before = Instant::now();
-        exec::score(plan, &table, Output::Margin, 1, OnRefused::Raise, &|| false).unwrap();
+        exec::score(plan, &table, Output::Margin, Some(1), OnRefused::Raise, &|| false).unwrap();
         best = best.min(before.elapsed());
     }
     best.as_nanos() as f64

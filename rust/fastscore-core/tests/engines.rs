@@ -323,7 +323,7 @@ fn difference(found: &[u64], expected: &[u64]) -> Option<String> {
 }
 
 fn run(plan: &Plan, table: &Table, output: Output, threads: usize) -> Vec<u64> {
-    bits(&exec::score(plan, table, output, threads, OnRefused::Raise, &|| false).unwrap())
+    bits(&exec::score(plan, table, output, Some(threads), OnRefused::Raise, &|| false).unwrap())
 }
 
 /// What the interpreter says, column by column.
@@ -749,7 +749,7 @@ fn refused_values_name_column_row_and_count() {
     large[3] = 1e39;
     let score = |columns: [&[f64]; FEATURES], on_refused| {
         let table = Table::new(None, Body::Columns(columns.map(|c| numbers([c])).to_vec()), 5000).unwrap();
-        exec::score(&plan, &table, Output::Margin, 2, on_refused, &|| false)
+        exec::score(&plan, &table, Output::Margin, Some(2), on_refused, &|| false)
     };
     let error = score([&good, &missing, &good, &large], OnRefused::Raise).unwrap_err();
     assert_eq!(error, Error::MissingValue { column: "number 1".into(), row: 4000, count: 2 });
@@ -771,7 +771,7 @@ fn refused_values_of_arrays_of_rows() {
             Column::Numbers(Numbers::new([Chunk { values, nulls: Nulls::None }]))
         };
         let table = Table::new(None, Body::Columns((0..FEATURES).map(column).collect()), 5000).unwrap();
-        exec::score(&plan, &table, Output::Margin, 2, OnRefused::Raise, &|| false)
+        exec::score(&plan, &table, Output::Margin, Some(2), OnRefused::Raise, &|| false)
     };
     // The largest that float32 rounds to a number, and NaN where no feature looks.
     let limit = 3.402_823_567_797_336_6e38_f64;
@@ -789,7 +789,7 @@ fn refused_values_of_arrays_of_rows() {
             Column::Numbers(Numbers::new([Chunk { values, nulls: Nulls::None }]))
         };
         let table = Table::new(None, Body::Columns((0..FEATURES).map(column).collect()), 1).unwrap();
-        let error = exec::score(&plan, &table, Output::Margin, 1, OnRefused::Raise, &|| false).unwrap_err();
+        let error = exec::score(&plan, &table, Output::Margin, Some(1), OnRefused::Raise, &|| false).unwrap_err();
         assert_eq!(error, Error::NonFinite { column: "number 2".into(), row: 0, count: 1, width: "float32" });
     }
     cells[3] = f64::NAN;
@@ -802,9 +802,9 @@ fn refused_values_of_arrays_of_rows() {
 fn no_rows_give_no_scores_of_the_right_type() {
     let plan = small(OnBadValue::Accept);
     let table = Table::new(None, Body::Columns(vec![numbers([]); FEATURES]), 0).unwrap();
-    let margin = exec::score(&plan, &table, Output::Margin, 1, OnRefused::Raise, &|| false).unwrap();
+    let margin = exec::score(&plan, &table, Output::Margin, Some(1), OnRefused::Raise, &|| false).unwrap();
     assert_eq!(margin.groups[0].data, Data::F64(vec![]));
-    let leaf = exec::score(&plan, &table, Output::Leaf, 1, OnRefused::Raise, &|| false).unwrap();
+    let leaf = exec::score(&plan, &table, Output::Leaf, Some(1), OnRefused::Raise, &|| false).unwrap();
     assert_eq!(leaf.groups[0].data, Data::I32(vec![]));
 }
 
@@ -816,6 +816,6 @@ fn a_call_can_be_interrupted() {
     let plan = Plan::compile_for(model, Level::Portable, Some(Forced::Walk)).unwrap();
     let column = vec![0.25; 200_000];
     let table = Table::new(None, Body::Columns(vec![numbers([column.as_slice()]); FEATURES]), column.len()).unwrap();
-    let error = exec::score(&plan, &table, Output::Margin, 2, OnRefused::Raise, &|| true).unwrap_err();
+    let error = exec::score(&plan, &table, Output::Margin, Some(2), OnRefused::Raise, &|| true).unwrap_err();
     assert_eq!(error, Error::Interrupted);
 }

@@ -118,7 +118,7 @@ fn check(link: &Link, width: Width, columns: &[Vec<f64>]) {
     for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
         for forced in [None, Some(Forced::Reference)] {
             let plan = Plan::compile_for(model.clone(), level, forced).unwrap();
-            let scores = exec::score(&plan, &table, Output::Margin, 1, OnRefused::Raise, &|| false).unwrap();
+            let scores = exec::score(&plan, &table, Output::Margin, Some(1), OnRefused::Raise, &|| false).unwrap();
             let found = scores.groups.iter().flat_map(|group| match &group.data {
                 Data::F64(data) => data.iter().map(|&x| bits(x)).collect::<Vec<_>>(),
                 other => panic!("{other:?}"),

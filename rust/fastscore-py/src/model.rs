@@ -64,7 +64,7 @@ impl Model {
 
     fn run(&self, py: Python<'_>, table: &Table, output: &str, threads: Threads, missing: &str) -> PyResult<Scores> {
         let output = Output::parse(output).map_err(to_python)?;
-        let threads = exec::thread_count(threads.0).map_err(to_python)?;
+        let threads = exec::thread_limit(threads.0).map_err(to_python)?;
         let on_refused = match missing {
             "source" => OnRefused::Raise,
             "propagate" => OnRefused::Null,
@@ -86,7 +86,7 @@ impl Model {
         });
         match (scored, signal.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)) {
             (Err(Error::Interrupted), Some(signal)) => Err(signal),
-            (scored, _) => Ok(Scores::new(scored.map_err(to_python)?, self.model.clone())),
+            (scored, _) => Ok(Scores::new(scored.map_err(to_python)?, output, self.model.clone())),
         }
     }
 }

@@ -19,9 +19,11 @@ pub struct NumpyArray {
     data: *const u8,
     kind: u8,
     item: usize,
-    shape: Vec<usize>,
-    /// In elements.
-    strides: Vec<usize>,
+    rows: usize,
+    /// 1 where there is one dimension.
+    columns: usize,
+    /// From one row, and one column, to the next, in elements.
+    strides: [usize; 2],
 }
 
 // SAFETY: the memory behind `data` is kept alive by `_owner`, is only read, and belongs to no thread.
@@ -59,33 +61,34 @@ impl NumpyArray {
         if dtype.is_native_byteorder() == Some(false) || item == 0 || !(data as usize).is_multiple_of(align) {
             return None;
         }
-        let mut strides = Vec::with_capacity(2);
-        for (&length, &stride) in array.shape().iter().zip(array.strides()) {
+        let (mut shape, mut strides) = ([1; 2], [0; 2]);
+        for (axis, (&length, &stride)) in array.shape().iter().zip(array.strides()).take(2).enumerate() {
             // The stride of a dimension of one element says nothing.
             let stride = if length <= 1 { 0 } else { usize::try_from(stride).ok()? };
             if !stride.is_multiple_of(item) {
                 return None;
             }
-            strides.push(stride / item);
+            (shape[axis], strides[axis]) = (length, stride / item);
         }
         Some(NumpyArray {
             _owner: array.clone().unbind(),
             data,
             kind: dtype.kind(),
             item,
-            shape: array.shape().to_vec(),
+            rows: shape[0],
+            columns: shape[1],
             strides,
         })
     }
 
     /// Rows.
     pub fn rows(&self) -> usize {
-        self.shape[0]
+        self.rows
     }
 
     /// Columns of a two-dimensional array.
     pub fn columns(&self) -> usize {
-        self.shape.get(1).copied().unwrap_or(1)
+        self.columns
     }
 
     /// Whether this is an array of booleans.
@@ -95,10 +98,10 @@ impl NumpyArray {
 
     /// The array's elements from the first one's address to the last one's.
     fn elements<T: Copy>(&self) -> &[T] {
-        if self.shape.contains(&0) {
+        if self.rows == 0 || self.columns == 0 {
             return &[];
         }
-        let reach: usize = self.shape.iter().zip(&self.strides).map(|(&length, &stride)| (length - 1) * stride).sum();
+        let reach = (self.rows - 1) * self.strides[0] + (self.columns - 1) * self.strides[1];
         // SAFETY: `data` is aligned for T (checked in `in_place`, where `item` is the size of T: see `values`), and
         // NumPy guarantees that every element between the first and the last index lies in the array's memory, which
         // `_owner` keeps alive. `reach` is the offset of the last one.
@@ -122,8 +125,8 @@ impl NumpyArray {
 
     /// Column `column` as values; None for a dtype that is no number.
     pub fn values(&self, column: usize) -> Option<Values<'_>> {
-        let (rows, stride) = (self.rows(), self.strides[0]);
-        let first = self.strides.get(1).map_or(0, |stride| stride * column);
+        let (rows, stride) = (self.rows, self.strides[0]);
+        let first = self.strides[1] * column;
         macro_rules! strided {
             ($variant:ident, $type:ty) => {{
                 let elements = self.elements::<$type>();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::{ArrayRef, Float32Array, Float64Array, Int32Array, RecordBatch, RecordBatchOptions, StructArray};
 use arrow_buffer::{ArrowNativeType, Buffer, NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Fields, Schema};
-use fastscore_core::exec::{self, Data};
+use fastscore_core::exec::{self, Data, Output};
 use fastscore_core::model;
 use numpy::ndarray::ArrayView2;
 use numpy::{Element, PyArray1, PyArray2};
@@ -21,11 +21,12 @@ pub struct Scores {
     rows: usize,
     groups: Vec<Group>,
     nulls: Option<Vec<u8>>,
+    output: Output,
     model: Arc<model::Model>,
 }
 
 struct Group {
-    names: Vec<String>,
+    columns: usize,
     buffer: Buffer,
     kind: Kind,
     codes_of: Option<usize>,
@@ -41,16 +42,16 @@ enum Kind {
 
 impl Scores {
     /// Take over what the core computed.
-    pub fn new(scores: exec::Scores, model: Arc<model::Model>) -> Self {
+    pub fn new(scores: exec::Scores, output: Output, model: Arc<model::Model>) -> Self {
         let groups = scores.groups.into_iter().map(|group| {
             let (buffer, kind) = match group.data {
                 Data::F64(data) => (Buffer::from_vec(data), Kind::F64),
                 Data::F32(data) => (Buffer::from_vec(data), Kind::F32),
                 Data::I32(data) => (Buffer::from_vec(data), Kind::I32),
             };
-            Group { names: group.names, buffer, kind, codes_of: group.codes_of }
+            Group { columns: group.columns, buffer, kind, codes_of: group.codes_of }
         });
-        Scores { rows: scores.rows, groups: groups.collect(), nulls: scores.nulls, model }
+        Scores { rows: scores.rows, groups: groups.collect(), nulls: scores.nulls, output, model }
     }
 
     fn labels(&self, group: &Group) -> Option<&model::Labels> {
@@ -86,8 +87,8 @@ impl Scores {
     fn batch(&self) -> PyResult<RecordBatch> {
         let mut fields = Vec::new();
         let mut arrays = Vec::new();
-        for group in &self.groups {
-            for (column, name) in group.names.iter().enumerate() {
+        for (group, names) in self.groups.iter().zip(self.names()) {
+            for (column, name) in names.iter().enumerate() {
                 fields.push(self.field(group, name)?);
                 arrays.push(self.array(group, column)?);
             }
@@ -100,7 +101,7 @@ impl Scores {
 
 /// An array of shape (columns, rows) over a group's memory, kept alive by `owner`.
 fn borrow<'py, T: Element + ArrowNativeType>(owner: &Bound<'py, Scores>, group: &Group) -> PyResult<Bound<'py, PyAny>> {
-    let shape = (group.names.len(), owner.get().rows);
+    let shape = (group.columns, owner.get().rows);
     let view = ArrayView2::from_shape(shape, group.buffer.typed_data::<T>())
         .map_err(|e| PyValueError::new_err(e.to_string()))?;
     // SAFETY: the memory belongs to the `Scores` object, which is frozen, never moves or frees its buffers, and is the
@@ -117,7 +118,7 @@ impl Scores {
 
     #[getter]
     fn names(&self) -> Vec<Vec<String>> {
-        self.groups.iter().map(|group| group.names.clone()).collect()
+        exec::column_names(&self.model, self.output).unwrap_or_default()
     }
 
     fn arrays<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
@@ -164,11 +165,11 @@ impl Scores {
     #[pyo3(signature = (index, /))]
     fn column(&self, index: usize) -> PyResult<ScoreColumn> {
         let mut before = 0;
-        for group in &self.groups {
-            if let Some(name) = group.names.get(index - before) {
+        for (group, names) in self.groups.iter().zip(self.names()) {
+            if let Some(name) = names.get(index - before) {
                 return Ok(ScoreColumn { field: self.field(group, name)?, array: self.array(group, index - before)? });
             }
-            before += group.names.len();
+            before += group.columns;
         }
         Err(PyIndexError::new_err(format!("column {index} of {before}")))
     }

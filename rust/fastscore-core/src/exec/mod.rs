@@ -12,6 +12,6 @@ mod scores;
 pub mod table;
 
 pub use bind::{Binding, bind};
-pub use pool::thread_count;
+pub use pool::{thread_count, thread_limit};
 pub use score::{OnRefused, lacks, score};
 pub use scores::{Data, Group, Output, Scores, column_names};

@@ -19,12 +19,18 @@ struct Tagged {
 
 static POOL: AtomicPtr<Tagged> = AtomicPtr::new(std::ptr::null_mut());
 
-/// How many workers a call takes: `threads`, else `FASTSCORE_THREADS`, else `OMP_NUM_THREADS` (its first number), else
-/// the cores that the process may use (affinity and cgroup). Zero and junk are errors.
+/// How many workers a call takes: [`thread_limit`], else the cores that the process may use (affinity and cgroup).
 pub fn thread_count(threads: Option<i64>) -> Result<usize> {
+    Ok(thread_limit(threads)?.unwrap_or_else(cores))
+}
+
+/// How many workers a call may take: `threads`, else `FASTSCORE_THREADS`, else `OMP_NUM_THREADS` (its first number);
+/// None where nothing is said. Zero and junk are errors.
+pub fn thread_limit(threads: Option<i64>) -> Result<Option<usize>> {
     let invalid = |what: String| Error::InvalidArgument(format!("{what}: the number of threads is at least 1"));
     if let Some(threads) = threads {
-        return usize::try_from(threads).ok().filter(|&n| n > 0).ok_or_else(|| invalid(format!("threads={threads}")));
+        let count = usize::try_from(threads).ok().filter(|&n| n > 0);
+        return count.map(Some).ok_or_else(|| invalid(format!("threads={threads}")));
     }
     for name in ["FASTSCORE_THREADS", "OMP_NUM_THREADS"] {
         let Some(value) = std::env::var_os(name) else {
@@ -36,12 +42,14 @@ pub fn thread_count(threads: Option<i64>) -> Result<usize> {
         }
         // OpenMP allows a list, one number a nesting level.
         let first = if name == "OMP_NUM_THREADS" { value.split(',').next().unwrap_or("") } else { &value };
-        return first.trim().parse().ok().filter(|&n| n > 0).ok_or_else(|| invalid(format!("{name}={value}")));
+        let count = first.trim().parse().ok().filter(|&n| n > 0);
+        return count.map(Some).ok_or_else(|| invalid(format!("{name}={value}")));
     }
-    Ok(cores())
+    Ok(None)
 }
 
-fn cores() -> usize {
+/// The cores that the process may use. Takes some 20 us: files of the cgroup are read.
+pub(super) fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 

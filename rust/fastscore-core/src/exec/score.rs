@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::bind::bind;
 use super::block::{Block, Reader};
 use super::pool;
-use super::scores::{Data, Group, Output, Scores, Source, needed_steps, sources};
+use super::scores::{Data, Group, Output, Scores, Source, needed_steps, sources, widths};
 use super::table::Table;
 use crate::error::{Error, Result};
 use crate::kernels::{Buffer, Columns, Values};
@@ -39,24 +39,25 @@ pub enum OnRefused {
     Null,
 }
 
-/// Score a table. `interrupt` is asked now and then, on the calling thread, whether to stop.
+/// Score a table on up to `threads` threads, or as many as the process has cores. `interrupt` is asked now and then, on
+/// the calling thread, whether to stop.
 ///
 /// The result does not depend on `threads`, on how the table is chunked, or on the other rows.
 pub fn score(
     plan: &Plan,
     table: &Table,
     output: Output,
-    threads: usize,
+    threads: Option<usize>,
     on_refused: OnRefused,
     interrupt: &(dyn Fn() -> bool + Sync),
 ) -> Result<Scores> {
     let model = plan.model();
-    let names = super::column_names(model, output).ok_or_else(|| lacks(model, output))?;
+    let widths = widths(model, output).ok_or_else(|| lacks(model, output))?;
     let binding = bind(model, table)?;
     let call = Call::new(plan, output);
     let reader = Reader::new(table, &binding, &call.features_read(), model);
     let rows = table.rows();
-    let mut scores = empty_scores(model, output, names, rows, on_refused == OnRefused::Null)?;
+    let mut scores = empty_scores(model, output, &widths, rows, on_refused == OnRefused::Null)?;
     if rows == 0 {
         return Ok(scores);
     }
@@ -97,8 +98,7 @@ pub fn score(
 
 /// The error for an output that a model does not have.
 pub fn lacks(model: &Model, output: Output) -> Error {
-    let has: Vec<_> =
-        Output::ALL.into_iter().filter(|&o| super::column_names(model, o).is_some()).map(Output::name).collect();
+    let has: Vec<_> = Output::ALL.into_iter().filter(|&o| widths(model, o).is_some()).map(Output::name).collect();
     Error::InvalidArgument(format!(
         "{} has no output {:?}; it has {}",
         model.source().class,
@@ -107,20 +107,20 @@ pub fn lacks(model: &Model, output: Output) -> Error {
     ))
 }
 
-fn empty_scores(model: &Model, output: Output, names: Vec<Vec<String>>, rows: usize, nullable: bool) -> Result<Scores> {
+fn empty_scores(model: &Model, output: Output, widths: &[usize], rows: usize, nullable: bool) -> Result<Scores> {
     let sources = sources(model, output);
-    let group = |(index, names): (usize, Vec<String>)| {
+    let group = |(index, &columns): (usize, &usize)| {
         let codes_of = sources.get(index).and_then(|source: &Source| source.decision).map(|_| index);
         let data = if codes_of.is_some() || output == Output::Leaf {
-            Data::I32(zeros(rows, names.len())?)
+            Data::I32(zeros(rows, columns)?)
         } else if model.output_width() == Width::Float32 {
-            Data::F32(zeros(rows, names.len())?)
+            Data::F32(zeros(rows, columns)?)
         } else {
-            Data::F64(zeros(rows, names.len())?)
+            Data::F64(zeros(rows, columns)?)
         };
-        Ok(Group { names, data, codes_of })
+        Ok(Group { columns, data, codes_of })
     };
-    let groups = names.into_iter().enumerate().map(group).collect::<Result<Vec<_>>>()?;
+    let groups = widths.iter().enumerate().map(group).collect::<Result<Vec<_>>>()?;
     let nulls = (nullable && model.refuses()).then(|| zeros(rows, 1)).transpose()?;
     Ok(Scores { rows, groups, nulls })
 }
@@ -158,7 +158,7 @@ fn split(scores: &mut Scores, block_rows: usize) -> Vec<Job<'_>> {
         .map(|start| Job { start, rows: block_rows.min(rows - start), groups: Vec::new(), nulls: None })
         .collect();
     for group in &mut scores.groups {
-        let width = group.names.len();
+        let width = group.columns;
         match &mut group.data {
             Data::F64(data) => {
                 jobs.iter_mut().for_each(|job| job.groups.push(Slices::F64(Vec::with_capacity(width))));
@@ -224,13 +224,17 @@ impl<'p> Call<'p> {
     }
 
     /// How many threads to use and how many rows a block has.
-    fn division(&self, reader: &Reader, rows: usize, threads: usize) -> (usize, usize) {
+    fn division(&self, reader: &Reader, rows: usize, threads: Option<usize>) -> (usize, usize) {
         let widths: usize = self.steps.iter().map(|&step| self.plan.model().width(step + 1)).sum();
         let per_row = (8 * (reader.width() + widths) + self.plan.scratch_per_row()).max(1);
         let (bytes, most) = if self.plan.has_deep_forest() { DEEP_BLOCK } else { BLOCK };
         let mut block = (bytes / per_row).clamp(ROW_STEP, most).min((MAX_BLOCK_BYTES / per_row).max(1));
         let cost = self.plan.cost(rows) + (2 * reader.width()) as f64 * rows as f64;
-        let threads = threads.min(((cost / NS_PER_THREAD) as usize).max(1));
+        // Counting the cores takes longer than a small call.
+        let threads = match (cost / NS_PER_THREAD) as usize {
+            0 | 1 => 1,
+            worth => worth.min(threads.unwrap_or_else(pool::cores)),
+        };
         if threads > 1 {
             // As many blocks for each thread: a last block that one thread scores alone makes the others wait.
             let blocks = rows.div_ceil(threads * block).max(BLOCKS_PER_THREAD);

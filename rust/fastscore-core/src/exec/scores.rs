@@ -60,8 +60,8 @@ pub enum Data {
 /// The columns of one target: row r of column c is element `c * rows + r`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {
-    /// Name of each column.
-    pub names: Vec<String>,
+    /// How many columns; [`column_names`] has their names.
+    pub columns: usize,
     /// The elements.
     pub data: Data,
     /// The target whose labels the codes index; None for numbers.
@@ -79,53 +79,53 @@ pub struct Scores {
     pub nulls: Option<Vec<u8>>,
 }
 
+/// Columns of an output, a number a target (one in all for leaves); None when the model lacks the output.
+pub(super) fn widths(model: &Model, output: Output) -> Option<Vec<usize>> {
+    match output {
+        Output::Leaf => return Some(vec![model.leaf_forest()?.1.trees()]),
+        Output::Transform => return Some(vec![model.transform()?.names.len()]),
+        _ if model.targets().is_empty() => return None,
+        _ => {}
+    }
+    let width = |target: &Target| {
+        let value = match (output, target.prediction) {
+            // Labels that a row can have together have a column each.
+            (Output::Prediction, Decision::Value(value) | Decision::Above(value, _)) => value,
+            (Output::Prediction, _) => return Some(1),
+            (Output::Probability, _) => target.probability?,
+            (Output::Score, _) => target.score?,
+            (Output::Margin | Output::Leaf | Output::Transform, _) => target.margin,
+        };
+        Some(model.width(value))
+    };
+    model.targets().iter().map(width).collect()
+}
+
 /// Column names of an output, a list a target; None when the model lacks the output.
 pub fn column_names(model: &Model, output: Output) -> Option<Vec<Vec<String>>> {
+    let widths = widths(model, output)?;
     if output == Output::Leaf {
-        let trees = model.leaf_forest()?.1.trees();
-        return Some(vec![(0..trees).map(|tree| format!("leaf_{tree}")).collect()]);
+        return Some(widths.into_iter().map(|trees| (0..trees).map(|tree| format!("leaf_{tree}")).collect()).collect());
     }
     if output == Output::Transform {
         return Some(vec![model.transform()?.names.clone()]);
     }
-    if model.targets().is_empty() {
-        return None;
-    }
     let several = model.targets().len() > 1;
-    let mut groups = Vec::with_capacity(model.targets().len());
-    for (index, target) in model.targets().iter().enumerate() {
+    let names = model.targets().iter().zip(widths).enumerate().map(|(index, (target, width))| {
         let base = match (&target.name, several) {
             (Some(name), true) => format!("{}_{name}", output.name()),
             (None, true) => format!("{}_{index}", output.name()),
             (_, false) => output.name().to_string(),
         };
-        let (value, one_name) = match output {
-            Output::Prediction => match target.prediction {
-                Decision::Value(value) => (value, true),
-                // Labels that a row can have together have a column each.
-                Decision::Above(value, _) if model.width(value) > 1 => {
-                    groups.push((0..model.width(value)).map(|column| format!("{base}_{column}")).collect());
-                    continue;
-                }
-                _ => {
-                    groups.push(vec![base]);
-                    continue;
-                }
-            },
-            Output::Probability => (target.probability?, false),
-            Output::Score => (target.score?, true),
-            Output::Margin | Output::Leaf | Output::Transform => (target.margin, true),
-        };
-        let width = model.width(value);
         let several_labels = matches!(target.prediction, Decision::Above(value, _) if model.width(value) > 1);
         let labels = target.classes.as_ref().filter(|_| !several_labels).map(|labels| labels.text());
-        groups.push(match labels {
-            _ if width == 1 && one_name => vec![base],
+        match labels {
+            _ if width == 1 && output != Output::Probability => vec![base],
             Some(labels) if labels.len() == width => labels.iter().map(|label| format!("{base}_{label}")).collect(),
             _ => (0..width).map(|column| format!("{base}_{column}")).collect(),
-        });
-    }
-    Some(groups)
+        }
+    });
+    Some(names.collect())
 }
 
 /// What a group of the result is written from.

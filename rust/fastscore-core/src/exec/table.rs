@@ -1,5 +1,7 @@
 //! Columns to score, borrowed from whoever owns them (Arrow arrays, NumPy buffers), never copied.
 
+use std::ops::Range;
+
 use arrow_buffer::{BooleanBuffer, NullBuffer};
 use half::f16;
 
@@ -274,7 +276,7 @@ impl Column<'_> {
     /// The name of its type, and what the values are where they can be scored.
     pub(super) fn kind(&self) -> (&str, Option<Kind>) {
         match self {
-            Column::Numbers(numbers) => match numbers.chunks.first() {
+            Column::Numbers(numbers) => match numbers.chunks().first() {
                 Some(chunk) => (chunk.values.type_name(), Some(chunk.values.kind())),
                 None => ("null", Some(Kind::Null)),
             },
@@ -285,29 +287,64 @@ impl Column<'_> {
 }
 
 /// The chunks of a column of numbers.
-#[derive(Debug, Clone, Default)]
-pub struct Numbers<'a> {
-    chunks: Vec<Chunk<'a>>,
+#[derive(Debug, Clone)]
+pub struct Numbers<'a>(Chunks<'a>);
+
+/// One chunk takes no memory of its own: a call for a row or two has little time.
+#[derive(Debug, Clone)]
+enum Chunks<'a> {
+    One(Chunk<'a>),
     /// `ends[i]` is the row after chunk i's last.
-    ends: Vec<usize>,
+    Many {
+        chunks: Vec<Chunk<'a>>,
+        ends: Vec<usize>,
+    },
 }
 
 impl<'a> Numbers<'a> {
     /// From chunks in row order.
     pub fn new(chunks: impl IntoIterator<Item = Chunk<'a>>) -> Self {
-        let mut numbers = Numbers::default();
-        let mut end = 0;
-        for chunk in chunks {
-            end += chunk.len();
-            numbers.chunks.push(chunk);
-            numbers.ends.push(end);
+        let mut chunks = chunks.into_iter();
+        match (chunks.next(), chunks.next()) {
+            (Some(chunk), None) => Numbers(Chunks::One(chunk)),
+            (first, second) => {
+                let chunks: Vec<_> = first.into_iter().chain(second).chain(chunks).collect();
+                let mut end = 0;
+                let ends = chunks.iter().map(|chunk| {
+                    end += chunk.len();
+                    end
+                });
+                Numbers(Chunks::Many { ends: ends.collect(), chunks })
+            }
         }
-        numbers
+    }
+
+    /// The chunks in row order.
+    pub(super) fn chunks(&self) -> &[Chunk<'a>] {
+        match &self.0 {
+            Chunks::One(chunk) => std::slice::from_ref(chunk),
+            Chunks::Many { chunks, .. } => chunks,
+        }
+    }
+
+    /// The chunk that has a row, and its rows.
+    fn locate(&self, row: usize) -> Option<(usize, Range<usize>)> {
+        match &self.0 {
+            Chunks::One(chunk) => (row < chunk.len()).then(|| (0, 0..chunk.len())),
+            Chunks::Many { ends, .. } => {
+                let index = ends.partition_point(|&end| end <= row);
+                let first = if index == 0 { 0 } else { ends[index - 1] };
+                Some((index, first..*ends.get(index)?))
+            }
+        }
     }
 
     /// How many rows.
     pub fn len(&self) -> usize {
-        self.ends.last().copied().unwrap_or(0)
+        match &self.0 {
+            Chunks::One(chunk) => chunk.len(),
+            Chunks::Many { ends, .. } => ends.last().copied().unwrap_or(0),
+        }
     }
 
     /// Whether there is no row.
@@ -317,12 +354,15 @@ impl<'a> Numbers<'a> {
 
     /// The one chunk; None where there are several.
     pub fn single(self) -> Option<Chunk<'a>> {
-        if self.chunks.len() > 1 { None } else { self.chunks.into_iter().next() }
+        match self.0 {
+            Chunks::One(chunk) => Some(chunk),
+            Chunks::Many { .. } => None,
+        }
     }
 
     /// The values, where they are one chunk without nulls.
     pub(super) fn plain(&self) -> Option<&Values<'a>> {
-        match self.chunks.as_slice() {
+        match self.chunks() {
             [Chunk { values, nulls: Nulls::None }] => Some(values),
             _ => None,
         }
@@ -330,17 +370,16 @@ impl<'a> Numbers<'a> {
 
     /// Whether reading jumps over memory between elements.
     pub fn is_strided(&self) -> bool {
-        matches!(self.chunks.as_slice(), [Chunk { values: Values::F64(v), .. }] if v.is_strided())
-            || matches!(self.chunks.as_slice(), [Chunk { values: Values::F32(v), .. }] if v.is_strided())
+        matches!(self.chunks(), [Chunk { values: Values::F64(v), .. }] if v.is_strided())
+            || matches!(self.chunks(), [Chunk { values: Values::F32(v), .. }] if v.is_strided())
     }
 
     /// The rows `start .. start + count` themselves, where they lie in memory as float64 without nulls.
     pub fn direct(&self, start: usize, count: usize) -> Option<&'a [f64]> {
-        let index = self.ends.partition_point(|&end| end <= start);
-        let chunk = self.chunks.get(index)?;
-        let first = if index == 0 { 0 } else { self.ends[index - 1] };
+        let (index, range) = self.locate(start)?;
+        let chunk = self.chunks().get(index)?;
         match (&chunk.values, &chunk.nulls) {
-            (Values::F64(v), Nulls::None) if start + count <= self.ends[index] => v.slice(start - first, count),
+            (Values::F64(v), Nulls::None) if start + count <= range.end => v.slice(start - range.start, count),
             _ => None,
         }
     }
@@ -352,15 +391,12 @@ impl<'a> Numbers<'a> {
 
     /// Give each chunk its part of `out`, and the row of the chunk where that begins.
     pub(super) fn each(&self, mut start: usize, mut out: &mut [f64], read: impl Fn(&Chunk<'a>, usize, &mut [f64])) {
-        let mut index = self.ends.partition_point(|&end| end <= start);
-        while !out.is_empty() {
-            let first = if index == 0 { 0 } else { self.ends[index - 1] };
-            let here = out.len().min(self.ends[index] - start);
+        while let (false, Some((index, range))) = (out.is_empty(), self.locate(start)) {
+            let here = out.len().min(range.end - start);
             let (part, rest) = out.split_at_mut(here);
-            read(&self.chunks[index], start - first, part);
+            read(&self.chunks()[index], start - range.start, part);
             out = rest;
             start += here;
-            index += 1;
         }
     }
 }

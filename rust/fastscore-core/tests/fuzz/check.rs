@@ -69,7 +69,8 @@ pub fn accepted(model: Model) -> Result<String, String> {
     let table = Table::new(None, Body::Columns(body.collect()), ROWS).map_err(|error| error.to_string())?;
     for output in Output::ALL {
         // Debug prints the shortest text that reads back as the same number: equal text is equal bits.
-        let run = |plan: &Plan| format!("{:?}", exec::score(plan, &table, output, 1, OnRefused::Raise, &|| false));
+        let run =
+            |plan: &Plan| format!("{:?}", exec::score(plan, &table, output, Some(1), OnRefused::Raise, &|| false));
         let expected = run(&reference);
         for (name, plan) in &plans {
             let found = run(plan);
