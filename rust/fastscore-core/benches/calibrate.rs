@@ -15,24 +15,28 @@ use fastscore_core::model::*;
 use fastscore_core::plan::{Forced, Plan};
 use fastscore_core::simd::Level;
 
-/// Features, leaves of a tree, trees, distinct thresholds of a feature; leaves 0 are symmetric trees of depth 6.
-const SHAPES: [(usize, usize, usize, usize); 16] = [
-    (5, 8, 20, 50),
-    (5, 31, 300, 100),
-    (20, 4, 500, 100),
-    (20, 15, 100, 60),
-    (20, 63, 500, 120),
-    (20, 255, 200, 250),
-    (20, 255, 200, 50_000),
-    (20, 1000, 50, 250),
-    (20, 1000, 50, 50_000),
-    (20, 5000, 50, 50_000),
-    (20, 20, 1, 50),
-    (200, 31, 100, 50),
-    (200, 127, 300, 250),
-    (200, 5, 3, 50),
-    (20, 0, 1000, 100),
-    (20, 0, 20, 100),
+/// Features, leaves of a tree, trees, distinct thresholds of a feature, columns of a leaf; leaves 0 are symmetric trees of
+/// depth 6.
+const SHAPES: [(usize, usize, usize, usize, usize); 19] = [
+    (5, 8, 20, 50, 1),
+    (5, 31, 300, 100, 1),
+    (20, 4, 500, 100, 1),
+    (20, 15, 100, 60, 1),
+    (20, 63, 500, 120, 1),
+    (20, 255, 200, 250, 1),
+    (20, 255, 200, 50_000, 1),
+    (20, 1000, 50, 250, 1),
+    (20, 1000, 50, 50_000, 1),
+    (20, 5000, 50, 50_000, 1),
+    (20, 20, 1, 50, 1),
+    (200, 31, 100, 50, 1),
+    (200, 127, 300, 250, 1),
+    (200, 5, 3, 50, 1),
+    (20, 0, 1000, 100, 1),
+    (20, 0, 20, 100, 1),
+    (20, 64, 100, 250, 2),
+    (20, 64, 50, 250, 50),
+    (20, 0, 50, 100, 10),
 ];
 const ROWS: [usize; 7] = [1, 4, 16, 64, 256, 512, 8192];
 const ENGINES: [(&str, Forced); 3] =
@@ -53,15 +57,15 @@ impl Random {
 }
 
 /// A forest whose trees are grown by splitting a random leaf, or all leaves of a level alike.
-fn forest(features: usize, leaves: usize, trees: usize, thresholds: usize) -> Forest {
+fn forest(features: usize, leaves: usize, trees: usize, thresholds: usize, columns: usize) -> Forest {
     let mut random = Random((features + leaves + trees + thresholds) as u64);
     let mut forest = Forest {
-        outputs: 1,
-        leaf_width: 1,
-        base: vec![0.0],
+        outputs: columns,
+        leaf_width: columns,
+        base: vec![0.0; columns],
         split_offset: vec![0],
         leaf_offset: vec![0],
-        target: vec![0; trees],
+        target: if columns == 1 { vec![0; trees] } else { vec![] },
         ..Forest::default()
     };
     for _ in 0..trees {
@@ -96,7 +100,7 @@ fn forest(features: usize, leaves: usize, trees: usize, thresholds: usize) -> Fo
                 side[first + parent] = -1 - leaf as i32;
             }
             forest.leaf_id.push(leaf as i32);
-            forest.leaf_value.push(random.number());
+            forest.leaf_value.extend((0..columns).map(|_| random.number()));
         }
         forest.split_offset.push(forest.feature.len() as i64);
         forest.leaf_offset.push(forest.leaf_id.len() as i64);
@@ -151,9 +155,9 @@ fn measure(plan: &Plan, columns: &[Vec<f64>], rows: usize) -> f64 {
 
 fn main() {
     let mut random = Random(1);
-    println!("level,features,leaves,trees,thresholds,rows,chosen,fastest,engine:measured:stated ...");
-    for (features, leaves, trees, thresholds) in SHAPES {
-        let model = model(forest(features, leaves, trees, thresholds), features);
+    println!("level,features,leaves,trees,thresholds,columns,rows,chosen,fastest,engine:measured:stated ...");
+    for (features, leaves, trees, thresholds, width) in SHAPES {
+        let model = model(forest(features, leaves, trees, thresholds, width), features);
         let columns: Vec<Vec<f64>> =
             (0..features).map(|_| (0..ROWS[ROWS.len() - 1]).map(|_| random.number()).collect()).collect();
         for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
@@ -170,7 +174,7 @@ fn main() {
                     .iter()
                     .min_by(|a, b| (a.2 - chosen.cost(rows)).abs().total_cmp(&(b.2 - chosen.cost(rows)).abs()));
                 let taken = taken.unwrap();
-                print!("{level},{features},{leaves},{trees},{thresholds},{rows},{},{}", taken.0, fastest.0);
+                print!("{level},{features},{leaves},{trees},{thresholds},{width},{rows},{},{}", taken.0, fastest.0);
                 for (name, measured, stated) in &lines {
                     print!(",{name}:{measured:.0}:{stated:.0}");
                 }

@@ -284,6 +284,19 @@ fn an_unreached_branch_is_refused() {
 }
 
 #[test]
+fn a_start_of_float32_sums_is_refused() {
+    let text = refusal(|parts| {
+        forest(parts).start = Some(0);
+        forest(parts).sum = Width::Float32;
+        let outputs = parts.features.count;
+        let forest = forest(parts);
+        forest.outputs = outputs;
+        forest.base = vec![0.0; outputs];
+    });
+    assert!(text.contains("sums in float32 start from a value"), "{text}");
+}
+
+#[test]
 fn a_nan_threshold_is_refused() {
     assert!(refusal(|p| forest(p).threshold[1] = f64::NAN).contains("tree 0: split 1 has the threshold NaN"));
 }

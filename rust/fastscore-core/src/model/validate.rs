@@ -65,6 +65,9 @@ fn check_step(step: &Step, widths: &[usize]) -> Result<usize> {
                     forest.outputs, widths[start]
                 )));
             }
+            if forest.start.is_some() && forest.sum == Width::Float32 {
+                return Err(format_error("forest: sums in float32 start from a value, which is float64"));
+            }
             check_forest(forest, input)
         }
         Op::LeafIndicator(forest) => check_leaf_indicator(forest, input),

@@ -12,11 +12,23 @@ use super::bits::WORD;
 /// The most leaves of a tree: what a byte numbers.
 pub(crate) const MAX_LEAVES: usize = 256;
 
+/// Leaves from which on a table is at most four times as large as its values.
+const FEW_LEAVES: usize = 16;
+/// Lines after which smaller tables are no longer made: 2 MB.
+const MAX_PADDED: usize = 1 << 15;
+
 /// Where a tree's table starts, and how many lines a plane of it has: 1, 2 or 4.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct LeafTable {
     pub(super) start: u32,
     pub(super) width: u32,
+}
+
+impl LeafTable {
+    /// Lines of a plane.
+    pub(crate) fn width(self) -> u32 {
+        self.width
+    }
 }
 
 /// The tables of a forest.
@@ -37,14 +49,16 @@ impl LeafTables {
         LeafTables { lines: Vec::new(), narrow }
     }
 
-    /// Append a table; None where it has more than [`MAX_LEAVES`] values, or one that is no float32 though all should be.
+    /// Append a table; None where it has more than [`MAX_LEAVES`] values, or one that is no float32 though all should be,
+    /// or where tables of few values have become large: a table takes as much for one leaf as for 64.
     pub(crate) fn push(&mut self, values: impl ExactSizeIterator<Item = f64>) -> Option<LeafTable> {
         let leaves = values.len();
-        if leaves > MAX_LEAVES {
+        let start = self.lines.len();
+        if leaves > MAX_LEAVES || (leaves < FEW_LEAVES && start >= MAX_PADDED) {
             return None;
         }
+        let number = u32::try_from(start).ok()?;
         let width = leaves.div_ceil(WORD).next_power_of_two();
-        let start = self.lines.len();
         self.lines.resize(start + self.planes() * width, [0; WORD]);
         for (leaf, value) in values.enumerate() {
             let bytes = if self.narrow {
@@ -61,9 +75,10 @@ impl LeafTables {
                 self.lines[start + p * width + leaf / WORD][leaf % WORD] = byte;
             }
         }
-        Some(LeafTable { start: u32::try_from(start).ok()?, width: width as u32 })
+        Some(LeafTable { start: number, width: width as u32 })
     }
 
+    #[inline(always)]
     fn planes(&self) -> usize {
         if self.narrow { 4 } else { 8 }
     }
@@ -71,8 +86,7 @@ impl LeafTables {
     /// The planes of one tree.
     #[inline(always)]
     pub(super) fn of(&self, table: LeafTable) -> &[[u8; WORD]] {
-        let planes = if self.narrow { 4 } else { 8 };
-        &self.lines[table.start as usize..][..planes * table.width as usize]
+        &self.lines[table.start as usize..][..self.planes() * table.width as usize]
     }
 
     /// The value of a leaf, one by one: what every level must add.

@@ -22,19 +22,28 @@ impl fmt::Display for Misfit {
 
 /// Nanoseconds that an engine takes, roughly.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Cost {
-    /// For a call, whatever its rows.
-    pub call: f64,
-    /// For each row that is computed.
-    pub row: f64,
-    /// Rows are computed in multiples of this.
-    pub step: usize,
+pub(crate) enum Cost {
+    /// So much a row, in multiples of `step` rows.
+    Rows { row: f64, step: usize },
+    /// So much a pass for up to 64, 256 and 512 rows.
+    Passes([f64; 3]),
 }
 
 impl Cost {
     /// Nanoseconds for so many rows.
     pub(crate) fn of(&self, rows: usize) -> f64 {
-        self.call + self.row * rows.next_multiple_of(self.step) as f64
+        match *self {
+            Cost::Rows { row, step } => row * rows.next_multiple_of(step) as f64,
+            Cost::Passes([few, some, many]) => {
+                let last = match rows % 512 {
+                    0 => 0.0,
+                    1..=64 => few,
+                    65..=256 => some,
+                    _ => many,
+                };
+                (rows / 512) as f64 * many + last
+            }
+        }
     }
 }
 

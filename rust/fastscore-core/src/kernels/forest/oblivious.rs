@@ -19,7 +19,7 @@
 //! of a table; the source's number of that leaf is `leaf_id[run.leaf + t * 2^bits + n]`. A run's trees have one output and
 //! one number of bits.
 //!
-//! Bounds are beside the operations in `simd/tables.rs`. A tree of depth 6 and 64 rows: 12 operations for the numbers,
+//! Bounds are beside the operations in `simd/tables/`. A tree of depth 6 and 64 rows: 12 operations for the numbers,
 //! 33 for looking up and adding with AVX-512, 45 in all, 0.7 a row; 36 and 2 loads and an add a row with AVX2.
 
 use super::categories::Sets;
@@ -192,7 +192,7 @@ impl Oblivious {
             let lookup = if run.bits <= tables::MOST_PERMUTED { permuted } else { loaded };
             row += run.count as f64 * (run.bits as f64 * number + self.leaf_width as f64 * lookup);
         }
-        Cost { call: 0.0, row, step: WORD }
+        Cost::Rows { row, step: WORD }
     }
 
     /// For `explain_plan()`.

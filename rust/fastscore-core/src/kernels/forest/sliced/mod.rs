@@ -36,6 +36,7 @@ mod pass;
 
 use std::ops::Range;
 
+use super::Cost;
 use super::bits_by_category::Group;
 use super::planes::{MAX_STRIDE, Planes};
 use super::segments::Segments;
@@ -140,17 +141,18 @@ pub(crate) struct Scratch {
 }
 
 impl Sliced {
-    /// Nanoseconds that so many rows take, roughly.
-    pub(crate) fn cost(&self, level: Level, rows: usize) -> f64 {
-        let trees = || self.chunks.iter().flat_map(|chunk| &chunk.trees);
+    /// What it costs.
+    pub(crate) fn cost(&self, level: Level) -> Cost {
+        let trees = self.chunks.iter().flat_map(|chunk| &chunk.trees);
+        // Lines of a tree's tables; 0 where it has none.
+        let lines = trees.map(|tree| tree.table.map_or(0, |first| self.table[first].width()));
         let work = cost::Work {
             planes: self.planes.len() as f64,
             conditions: self.chunks.iter().map(Chunk::bitmaps).sum::<usize>() as f64,
             splits: self.nodes.len() as f64,
-            sums: (trees().count() * self.leaf_width) as f64,
+            sums: lines.map(|lines| cost::sums(level, lines) * self.leaf_width as f64).sum(),
         };
-        let strides = Strides { start: 0, rows };
-        strides.map(|(_, stride)| work.pass(level, stride)).sum()
+        Cost::Passes([WORD, 256, MAX_STRIDE].map(|rows| work.pass(level, rows)))
     }
 
     /// For `explain_plan()`.
