@@ -116,17 +116,108 @@ impl<'a> Reader<'a> {
             }
             Some(b'#') => {
                 self.at += 1;
-                let count = self.count(1)?;
-                (0..count).map(|_| self.value(depth + 1)).collect::<Result<_>>().map(Value::Array)
+                let mut left = self.count(1)?;
+                self.elements(depth, |_| {
+                    let more = left > 0;
+                    left -= usize::from(more);
+                    more
+                })
             }
             _ => {
-                let mut values = Vec::new();
-                while self.peek() != Some(b']') {
-                    values.push(self.value(depth + 1)?);
-                }
+                let found = self.elements(depth, |reader| reader.peek() != Some(b']'))?;
                 self.at += 1;
-                Ok(Value::Array(values))
+                Ok(found)
             }
+        }
+    }
+
+    /// The elements of an array, while there are `more`. A value takes many times the bytes of a short element, so only
+    /// objects and texts become values: numbers stay as they are in the file, and nothing reads other arrays.
+    fn elements(&mut self, depth: usize, mut more: impl FnMut(&Self) -> bool) -> Result<Value<'a>> {
+        let start = self.at;
+        let mut kept = Vec::new();
+        let (mut numbers, mut others) = (false, false);
+        while more(self) {
+            match self.value(depth + 1)? {
+                Value::Number(_) | Value::Bool(_) => numbers = true,
+                value @ (Value::Object(_) | Value::Text(_)) if !numbers && !others => kept.push(value),
+                _ => others = true,
+            }
+        }
+        Ok(match (kept.is_empty(), numbers, others) {
+            (_, false, false) => Value::Array(kept),
+            (true, true, false) => Value::Numbers(Numbers::Untyped(&self.bytes[start..self.at])),
+            _ => Value::Unread,
+        })
+    }
+}
+
+/// The numbers in `bytes`, which are elements of an array that the reader took for numbers and booleans.
+pub(super) fn numbers(bytes: &[u8]) -> impl Iterator<Item = Number<'_>> {
+    let mut reader = Reader { bytes, at: 0 };
+    std::iter::from_fn(move || match reader.value(0).ok()? {
+        Value::Number(number) => Some(number),
+        Value::Bool(flag) => Some(Number::Integer(i64::from(flag))),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+    use crate::import::xgboost::value::{Fields, Value};
+
+    /// Values in memory.
+    fn built(value: &Value) -> usize {
+        1 + match value {
+            Value::Array(values) => values.iter().map(built).sum(),
+            Value::Object(fields) => fields.iter().map(|(_, value)| built(value)).sum(),
+            _ => 0,
+        }
+    }
+
+    fn document(array: &[u8]) -> Vec<u8> {
+        [b"{i\x01a", array, b"}"].concat()
+    }
+
+    /// An array of so many times the same bytes, after others.
+    fn array(first: &[u8], element: &[u8]) -> Vec<u8> {
+        document(&[b"[", first, &element.repeat(1000), b"]"].concat())
+    }
+
+    #[test]
+    fn arrays_that_nothing_reads_are_not_built() {
+        let elements: [&[u8]; 8] = [b"Z", b"T", b"F", b"i\x05", b"C\x05", b"[]", b"[Z]", b"[$i#i\x00"];
+        for element in elements {
+            let bytes = array(b"", element);
+            assert_eq!(built(&parse(&bytes).unwrap()), 2, "{element:?}");
+            for first in [b"Z".as_slice(), b"[]", b"i\x05"] {
+                let bytes = array(first, element);
+                assert_eq!(built(&parse(&bytes).unwrap()), 2, "{element:?} after {first:?}");
+            }
+        }
+        // An object or a text among them is none that is read.
+        assert_eq!(built(&parse(&array(b"{}", b"Z")).unwrap()), 2);
+        assert_eq!(built(&parse(&array(b"Z", b"{}")).unwrap()), 2);
+        assert_eq!(built(&parse(&array(b"{}", b"{}")).unwrap()), 1003);
+        let counted = document(&[b"[#I\x03\xe8".as_slice(), &b"Z".repeat(1000)].concat());
+        assert_eq!(built(&parse(&counted).unwrap()), 2);
+    }
+
+    #[test]
+    fn numbers_without_a_type_are_read() {
+        let mixed = document(b"[i\xffTFI\x01\x00]");
+        let counted = document(b"[#i\x04i\xffTFI\x01\x00");
+        for bytes in [mixed, counted] {
+            let root = parse(&bytes).unwrap();
+            assert_eq!(Fields::of(&root, "root").unwrap().integers("a").unwrap(), [-1, 1, 0, 256]);
+        }
+        let root = parse(b"{i\x01a[]}").unwrap();
+        assert!(Fields::of(&root, "root").unwrap().integers("a").unwrap().is_empty());
+        for bytes in [document(b"[i\x01Z]"), document(b"[Si\x01xi\x01]")] {
+            let root = parse(&bytes).unwrap();
+            let error = Fields::of(&root, "root").unwrap().integers("a").unwrap_err();
+            assert!(error.to_string().contains("root.a"), "{error}");
         }
     }
 }

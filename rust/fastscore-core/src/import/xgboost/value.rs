@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use super::ubjson;
 use crate::error::{Result, format_error};
 
 /// Deeper documents are refused; XGBoost writes eight levels.
@@ -20,6 +21,8 @@ pub(super) enum Value<'a> {
     /// An array of numbers only.
     Numbers(Numbers<'a>),
     Array(Vec<Value<'a>>),
+    /// UBJSON: an array that is neither of numbers nor of objects and texts. Nothing reads such a one.
+    Unread,
     Object(Vec<(Cow<'a, str>, Value<'a>)>),
 }
 
@@ -37,6 +40,8 @@ pub(super) enum Number<'a> {
 pub(super) enum Numbers<'a> {
     /// UBJSON's typed array: big-endian elements of one type.
     Packed(Element, &'a [u8]),
+    /// UBJSON's elements with a type each, all numbers or booleans.
+    Untyped(&'a [u8]),
     /// What stands between JSON's brackets.
     Text(&'a str),
 }
@@ -229,7 +234,7 @@ impl<'v, 'a> Fields<'v, 'a> {
 impl<'a> Numbers<'a> {
     fn is_empty(&self) -> bool {
         match self {
-            Numbers::Packed(_, bytes) => bytes.is_empty(),
+            Numbers::Packed(_, bytes) | Numbers::Untyped(bytes) => bytes.is_empty(),
             Numbers::Text(text) => text.trim().is_empty(),
         }
     }
@@ -239,6 +244,7 @@ impl<'a> Numbers<'a> {
             Numbers::Packed(element, bytes) => {
                 Box::new(bytes.chunks_exact(element.size()).map(move |bytes| element.read(bytes)))
             }
+            Numbers::Untyped(bytes) => Box::new(ubjson::numbers(bytes)),
             Numbers::Text(text) if text.trim().is_empty() => Box::new(std::iter::empty()),
             Numbers::Text(text) => Box::new(text.split(',').map(|word| Number::Text(word.trim()))),
         }
@@ -253,6 +259,7 @@ impl Value<'_> {
             Value::Number(_) => "a number",
             Value::Text(_) => "a text",
             Value::Numbers(_) | Value::Array(_) => "an array",
+            Value::Unread => "an array of arrays, nulls or several kinds",
             Value::Object(_) => "an object",
         }
     }
