@@ -8,6 +8,8 @@ import pyarrow as pa
 import pytest
 import xgboost as xgb
 from fastscore import SchemaError, UnknownCategoryError, UnsupportedModelError
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support import same_bits
 from xgboost_support import SETTINGS, document
 
@@ -42,6 +44,47 @@ def test_codes(onehot, booster):
         model.leaf_index(rows), source.predict(matrix, pred_leaf=True).reshape(len(rows), -1)
     )
     assert "codes" in repr(model)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    objective=st.sampled_from(["reg:squarederror", "binary:logistic", "multi:softprob"]),
+    booster=st.sampled_from(["gbtree", "dart"]),
+    highest=st.integers(1, 70),
+    onehot=st.sampled_from([1, 4, 100]),
+    depth=st.integers(1, 5),
+    missing=st.sampled_from([np.nan, 0.0, 1.0]),
+)
+def test_random_models(seed, objective, booster, highest, onehot, depth, missing):
+    rng = np.random.default_rng(seed)
+
+    def matrix(x, y=None):
+        kinds = ["q", "c", "c"]
+        return xgb.DMatrix(x, y, feature_types=kinds, enable_categorical=True, missing=missing)
+
+    columns = rng.choice([0.0, 1.0, -2.5], 80), *rng.integers(0, [[highest], [3]], (2, 80))
+    x = np.column_stack(columns).astype(float)
+    x[rng.random(x.shape) < 0.1] = np.nan
+    classes = 3 if objective == "multi:softprob" else 2
+    parameters = SETTINGS | {
+        "objective": objective,
+        "booster": booster,
+        "tree_method": "hist",
+        "max_cat_to_onehot": onehot,
+        "max_depth": depth,
+        "min_child_weight": 0,
+        "rate_drop": 0.5,
+        "num_class": classes if classes > 2 else 0,
+    }
+    source = xgb.train(parameters, matrix(x, rng.integers(0, classes, 80)), 3)
+    rows = x[rng.integers(0, len(x), 200)]
+    odd = rng.random(len(rows)) < 0.4
+    rows[odd, 1] = rng.choice([*CODES, *range(highest + 5), np.nan], odd.sum())
+    model = fastscore.import_model(source, missing=missing)
+    same_bits(model.margin(rows), source.predict(matrix(rows), output_margin=True))
+    leaves = source.predict(matrix(rows), pred_leaf=True).reshape(len(rows), -1)
+    np.testing.assert_array_equal(model.leaf_index(rows), leaves)
 
 
 def _trees(source):

@@ -145,6 +145,37 @@ def test_regressors(rows, estimator, scale):
 
 
 @SETTINGS
+@given(
+    data(),
+    st.integers(0, 3),
+    st.integers(2, 40),
+    st.sampled_from([0.0, 0.2]),
+    st.integers(1, 6),
+)
+def test_categories_and_missing_values(rows, classes, highest, holes, iterations):
+    x, y, rng = rows
+    x = np.column_stack([x, rng.integers(0, highest, len(x)), rng.integers(0, 2, len(x))])
+    x[rng.random(x.shape) < holes] = np.nan
+    kind = HistGradientBoostingClassifier if classes > 1 else HistGradientBoostingRegressor
+    estimator = kind(
+        max_iter=iterations,
+        min_samples_leaf=1,
+        categorical_features=[x.shape[1] - 2, x.shape[1] - 1],
+    )
+    y = y % classes if classes > 1 else y.astype(float)
+    if (classes > 1 and len(set(y.tolist())) < 2) or fitted(estimator, x, y) is None:
+        return
+
+    def points(model):
+        strange = awkward(model, x, (np.nan,), rows=100)
+        strange[:, -2] = rng.choice([np.nan, *range(highest + 3)], len(strange))
+        strange[:, -1] = rng.choice([np.nan, 0.0, 1.0], len(strange))
+        return strange
+
+    check(estimator, points, probability=8)
+
+
+@SETTINGS
 @given(data(), st.integers(1, 6), st.sampled_from([1, 0.5, 1.0]), st.sampled_from(["auto", 0.2]))
 def test_isolation(rows, n_estimators, max_features, contamination):
     x, _, _ = rows

@@ -325,6 +325,20 @@ fn lengths_that_disagree_are_refused() {
 }
 
 #[test]
+fn leaves_of_several_columns_have_no_target() {
+    let wide = |parts: &mut ModelParts| {
+        let forest = forest(parts);
+        (forest.outputs, forest.leaf_width, forest.base) = (2, 2, vec![0.0; 2]);
+        forest.leaf_value = forest.leaf_value.repeat(2);
+    };
+    assert!(refusal(wide).contains("leaves of several columns, and targets too"));
+    let mut parts = sample();
+    wide(&mut parts);
+    forest(&mut parts).target.clear();
+    assert!(!format!("{:?}", Model::new(parts)).contains("targets too"));
+}
+
+#[test]
 fn values_that_no_step_gives_are_refused() {
     assert!(refusal(|p| p.steps[0].input = 1).contains("comes later"));
     assert!(refusal(|p| p.targets[0].margin = 9).contains("its margin is value 9"));

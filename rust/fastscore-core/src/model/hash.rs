@@ -138,4 +138,23 @@ mod tests {
             assert_eq!(of_text(text.as_bytes()), f64::from(hash), "{text}");
         }
     }
+
+    /// The same of texts around the lengths where the hash changes its way.
+    #[test]
+    fn equals_catboost_at_every_length() {
+        let words = "The quick brown fox jumps over the lazy dog, ".repeat(3);
+        let known = [
+            (2, 2_610_868_867u32),
+            (9, 3_275_992_472),
+            (20, 786_364_258),
+            (32, 2_101_407_553),
+            (64, 4_098_182_484),
+            (65, 2_900_676_376),
+            (128, 365_152_715),
+        ];
+        for (length, hash) in known {
+            let text = format!("{}~", &words[..length - 1]);
+            assert_eq!(of_text(text.as_bytes()), f64::from(hash), "{text}");
+        }
+    }
 }
