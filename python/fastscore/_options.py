@@ -89,18 +89,19 @@ class Options:
     def iteration_limit(self, available: int | None) -> int | None:
         """Check `iterations` against how many the model has.
 
-        Where only the extension module counts them (None), it refuses too many: more than it can
-        hold become as many as it can.
+        Where only the extension module counts them (None), it refuses too many; what it can't even
+        hold is refused here.
         """
         if self.iterations is None:
             return None
         limit = self.iterations
         if isinstance(limit, bool) or not isinstance(limit, int | np.integer):
             raise TypeError(f"iterations= must be an int, not {type(limit).__name__}")
-        if available is None and limit >= 1:
-            return min(int(limit), sys.maxsize)
+        if available is None and 1 <= limit <= sys.maxsize:
+            return int(limit)
         if available is None:
-            raise ValueError(f"iterations={limit} is out of range: it is at least 1")
+            bound = "it is at least 1" if limit < 1 else "no model has so many"
+            raise ValueError(f"iterations={limit} is out of range: {bound}")
         if not 1 <= limit <= available:
             raise ValueError(
                 f"iterations={limit} is out of range: the model has {available} iterations"

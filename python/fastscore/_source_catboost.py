@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastscore._model import Model
+from fastscore.importers._source import version
 
 
 class CatBoostSource:
@@ -22,8 +23,7 @@ class CatBoostSource:
         rule = json.loads(model._core.spec)["targets"][0]["prediction"]["rule"]
         columns = len(model._core.column_names("margin")[0])
         self._several_labels = rule == "above" and columns > 1
-        version = getattr(sys.modules.get("catboost"), "__version__", "")
-        self.name = f"{type(source).__name__} (CatBoost {version})"
+        self.name = f"{type(source).__name__} (CatBoost {version('catboost')})"
 
     def output(self, output: str, x: Any) -> Any:
         x = _readable(x)

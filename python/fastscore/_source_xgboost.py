@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastscore._model import Model
+from fastscore.importers._source import version
 
 _SINGLE = 1e-6
 """Of gblinear's sum of |weight x value|: it adds in float32."""
@@ -34,8 +35,7 @@ class XGBoostSource:
             held = step.get("missing_value", step.get("kind", {}).get("also"))
             if held is not None:
                 self._missing = float(held)
-        version = getattr(sys.modules.get("xgboost"), "__version__", "")
-        self.name = f"{type(source).__name__} (XGBoost {version})"
+        self.name = f"{type(source).__name__} (XGBoost {version('xgboost')})"
 
     def output(self, output: str, x: NDArray[np.float64]) -> Any:
         if output == "leaf":

@@ -2,7 +2,6 @@
 
 import copy
 import os
-import sys
 import warnings
 from typing import Any, Protocol
 
@@ -13,6 +12,7 @@ from fastscore._bounds import linear_bound
 from fastscore._model import Model
 from fastscore._source_catboost import CatBoostSource
 from fastscore._source_xgboost import XGBoostSource
+from fastscore.importers._source import version
 
 
 class Source(Protocol):
@@ -93,8 +93,7 @@ class SklearnSource:
         self._estimator = copy.copy(estimator)
         if hasattr(self._estimator, "n_jobs"):
             self._estimator.n_jobs = 1
-        version = getattr(sys.modules.get("sklearn"), "__version__", "")
-        self.name = f"{type(estimator).__name__} (scikit-learn {version})"
+        self.name = f"{type(estimator).__name__} (scikit-learn {version('sklearn')})"
 
     def output(self, output: str, x: NDArray[np.float64]) -> Any:
         estimator = self._estimator
@@ -165,8 +164,7 @@ class LightGBMSource:
         trees = len(model._core.column_names("leaf")[0]) if "leaf" in model.outputs else 0
         per_iteration = max(self._booster.num_model_per_iteration(), 1)
         self._arguments = {"num_threads": 1, "num_iteration": trees // per_iteration or None}
-        version = getattr(sys.modules.get("lightgbm"), "__version__", "")
-        self.name = f"{type(source).__name__} (LightGBM {version})"
+        self.name = f"{type(source).__name__} (LightGBM {version('lightgbm')})"
 
     def output(self, output: str, x: NDArray[np.float64]) -> Any:
         predict = self._booster.predict
