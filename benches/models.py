@@ -71,6 +71,7 @@ def sklearn(name: str, rows: int = TRAINING, **parameters: Any) -> Train:
 
     def train(data: Flights) -> Any:
         from sklearn import ensemble, linear_model, tree
+        from sklearn.base import is_classifier
 
         (kind,) = [getattr(m, name) for m in (ensemble, tree, linear_model) if hasattr(m, name)]
         model = kind(**parameters)
@@ -81,6 +82,6 @@ def sklearn(name: str, rows: int = TRAINING, **parameters: Any) -> Train:
         x = (data.x if name.startswith("Hist") else data.filled)[:rows]
         if name == "IsolationForest":
             return model.fit(x)
-        return model.fit(x, (data.delay if "Regress" in name else data.late)[:rows])
+        return model.fit(x, (data.late if is_classifier(model) else data.delay)[:rows])
 
     return train
