@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use fastscore_core::exec::category::{Categories, Part, Texts};
 use fastscore_core::exec::table::{Body, Chunk, Column, Nulls, Numbers, Strided, Table, Values};
 use fastscore_core::exec::{self, OnRefused, Output};
-use fastscore_core::model::{Model, OnBadValue, Op, Width};
+use fastscore_core::model::{Encoder, Encoding, LabelValues, Model, OnBadValue, Op, Unknown, Width};
 use fastscore_core::plan::{Forced, Plan};
 use fastscore_core::simd::Level;
 
@@ -36,8 +37,16 @@ const SPECIAL: [f64; 20] = [
     -1e39,
 ];
 
-/// It is written and read back, compiles, and scores the same bits on every engine. Gives what it is, for the pool.
-pub fn accepted(model: Model) -> Result<String, String> {
+/// What an accepted model is.
+pub struct Accepted {
+    /// Its structure, for the pool.
+    pub structure: String,
+    /// Whether some output was scored, not refused; also where the table would take too long.
+    pub scores: bool,
+}
+
+/// It is written and read back, compiles, and scores the same bits on every engine and when read back.
+pub fn accepted(model: Model) -> Result<Accepted, String> {
     let bytes = model.to_bytes().map_err(|error| format!("accepted, but can't be written: {error}"))?;
     let again = Model::from_bytes(&bytes).map_err(|error| format!("written, but can't be read: {error}"))?;
     if again.to_bytes().as_ref() != Ok(&bytes) {
@@ -47,31 +56,35 @@ pub fn accepted(model: Model) -> Result<String, String> {
     let structure = model.structure().map_err(|error| error.to_string())?;
     let mut plans = Vec::new();
     for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
-        for forced in [None, Some(Forced::Walk), Some(Forced::Sliced)] {
+        for forced in [None, Some(Forced::Walk), Some(Forced::Sliced), Some(Forced::Oblivious)] {
             match Plan::compile_for(model.clone(), level, forced) {
                 Ok(plan) => plans.push((format!("{level}, {forced:?}"), plan)),
                 // Not every forest fits.
-                Err(_) if forced == Some(Forced::Sliced) => {}
+                Err(_) if matches!(forced, Some(Forced::Sliced | Forced::Oblivious)) => {}
                 Err(error) => return Err(format!("accepted, but not compiled: {error}")),
             }
         }
     }
     let columns: usize = (0..=model.steps().len()).map(|value| model.width(value)).sum();
     if model.features().count > MOST_FEATURES || columns > MOST_COLUMNS {
-        return Ok(structure);
+        return Ok(Accepted { structure, scores: true });
     }
-    let reference = Plan::compile_for(model.clone(), Level::Portable, Some(Forced::Reference))
-        .map_err(|error| format!("accepted, but the reference interpreter says: {error}"))?;
+    let reference = |model: &Arc<Model>| {
+        Plan::compile_for(model.clone(), Level::Portable, Some(Forced::Reference))
+            .map_err(|error| format!("accepted, but the reference interpreter says: {error}"))
+    };
+    plans.push(("the model read back".into(), reference(&Arc::new(again))?));
+    let reference = reference(&model)?;
     let data = rows(&model);
-    let body = data.iter().map(|values| {
-        Column::Numbers(Numbers::new([Chunk { values: Values::F64(Strided::contiguous(values)), nulls: Nulls::None }]))
-    });
-    let table = Table::new(None, Body::Columns(body.collect()), ROWS).map_err(|error| error.to_string())?;
+    let body = data.iter().map(Cells::column).collect();
+    let table = Table::new(None, Body::Columns(body), ROWS).map_err(|error| error.to_string())?;
+    let mut scores = false;
     for output in Output::ALL {
         // Debug prints the shortest text that reads back as the same number: equal text is equal bits.
         let run =
             |plan: &Plan| format!("{:?}", exec::score(plan, &table, output, Some(1), OnRefused::Raise, &|| false));
         let expected = run(&reference);
+        scores |= expected.starts_with("Ok");
         for (name, plan) in &plans {
             let found = run(plan);
             if found != expected {
@@ -79,15 +92,58 @@ pub fn accepted(model: Model) -> Result<String, String> {
             }
         }
     }
-    Ok(structure)
+    Ok(Accepted { structure, scores })
 }
 
 fn cut(text: &str) -> String {
     text.chars().take(400).collect()
 }
 
-/// Columns of values at, above and below the thresholds, and of those that trip engines; none that is refused.
-fn rows(model: &Model) -> Vec<Vec<f64>> {
+/// The values of a column.
+enum Cells {
+    Numbers(Vec<f64>),
+    /// Strings in one piece, and 1 where one is null.
+    Texts {
+        offsets: Vec<i32>,
+        bytes: Vec<u8>,
+        nulls: Vec<u8>,
+    },
+}
+
+impl Cells {
+    fn column(&self) -> Column<'_> {
+        match self {
+            Cells::Numbers(values) => {
+                let values = Values::F64(Strided::contiguous(values));
+                Column::Numbers(Numbers::new([Chunk { values, nulls: Nulls::None }]))
+            }
+            Cells::Texts { offsets, bytes, nulls } => {
+                let nulls = Nulls::Mask(Strided::contiguous(nulls));
+                Column::Categories(Categories::new([Part::Texts(Texts::Small(offsets, bytes), nulls)], "string".into()))
+            }
+        }
+    }
+
+    /// None is null.
+    fn texts(values: impl Iterator<Item = Option<String>>) -> Cells {
+        let (mut offsets, mut bytes, mut nulls) = (vec![0], Vec::new(), Vec::new());
+        for value in values {
+            nulls.push(u8::from(value.is_none()));
+            bytes.extend(value.unwrap_or_default().into_bytes());
+            offsets.push(bytes.len() as i32);
+        }
+        Cells::Texts { offsets, bytes, nulls }
+    }
+}
+
+/// Which of `count` values a cell takes.
+fn pick(row: usize, feature: usize, count: usize) -> usize {
+    (row * 7919 + feature * 104_729) % count
+}
+
+/// Columns of values at, above and below the thresholds, and of those that trip engines; categories where the model has
+/// some; none that is refused.
+fn rows(model: &Model) -> Vec<Cells> {
     let mut pool = SPECIAL.to_vec();
     for step in model.steps() {
         if let Op::Forest(forest) = &step.op {
@@ -103,7 +159,55 @@ fn rows(model: &Model) -> Vec<Vec<f64>> {
         () if x.is_nan() => policy.missing == OnBadValue::Accept,
         () => policy.non_finite == OnBadValue::Accept || x.abs() <= most,
     });
+    let numbers = |feature: usize, pool: &[f64]| {
+        Cells::Numbers((0..ROWS).map(|row| pool[pick(row, feature, pool.len())]).collect())
+    };
     (0..model.features().count)
-        .map(|feature| (0..ROWS).map(|row| pool[(row * 7919 + feature * 104_729) % pool.len()]).collect())
+        .map(|feature| {
+            let encoding = model.features().encodings.iter().find(|encoding| encoding.feature == feature);
+            match encoding.map(|encoding| (known(encoding), encoding)) {
+                None => numbers(feature, &pool),
+                Some((Known::Numbers(values), _)) if values.is_empty() => numbers(feature, &pool),
+                Some((Known::Numbers(values), _)) => numbers(feature, &values),
+                Some((Known::Texts(mut texts), encoding)) => {
+                    // CatBoost refuses a missing category.
+                    if texts.is_empty() || (policy.missing == OnBadValue::Accept && encoding.encoder != Encoder::Hash) {
+                        texts.push(None);
+                    }
+                    Cells::texts((0..ROWS).map(|row| texts[pick(row, feature, texts.len())].clone()))
+                }
+            }
+        })
         .collect()
+}
+
+/// Values that an encoding takes.
+enum Known {
+    Numbers(Vec<f64>),
+    Texts(Vec<Option<String>>),
+}
+
+fn known(encoding: &Encoding) -> Known {
+    let free = encoding.unknown != Unknown::Raise;
+    let numbers = |mut values: Vec<f64>| {
+        values.extend(free.then_some(-77.0));
+        Known::Numbers(values)
+    };
+    match &encoding.encoder {
+        // As the files in `tests/golden` have them, and others.
+        Encoder::Hash => {
+            let words = (0..20).flat_map(|n| [format!("c{n}"), n.to_string(), "long".repeat(n)]);
+            Known::Texts(words.map(Some).collect())
+        }
+        Encoder::Table { values, .. } => match values {
+            LabelValues::Int(values) => numbers(values.iter().map(|&x| x as f64).collect()),
+            LabelValues::UInt(values) => numbers(values.iter().map(|&x| x as f64).collect()),
+            LabelValues::Float(values) => numbers(values.clone()),
+            LabelValues::Bool(values) => numbers(values.iter().map(|&x| f64::from(u8::from(x))).collect()),
+            LabelValues::Str(values) => {
+                let unseen = free.then(|| "no such word".to_string());
+                Known::Texts(values.iter().cloned().chain(unseen).map(Some).collect())
+            }
+        },
+    }
 }

@@ -128,6 +128,7 @@ struct Run {
 /// What became of one input.
 struct Verdict {
     accepted: bool,
+    scores: bool,
     /// The error without its numbers and names, or the model's structure without its numbers.
     said: String,
     peak: usize,
@@ -139,7 +140,9 @@ impl Run {
         let mut pool = Vec::new();
         let mut valid = 0;
         for (path, bytes) in files(self.format) {
-            valid += usize::from(self.one(&bytes, &format!("as {}", path.display())).accepted);
+            let verdict = self.one(&bytes, &format!("as {}", path.display()));
+            assert!(!verdict.accepted || verdict.scores, "{} is accepted, but every output is refused", path.display());
+            valid += usize::from(verdict.accepted);
             pool.push(bytes);
         }
         if self.format.kind == Kind::Fscore {
@@ -182,14 +185,14 @@ fn check(format: &Format, bytes: &[u8]) -> std::result::Result<Verdict, String> 
     if peak > most {
         return Err(format!("import took {peak} bytes for a file of {}, at most {most} are due", bytes.len()));
     }
-    let (accepted, said) = match result {
+    let (accepted, scores, said) = match result {
         Ok(model) => {
-            let structure = check::accepted(model)?;
-            (true, structure.replace('"', ""))
+            let found = check::accepted(model)?;
+            (true, found.scores, found.structure.replace('"', ""))
         }
-        Err(error) => (false, error.to_string()),
+        Err(error) => (false, false, error.to_string()),
     };
-    Ok(Verdict { accepted, said: skeleton(&said), peak })
+    Ok(Verdict { accepted, scores, said: skeleton(&said), peak })
 }
 
 /// A message without what varies: runs of digits, and what is quoted.
