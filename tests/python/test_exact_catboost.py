@@ -279,7 +279,8 @@ def test_iterations(policy, tmp_path):
         (-(2**70), ValueError),
         (1.5, TypeError),
     ):
-        with pytest.raises(error, match="iterations"):
+        told = "iterations" if error is TypeError else f"iterations={n}[: ]"
+        with pytest.raises(error, match=told):
             fastscore.import_model(source, iterations=n)
 
 
@@ -483,6 +484,36 @@ def test_a_section_that_is_missing(section, tmp_path):
     path.write_text(json.dumps(whole))
     told = "no table" if section == "ctr_data" else section
     with pytest.raises(fastscore.ModelFormatError, match=told):
+        fastscore.load(path)
+
+
+@pytest.mark.parametrize("dimensions", [1, 4])
+def test_json_without_scale_and_bias(dimensions, tmp_path):
+    """Files of old versions have none; CatBoost's reader then takes scale 1 and bias 0."""
+    kind, target = (CatBoostRegressor, None) if dimensions == 1 else (CatBoostClassifier, "classes")
+    source, x = fit(kind, target)
+    whole = tmp_path / "whole.json"
+    source.save_model(str(whole), format="json")
+    document = json.loads(whole.read_text())
+    scale, bias = document.pop("scale_and_bias")
+    assert scale != 1 or any(bias), "leaving them out changes nothing"
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(document))
+    rows = rows_for(source, x)
+    model = fastscore.load(path)
+    reread = CatBoost().load_model(path, format="json")
+    same_bits(np.asarray(model.margin(rows)), raw(reread, rows))
+    again = tmp_path / "again.json"
+    reread.save_model(str(again), format="json")
+    same_bits(np.asarray(fastscore.load(again).margin(rows)), raw(reread, rows))
+
+
+@pytest.mark.parametrize("given", [None, [], [1], 3, "1", [None, [0.0]], [None, None]])
+def test_a_scale_and_bias_that_is_no_such_pair(given, tmp_path):
+    text = (MALFORMED.parent.parent / "golden" / "catboost" / "1.2.10_ctr.json").read_text()
+    path = tmp_path / "odd.json"
+    path.write_text(json.dumps(json.loads(text) | {"scale_and_bias": given}))
+    with pytest.raises(fastscore.ModelFormatError, match="scale_and_bias"):
         fastscore.load(path)
 
 

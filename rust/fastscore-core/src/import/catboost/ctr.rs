@@ -38,8 +38,9 @@ impl<'a> Positions<'a> {
 /// The step, and the output column of each of `used`, which are numbers of CTR features.
 pub(super) fn ctr_step(parsed: &Parsed, used: &[usize], positions: &Positions) -> Result<(model::Ctr, Vec<usize>)> {
     let mut groups: Vec<Group> = Vec::new();
-    let mut groups_of: HashMap<Projection, Vec<usize>> = HashMap::new();
-    let mut orders: HashMap<usize, (Vec<usize>, Vec<u64>)> = HashMap::new();
+    // By projection and keys: tables of one projection may be of different keys.
+    let mut group_of: HashMap<(Projection, Vec<u64>), usize> = HashMap::new();
+    let mut orders: HashMap<usize, (Vec<usize>, usize)> = HashMap::new();
     let mut tables = HashMap::with_capacity(parsed.tables.len());
     for (at, table) in parsed.tables.iter().enumerate() {
         tables.entry(table.base.key()).or_insert(at);
@@ -54,10 +55,17 @@ pub(super) fn ctr_step(parsed: &Parsed, used: &[usize], positions: &Positions) -
         let table = &parsed.tables[at];
         if let Entry::Vacant(slot) = orders.entry(at) {
             let (order, keys) = sorted(table).map_err(named)?;
-            slot.insert((order, keys));
+            let group = match group_of.entry((ctr.base.projection(), keys)) {
+                Entry::Occupied(same) => *same.get(),
+                Entry::Vacant(new) => {
+                    groups.push(Group { base: &ctr.base, keys: new.key().1.clone(), columns: Vec::new() });
+                    *new.insert(groups.len() - 1)
+                }
+            };
+            slot.insert((order, group));
         }
-        let Some((order, keys)) = orders.get(&at) else { continue };
-        count += keys.len();
+        let Some((order, group)) = orders.get(&at) else { continue };
+        count += order.len();
         if count > most {
             return Err(Error::UnsupportedModel(format!(
                 "the CatBoost model's CTR features have more than {most} values together, far more than its tables, which \
@@ -65,14 +73,7 @@ pub(super) fn ctr_step(parsed: &Parsed, used: &[usize], positions: &Positions) -
             )));
         }
         let values = values(ctr, table, order).map_err(named)?;
-        let own = groups_of.entry(ctr.base.projection()).or_default();
-        match own.iter().find(|&&group| groups[group].keys == *keys) {
-            Some(&group) => groups[group].columns.push((slot, values)),
-            None => {
-                own.push(groups.len());
-                groups.push(Group { base: &ctr.base, keys: keys.clone(), columns: vec![(slot, values)] });
-            }
-        }
+        groups[*group].columns.push((slot, values));
     }
     let mut step = model::Ctr {
         width: Width::Float32,
@@ -131,7 +132,12 @@ impl Group<'_> {
             step.category.push(positions.category(category)? as i32);
         }
         for &(feature, border) in &self.base.borders {
-            let found = positions.floats.get(&feature).filter(|(_, borders, _)| borders.contains(&border));
+            let holds = |borders: &[f32]| {
+                // Borders rise, which `Parsed::check` saw to.
+                let place = borders.partition_point(|&own| own < border);
+                borders.get(place).is_some_and(|&own| own == border)
+            };
+            let found = positions.floats.get(&feature).filter(|(_, borders, _)| holds(borders));
             let &(column, _, nan) = found.ok_or_else(|| {
                 format_error(format!("a CTR compares float feature {feature} with {border}, which is no border of it"))
             })?;

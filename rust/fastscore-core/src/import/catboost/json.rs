@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use super::number::{Number, Numbers};
@@ -20,7 +21,8 @@ struct Document {
     trees: Option<Vec<Node>>,
     #[serde(default)]
     ctr_data: Option<BTreeMap<String, HashTable>>,
-    scale_and_bias: Option<(Number, Numbers)>,
+    #[serde(default, deserialize_with = "scale_and_bias")]
+    scale_and_bias: Option<(Number, Option<Numbers>)>,
 }
 
 #[derive(Deserialize, Default)]
@@ -172,12 +174,21 @@ pub(super) fn parse(text: &str) -> Result<Parsed> {
         }
         (None, None) => return Err(lacks("oblivious_trees or trees")),
     }
+    // Old versions wrote no such section; CatBoost's reader then leaves scale 1 and bias 0.
     if let Some((scale, bias)) = document.scale_and_bias {
         parsed.scale = scale.0;
-        parsed.bias = bias.0;
+        parsed.bias = bias.map(|bias| bias.0).unwrap_or_default();
     }
     parsed.dimensions = dimensions.0.unwrap_or(parsed.bias.len().max(1));
     Ok(parsed)
+}
+
+/// A scale and a list of biases, null where it is empty.
+fn scale_and_bias<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<Option<(Number, Option<Numbers>)>, D::Error> {
+    let pair = Deserialize::deserialize(deserializer).map_err(|e| D::Error::custom(format!("scale_and_bias: {e}")))?;
+    Ok(Some(pair))
 }
 
 /// How many values a leaf has: the same for all trees.

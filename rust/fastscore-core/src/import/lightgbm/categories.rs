@@ -155,9 +155,11 @@ fn only_columns(infos: &[FeatureInfo], lists: &[LabelValues]) -> Option<Vec<usiz
     let mut ways = vec![0u8; (infos.len() + 1) * width];
     ways[0] = 1;
     for (f, info) in infos.iter().enumerate() {
+        let needed = values_needed(info);
         for l in 0..width {
             let skipped = ways[f * width + l];
-            let taken = if l > 0 && fits(info, lists[l - 1].len()) { ways[f * width + l - 1] } else { 0 };
+            let fits = l > 0 && needed.is_some_and(|needed| needed <= lists[l - 1].len() as f64);
+            let taken = if fits { ways[f * width + l - 1] } else { 0 };
             ways[(f + 1) * width + l] = (skipped + taken).min(2);
         }
     }
@@ -176,14 +178,14 @@ fn only_columns(infos: &[FeatureInfo], lists: &[LabelValues]) -> Option<Vec<usiz
     Some(found)
 }
 
-/// Whether what training saw of a feature can be positions in a list of so many values.
-fn fits(info: &FeatureInfo, values: usize) -> bool {
+/// How many values a list must have for what training saw of a feature to be positions in it; None where no list does.
+fn values_needed(info: &FeatureInfo) -> Option<f64> {
     match info {
-        FeatureInfo::Unused => true,
+        FeatureInfo::Unused => Some(0.0),
         FeatureInfo::Number(low, high) => {
-            *low >= 0.0 && *high < values as f64 && low.fract() == 0.0 && high.fract() == 0.0
+            (*low >= 0.0 && low.fract() == 0.0 && high.fract() == 0.0).then_some(high + 1.0)
         }
-        FeatureInfo::Categories(codes) => codes.iter().all(|&code| code < values as i64),
+        FeatureInfo::Categories(codes) => Some(codes.iter().copied().max().map_or(0.0, |code| code as f64 + 1.0)),
     }
 }
 

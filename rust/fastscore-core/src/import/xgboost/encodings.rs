@@ -4,7 +4,7 @@
 //! models of arrays: their columns are codes already. XGBoost takes an unknown category for its neighbour in sort order
 //! (3.1, 3.2) or raises: here it always raises.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::parse::{Booster, Learner};
 use super::trees::Categories;
@@ -15,13 +15,18 @@ use crate::model::{Encoder, Encoding, LabelValues, MatrixRule, Unknown};
 /// The encodings, and what was assumed.
 pub(super) fn encodings(learner: &Learner, options: &Options) -> Result<(Vec<Encoding>, Vec<String>)> {
     let categorical = categorical(learner);
+    let mut numbers: HashMap<&str, usize> = HashMap::with_capacity(learner.feature_names.len());
+    for (number, name) in learner.feature_names.iter().enumerate() {
+        numbers.entry(name).or_insert(number);
+    }
+    let find = |keyword: &str, column: &Column| find(learner, &numbers, &categorical, keyword, column);
     let mut given: BTreeMap<usize, &LabelValues> = BTreeMap::new();
     for (column, values) in &options.categories {
-        given.insert(find(learner, &categorical, "categories", column)?, values);
+        given.insert(find("categories", column)?, values);
     }
     let mut policies: BTreeMap<usize, Unknown> = BTreeMap::new();
     for (column, raises) in &options.unknown_raises {
-        let feature = find(learner, &categorical, "unknown", column)?;
+        let feature = find("unknown", column)?;
         policies.insert(feature, if *raises { Unknown::Raise } else { Unknown::Missing });
     }
     let mut found = Vec::new();
@@ -79,10 +84,17 @@ fn name(learner: &Learner, feature: usize) -> String {
     learner.feature_names.get(feature).map_or_else(|| format!("number {feature}"), |name| format!("{name:?}"))
 }
 
-fn find(learner: &Learner, categorical: &BTreeSet<usize>, keyword: &str, column: &Column) -> Result<usize> {
+/// The number of a column that `keyword` names; `numbers` are the numbers of the names.
+fn find(
+    learner: &Learner,
+    numbers: &HashMap<&str, usize>,
+    categorical: &BTreeSet<usize>,
+    keyword: &str,
+    column: &Column,
+) -> Result<usize> {
     let (feature, shown) = match column {
         Column::Number(number) => (Some(*number).filter(|&number| number < learner.features), number.to_string()),
-        Column::Name(name) => (learner.feature_names.iter().position(|own| own == name), format!("{name:?}")),
+        Column::Name(name) => (numbers.get(name.as_str()).copied(), format!("{name:?}")),
     };
     match feature {
         Some(feature) if categorical.contains(&feature) => Ok(feature),
