@@ -21,13 +21,14 @@ const STREAM: &CStr = c"arrow_array_stream";
 
 /// Arrays of one type, from an object with `__arrow_c_stream__` or `__arrow_c_array__`.
 pub fn import(data: &Bound<'_, PyAny>) -> PyResult<(FieldRef, Vec<ArrayRef>)> {
-    if data.hasattr("__arrow_c_stream__")? {
-        let capsule = data.call_method0("__arrow_c_stream__")?;
-        import_stream(capsule.cast::<PyCapsule>()?)
-    } else if data.hasattr("__arrow_c_array__")? {
+    // Where there are both, a stream is the array with more around it.
+    if data.hasattr("__arrow_c_array__")? {
         let pair = data.call_method0("__arrow_c_array__")?;
         let (schema, array): (Bound<'_, PyCapsule>, Bound<'_, PyCapsule>) = pair.extract()?;
         import_array(&schema, &array)
+    } else if data.hasattr("__arrow_c_stream__")? {
+        let capsule = data.call_method0("__arrow_c_stream__")?;
+        import_stream(capsule.cast::<PyCapsule>()?)
     } else {
         Err(PyTypeError::new_err("an object with __arrow_c_stream__ or __arrow_c_array__ is due"))
     }

@@ -73,11 +73,10 @@ impl Engines {
         let not_asked = || Misfit("another engine is forced".into());
         let oblivious = if wanted(Forced::Oblivious) { Oblivious::new(forest, level) } else { Err(not_asked()) };
         let sliced = if wanted(Forced::Sliced) { Sliced::new(forest, level) } else { Err(not_asked()) };
-        let row = walk.cost() + walked_sums(forest);
         let known = [
             oblivious.as_ref().map(|engine| (engine.cost(), engine.describe())).map_err(Clone::clone),
             sliced.as_ref().map(|engine| (engine.cost(level), engine.describe())).map_err(Clone::clone),
-            Ok((Cost::Rows { row, step: 1 }, walk.describe())),
+            Ok((walk.cost(walked_sums(forest)), walk.describe())),
         ];
         let only = |name: &str, kind: Kind| match &known[kind as usize] {
             Ok(_) => Ok(vec![(0, kind)]),

@@ -134,7 +134,7 @@ impl Plan {
             .map(|(step, engine)| {
                 let row = match (&step.op, engine) {
                     (_, Engine::Forest(engines)) => return engines.chosen_cost(rows),
-                    (_, Engine::Indicator(walk)) => return walk.cost() * rows as f64,
+                    (_, Engine::Indicator(walk)) => return walk.cost(0.0).of(rows),
                     (Op::Linear(linear), _) => linear.coefficients.len(),
                     (Op::Ctr(ctr), _) => ctr.tables() * LOOKUP_NS,
                     (Op::OneHot(one_hot), _) => one_hot.feature.len(),

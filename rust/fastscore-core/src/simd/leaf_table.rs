@@ -102,7 +102,7 @@ impl LeafTables {
 }
 
 /// Whether a level has byte permutations over 64 bytes.
-pub(super) fn has_byte_permutations(level: Level) -> bool {
+pub(crate) fn has_byte_permutations(level: Level) -> bool {
     #[cfg(target_arch = "x86_64")]
     if level == Level::Avx512 {
         return level.is_available() && std::arch::is_x86_feature_detected!("avx512vbmi");

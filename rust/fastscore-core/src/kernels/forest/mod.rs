@@ -25,6 +25,8 @@ impl fmt::Display for Misfit {
 pub(crate) enum Cost {
     /// So much a row, in multiples of `step` rows.
     Rows { row: f64, step: usize },
+    /// `few` a row for up to `most` rows, `row` a row for more.
+    Few { most: usize, few: f64, row: f64 },
     /// So much a pass for up to 64, 256 and 512 rows.
     Passes([f64; 3]),
 }
@@ -34,6 +36,7 @@ impl Cost {
     pub(crate) fn of(&self, rows: usize) -> f64 {
         match *self {
             Cost::Rows { row, step } => row * rows.next_multiple_of(step) as f64,
+            Cost::Few { most, few, row } => rows as f64 * if rows <= most { few } else { row },
             Cost::Passes([few, some, many]) => {
                 let last = match rows % 512 {
                     0 => 0.0,

@@ -23,16 +23,22 @@
 //! | `f64` | 16 bytes: threshold, plane, left | everything else without categories |
 //! | `f64` | 16 bytes: threshold or set, plane and a bit for categorical splits, left | categorical splits |
 //!
+//! Up to 32 rows over `u16` ranks go through all splits of 64 trees at a time instead, where bytes hold everything and the
+//! processor permutes them (preorder.rs).
+//!
 //! A leaf's number is where its threshold would be. Keys are prepared for a block: row r of plane p is at
 //! `keys[r * planes + p]`, so that the levels of a row read one or two cache lines. Bound: per row, tree and level two loads
 //! (node, key), a compare and an add, some seven instructions.
 
 mod direct;
 mod node;
+mod preorder;
 mod scan;
 mod trees;
 
-use super::add;
+use std::fmt::Write as _;
+
+use super::{Cost, add};
 use super::categories::Sets;
 use super::planes::{self, Planes};
 use crate::kernels::Columns;
@@ -40,6 +46,7 @@ use crate::model::{Forest, LinearLeaves, Width};
 use crate::simd::Level;
 use direct::DirectTrees;
 use node::{CATEGORICAL, Mixed, Narrow, Ranked, Wide, nodes};
+use preorder::{MOST_ROWS, Preorder};
 use trees::{Buffers, Trees};
 
 /// From so many trees a plane on, ranks are worth their search.
@@ -49,7 +56,11 @@ const MOST_RANKS: usize = 4095;
 
 /// The engine: a forest in the smallest layout that holds it.
 #[derive(Debug)]
-pub(crate) struct Walk(Layout);
+pub(crate) struct Walk {
+    layout: Layout,
+    /// For a few rows.
+    preorder: Option<Preorder>,
+}
 
 #[derive(Debug)]
 enum Layout {
@@ -64,7 +75,7 @@ enum Layout {
 /// The same for whichever layout a walk has.
 macro_rules! any_layout {
     ($walk:expr, $trees:ident => $value:expr) => {
-        match &$walk.0 {
+        match &$walk.layout {
             Layout::Ranked($trees) => $value,
             Layout::Narrow($trees) => $value,
             Layout::Wide($trees) => $value,
@@ -83,9 +94,8 @@ pub(crate) struct Scratch {
     wide: Buffers<f64>,
 }
 
-impl Walk {
-    /// Lay out a checked forest. None when it has more nodes, or sets more words, than 32 bits count.
-    pub(crate) fn new(forest: &Forest, level: Level) -> Option<Self> {
+impl Layout {
+    fn new(forest: &Forest, level: Level) -> Option<Self> {
         let sets = Sets::new(forest)?;
         let (planes, mut splits) = Planes::new(forest, &sets, level);
         if sets.len() > 0 {
@@ -96,19 +106,19 @@ impl Walk {
                 }
             }
             let nodes = nodes(forest, &splits, |split| splits[split].threshold)?;
-            return Some(Walk(Layout::Mixed(Trees::new(planes, (), sets, nodes))));
+            return Some(Layout::Mixed(Trees::new(planes, (), sets, nodes)));
         }
         if direct::is_better(forest, &planes) {
-            return Some(Walk(if direct::sends_left(forest) {
+            return Some(if direct::sends_left(forest) {
                 Layout::DirectNan(DirectTrees::new(forest, &splits)?)
             } else {
                 Layout::Direct(DirectTrees::new(forest, &splits)?)
-            }));
+            });
         }
         if forest.width == Width::Float32
             && let Some(nodes) = nodes::<Narrow>(forest, &splits, |split| splits[split].threshold as f32)
         {
-            return Some(Walk(Layout::Narrow(Trees::new(planes, (), sets, nodes))));
+            return Some(Layout::Narrow(Trees::new(planes, (), sets, nodes)));
         }
         // A rank costs about as much as a tree: it pays where many trees share it.
         if forest.trees() >= TREES_PER_PLANE * planes.len()
@@ -116,11 +126,20 @@ impl Walk {
         {
             let key = |split: usize| ranks.place(forest.feature[split] as u32, splits[split].threshold);
             if let Some(nodes) = nodes::<Ranked>(forest, &splits, key) {
-                return Some(Walk(Layout::Ranked(Trees::new(planes, ranks, sets, nodes))));
+                return Some(Layout::Ranked(Trees::new(planes, ranks, sets, nodes)));
             }
         }
         let nodes = nodes(forest, &splits, |split| splits[split].threshold)?;
-        Some(Walk(Layout::Wide(Trees::new(planes, (), sets, nodes))))
+        Some(Layout::Wide(Trees::new(planes, (), sets, nodes)))
+    }
+}
+
+impl Walk {
+    /// Lay out a checked forest. None when it has more nodes, or sets more words, than 32 bits count.
+    pub(crate) fn new(forest: &Forest, level: Level) -> Option<Self> {
+        let layout = Layout::new(forest, level)?;
+        let preorder = if let Layout::Ranked(trees) = &layout { trees.preorder(level) } else { None };
+        Some(Walk { layout, preorder })
     }
 
     /// Bytes of scratch that a row of a block takes.
@@ -133,21 +152,31 @@ impl Walk {
         any_layout!(self, trees => trees.node_bytes())
     }
 
-    /// Nanoseconds a row, roughly, with one value a tree to add.
-    pub(crate) fn cost(&self) -> f64 {
-        any_layout!(self, trees => trees.cost())
+    /// What it costs, with so much a row for what is added.
+    pub(crate) fn cost(&self, sums: f64) -> Cost {
+        let row = any_layout!(self, trees => trees.cost()) + sums;
+        match (&self.layout, &self.preorder) {
+            (Layout::Ranked(trees), Some(preorder)) => {
+                Cost::Few { most: MOST_ROWS, few: trees.preorder_cost(preorder) + sums, row }
+            }
+            _ => Cost::Rows { row, step: 1 },
+        }
     }
 
     /// For `explain_plan()`.
     pub(crate) fn describe(&self) -> String {
-        let keys = match &self.0 {
+        let keys = match &self.layout {
             Layout::Ranked(_) => "u16 ranks",
             Layout::Narrow(_) => "float32 values",
             Layout::Wide(_) => "float64 values",
             Layout::Mixed(_) => "float64 values and categories",
             Layout::Direct(_) | Layout::DirectNan(_) => "values where they lie",
         };
-        any_layout!(self, trees => trees.describe(keys))
+        let mut text = any_layout!(self, trees => trees.describe(keys));
+        if self.preorder.is_some() {
+            let _ = write!(text, "; up to {MOST_ROWS} rows one by one, 64 trees side by side");
+        }
+        text
     }
 
     /// Margins: `out[o * stride + r]`, which holds where the sums start, gets every tree's leaf value.
@@ -264,8 +293,13 @@ impl Walk {
 
     /// Calls `visit(tree, first row, leaf of each row from there)`, each tree and row once, trees of a row in order.
     fn run(&self, input: &impl Columns, scratch: &mut Scratch, rows: usize, visit: impl FnMut(usize, usize, &[u32])) {
-        match &self.0 {
-            Layout::Ranked(trees) => trees.run(input, &mut scratch.ranked, rows, visit),
+        match &self.layout {
+            Layout::Ranked(trees) => match &self.preorder {
+                Some(preorder) if rows <= MOST_ROWS => {
+                    trees.run_preorder(preorder, input, &mut scratch.ranked, rows, visit);
+                }
+                _ => trees.run(input, &mut scratch.ranked, rows, visit),
+            },
             Layout::Narrow(trees) => trees.run(input, &mut scratch.narrow, rows, visit),
             Layout::Wide(trees) => trees.run(input, &mut scratch.wide, rows, visit),
             Layout::Mixed(trees) => trees.run(input, &mut scratch.wide, rows, visit),
