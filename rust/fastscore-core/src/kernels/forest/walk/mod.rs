@@ -38,9 +38,9 @@ mod trees;
 
 use std::fmt::Write as _;
 
-use super::{Cost, add};
 use super::categories::Sets;
 use super::planes::{self, Planes};
+use super::{Cost, add};
 use crate::kernels::Columns;
 use crate::model::{Forest, LinearLeaves, Width};
 use crate::simd::Level;
