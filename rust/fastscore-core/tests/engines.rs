@@ -733,6 +733,36 @@ fn large_forests_equal_the_reference() {
     }
 }
 
+/// Many trees with few thresholds, of which a byte holds leaves and ranks: a row or a few go through 64 of them at a time
+/// where the processor permutes bytes. Trees of different sizes, one without a split, and a last group that is not full.
+#[test]
+fn few_rows_through_many_trees_equal_the_reference() {
+    for (most, outputs) in [(31, 1), (256, 1), (12, 3)] {
+        let tree = |tree: usize| {
+            let leaves = if tree % 50 == 7 { 1 } else { 2 + tree * 17 % (most - 1) };
+            let threshold = |i: usize| ((i * 31 + tree) % 50) as f64 / 4.0 - 6.0;
+            let splits = (0..leaves - 1).map(|i| ((i * 7 + tree) % (i + 1), i % FEATURES, threshold(i), (i % 4) as u8));
+            let values = (0..leaves).map(|i| ((i + tree) as f64).sqrt());
+            Grown { splits: splits.collect(), values: values.collect() }
+        };
+        let forest = forest((0..331).map(tree).collect(), Comparison::Le, outputs, false, None);
+        let model = Arc::new(model(forest, Width::Float64, vec![], OnBadValue::Accept));
+        let all = rows(&model, &(0..40).collect::<Vec<_>>());
+        for (name, plan) in plans(&model) {
+            for count in [1, 2, 7, 31, 32, 33, 40] {
+                let rows = &all[all.len() - count..];
+                let columns = columns(rows);
+                let body = Body::Columns(columns.iter().map(|c| numbers([c.as_slice()])).collect());
+                let table = Table::new(None, body, rows.len()).unwrap();
+                for output in [Output::Margin, Output::Leaf] {
+                    let found = difference(&run(&plan, &table, output, 1), &expected(&model, rows, output));
+                    assert_eq!(found, None, "{most} leaves, {count} rows, {name}, {output:?}");
+                }
+            }
+        }
+    }
+}
+
 fn small(policy: OnBadValue) -> Plan {
     let grown = Grown { splits: vec![(0, 1, 0.5, 1)], values: vec![1.0, 2.0] };
     let forest = forest(vec![grown], Comparison::Le, 1, false, None);
