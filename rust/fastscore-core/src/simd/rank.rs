@@ -39,14 +39,17 @@ struct Feature {
 /// The sorted distinct thresholds of each feature.
 #[derive(Debug, Default)]
 pub(crate) struct Ranks {
+    /// The features' numbers, ascending.
+    numbers: Vec<u32>,
     features: Vec<Feature>,
     sorted: Vec<f64>,
     first: Vec<u16>,
 }
 
 impl Ranks {
-    /// Append a feature; None where it has more than `most` distinct thresholds, or more than a rank counts.
-    pub(crate) fn push(&mut self, mut thresholds: Vec<f64>, most: usize) -> Option<()> {
+    /// Append a feature, whose number is above those before; None where it has more than `most` distinct thresholds, or
+    /// more than a rank counts.
+    pub(crate) fn push(&mut self, number: u32, mut thresholds: Vec<f64>, most: usize) -> Option<()> {
         thresholds.sort_by(f64::total_cmp);
         // -0 and 0 are one threshold.
         thresholds.dedup_by(|a, b| a == b);
@@ -81,12 +84,15 @@ impl Ranks {
         }
         self.sorted.extend(thresholds);
         self.sorted.resize(self.sorted.len() + (1 << best.steps), f64::INFINITY);
+        self.numbers.push(number);
         self.features.push(best);
         Some(())
     }
 
     fn of(&self, feature: u32) -> Table<'_> {
-        let feature = self.features[feature as usize];
+        // Every feature that is asked for was appended.
+        let place = self.numbers.partition_point(|&number| number < feature);
+        let feature = self.features[place];
         let sorted = &self.sorted[feature.start as usize..][..feature.count as usize + (1 << feature.steps)];
         let first = &self.first[feature.cells_start as usize..][..feature.last as usize + 2];
         Table { feature, sorted, first }
@@ -204,15 +210,15 @@ mod tests {
 
     impl BitWork for Check<'_> {
         fn run(self, bits: impl Bits) {
-            self.0.rank(bits, 1, self.1, self.2);
+            self.0.rank(bits, 7, self.1, self.2);
         }
     }
 
     fn check(thresholds: &[f64], others: &[f64]) {
         let mut ranks = Ranks::default();
-        ranks.push(vec![1.0], 1).unwrap();
-        ranks.push(thresholds.to_vec(), usize::MAX).unwrap();
-        ranks.push(vec![f64::NEG_INFINITY; 9], 1).unwrap();
+        ranks.push(0, vec![1.0], 1).unwrap();
+        ranks.push(7, thresholds.to_vec(), usize::MAX).unwrap();
+        ranks.push(u32::MAX, vec![f64::NEG_INFINITY; 9], 1).unwrap();
         let mut x = others.to_vec();
         for &t in thresholds {
             x.extend([t, t.next_up(), t.next_down(), -t]);

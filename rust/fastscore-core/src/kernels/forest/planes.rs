@@ -15,7 +15,7 @@
 //!
 //! A plane for categorical splits holds the index of x's category instead (categories.rs).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use super::categories::{self, Sets};
@@ -146,14 +146,15 @@ impl Key for u16 {
 
 /// The thresholds of each feature; None when one has more than `most` distinct ones.
 pub(super) fn ranks(forest: &Forest, planes: &Planes, splits: &[Split], most: usize) -> Option<Ranks> {
-    let features = planes.specs.iter().map(|plane| plane.feature as usize + 1).max().unwrap_or(0);
-    let mut by_feature = vec![Vec::new(); features];
+    // Features of categorical splits alone have none.
+    let mut by_feature: BTreeMap<u32, Vec<f64>> =
+        planes.specs.iter().map(|plane| (plane.feature, Vec::new())).collect();
     for (split, &feature) in splits.iter().zip(&forest.feature).filter(|(split, _)| split.set.is_none()) {
-        by_feature[feature as usize].push(split.threshold);
+        by_feature.entry(feature as u32).or_default().push(split.threshold);
     }
     let mut ranks = Ranks::default();
-    for thresholds in by_feature {
-        ranks.push(thresholds, most)?;
+    for (feature, thresholds) in by_feature {
+        ranks.push(feature, thresholds, most)?;
     }
     Some(ranks)
 }
