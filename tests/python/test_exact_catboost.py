@@ -2,8 +2,8 @@
 
 import contextlib
 import json
-import re
 import pickle
+import re
 import warnings
 from pathlib import Path
 
