@@ -4,9 +4,9 @@
 //! [`run`] does a piece of [`BitWork`] with the operations of a level, compiled under its features, so that plain loops
 //! over words inside the work become vector instructions too.
 
-use super::Level;
 use super::leaf_table::{LeafTable, LeafTables};
 use super::rank::Table;
+use super::{Level, add};
 
 /// Rows of a word.
 pub(crate) const WORD: usize = 64;
@@ -121,8 +121,7 @@ impl Bits for Portable {
     fn add_leaves<const NARROW: bool>(self, leaves: &LeafTables, trees: &[Looked<'_>], sums: &mut [f64; WORD]) {
         for &(table, numbers) in trees {
             for (sum, &number) in sums.iter_mut().zip(numbers) {
-                let added = *sum + leaves.value(table, number);
-                *sum = if NARROW { f64::from(added as f32) } else { added };
+                *sum = add::<NARROW>(*sum, leaves.value(table, number));
             }
         }
     }

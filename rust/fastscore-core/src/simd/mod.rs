@@ -52,6 +52,18 @@ mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
+/// A sum, rounded to float32 where `NARROW`: the same as adding in float32, since float64 has more than twice its digits.
+#[inline(always)]
+pub(crate) fn add<const NARROW: bool>(sum: f64, value: f64) -> f64 {
+    if NARROW { f64::from((sum + value) as f32) } else { sum + value }
+}
+
+/// A rank as a byte, cut to `first .. first + 255`.
+#[inline(always)]
+pub(crate) fn byte_of(rank: u16, first: u16) -> u8 {
+    rank.saturating_sub(first).min(u8::MAX.into()) as u8
+}
+
 #[cfg(test)]
 mod tests;
 

@@ -10,6 +10,18 @@ pub(crate) mod walk;
 
 use std::fmt;
 
+use crate::model::Forest;
+use crate::simd::add;
+use crate::simd::bits::WORD;
+
+/// Rows of a pass that computes many at once: as few as the rows left need.
+const PASSES: [usize; 3] = [WORD, 256, 512];
+
+/// Which of [`PASSES`] is taken for so many rows left.
+fn pass_for(left: usize) -> usize {
+    PASSES.partition_point(|&rows| rows < left).min(PASSES.len() - 1)
+}
+
 /// Why a forest does not fit an engine, in the words of `explain_plan()`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Misfit(pub String);
@@ -27,8 +39,8 @@ pub(crate) enum Cost {
     Rows { row: f64, step: usize },
     /// `few` a row for up to `most` rows, `row` a row for more.
     Few { most: usize, few: f64, row: f64 },
-    /// So much a pass for up to 64, 256 and 512 rows.
-    Passes([f64; 3]),
+    /// So much for each of [`PASSES`].
+    Passes([f64; PASSES.len()]),
 }
 
 impl Cost {
@@ -37,21 +49,19 @@ impl Cost {
         match *self {
             Cost::Rows { row, step } => row * rows.next_multiple_of(step) as f64,
             Cost::Few { most, few, row } => rows as f64 * if rows <= most { few } else { row },
-            Cost::Passes([few, some, many]) => {
-                let last = match rows % 512 {
-                    0 => 0.0,
-                    1..=64 => few,
-                    65..=256 => some,
-                    _ => many,
-                };
-                (rows / 512) as f64 * many + last
+            Cost::Passes(passes) => {
+                let last = PASSES.len() - 1;
+                let rest = rows % PASSES[last];
+                let part = if rest == 0 { 0.0 } else { passes[pass_for(rest)] };
+                (rows / PASSES[last]) as f64 * passes[last] + part
             }
         }
     }
 }
 
-/// A sum, rounded to float32 where `NARROW`: the same as adding in float32, since float64 has more than twice its digits.
-#[inline(always)]
-fn add<const NARROW: bool>(sum: f64, value: f64) -> f64 {
-    if NARROW { f64::from((sum + value) as f32) } else { sum + value }
+/// The trees, those of one output side by side and in the source's order: their sums are independent of the others'.
+fn by_output(forest: &Forest) -> Vec<usize> {
+    let mut trees: Vec<usize> = (0..forest.trees()).collect();
+    trees.sort_by_key(|&tree| forest.first_output(tree));
+    trees
 }

@@ -25,7 +25,7 @@
 use super::categories::Sets;
 use super::planes::{self, MAX_STRIDE, MAX_THRESHOLDS, Planes};
 use super::segments::Segments;
-use super::{Cost, Misfit};
+use super::{Cost, Misfit, by_output};
 use crate::kernels::Columns;
 use crate::model::{Child, Forest, Width};
 use crate::simd::Level;
@@ -127,7 +127,7 @@ impl Oblivious {
             ranks,
             segments: Segments::default(),
             runs: Vec::new(),
-            trees: (0..forest.trees()).collect(),
+            trees: by_output(forest),
             conditions: Vec::new(),
             values: Vec::new(),
             aligned: 0,
@@ -136,8 +136,6 @@ impl Oblivious {
             sum: forest.sum,
             level,
         };
-        // Trees of one output follow each other: their sums are independent of the others', and theirs keep order.
-        engine.trees.sort_by_key(|&tree| forest.first_output(tree));
         // Room for everything, so that the values stay where they are and can be aligned.
         let size: usize = found.iter().map(|table| table.leaves.len() * forest.leaf_width).sum();
         engine.values.reserve_exact(size + LINE * (found.len() + 1));

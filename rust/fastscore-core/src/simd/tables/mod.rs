@@ -7,8 +7,8 @@
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use super::Level;
 use super::bits::WORD;
+use super::{Level, add, byte_of};
 
 /// Groups of 64 rows that share what is loaded for a condition.
 pub(crate) const GROUPS: usize = 2;
@@ -142,11 +142,6 @@ const fn in_order() -> [u8; WORD] {
     rows
 }
 
-#[inline(always)]
-fn add_one<const NARROW: bool>(sum: f64, value: f64) -> f64 {
-    if NARROW { f64::from((sum + value) as f32) } else { sum + value }
-}
-
 /// Values by loads, sixteen rows in flight; sums and numbers in one order, tables as they are.
 ///
 /// Bound: a row and table takes a load of its number, a load of its value and an add.
@@ -166,7 +161,7 @@ fn add_by_loads<const NARROW: bool>(lookups: Lookups, sums: &mut [f64; WORD]) {
                 // SAFETY: what is left of a number by the mask is below `size`, the length of the table. A check in
                 // place of the mask would be a compare and a branch more.
                 let value = unsafe { *table.get_unchecked(number & (size - 1)) };
-                sum[i] = add_one::<NARROW>(sum[i], f64::from_bits(value));
+                sum[i] = add::<NARROW>(sum[i], f64::from_bits(value));
             }
         }
         *sums = sum;
@@ -219,6 +214,6 @@ impl Tables for Portable {
 #[inline(always)]
 fn pack_in_order(keys: &[u16; WORD], first: u16, out: &mut [i8; WORD]) {
     for row in 0..WORD {
-        out[row] = (keys[row].saturating_sub(first).min(255) as u8 ^ 0x80) as i8;
+        out[row] = (byte_of(keys[row], first) ^ 0x80) as i8;
     }
 }

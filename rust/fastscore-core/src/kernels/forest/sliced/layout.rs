@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::{CHUNK_CONDITIONS, Chunk, Condition, MAX_LEAVES, MAX_PLANES, Node, Sliced, Tree};
-use crate::kernels::forest::Misfit;
 use crate::kernels::forest::bits_by_category::{Group, MAX_TABLES};
 use crate::kernels::forest::categories::Sets;
 use crate::kernels::forest::planes::{self, MAX_THRESHOLDS, Planes, Split};
 use crate::kernels::forest::segments::Segments;
+use crate::kernels::forest::{Misfit, by_output};
 use crate::model::{Child, Forest, Width};
 use crate::simd::Level;
 use crate::simd::leaf_table::LeafTables;
@@ -65,12 +65,9 @@ impl Sliced {
             most_slots: 0,
             table_words: 0,
         };
-        // Trees of one output follow each other: their sums are independent of the others', and theirs keep order.
-        let mut order: Vec<usize> = (0..forest.trees()).collect();
-        order.sort_by_key(|&tree| forest.first_output(tree));
         let mut shared = Shared::default();
         let mut chunk = Chunk::default();
-        for tree in order {
+        for tree in by_output(forest) {
             if shared.count() + forest.splits(tree).len() > CHUNK_CONDITIONS && !chunk.trees.is_empty() {
                 let chunk = std::mem::take(&mut chunk);
                 sliced.complete(chunk, std::mem::take(&mut shared), &sets).ok_or_else(large_sets)?;

@@ -36,10 +36,10 @@ mod pass;
 
 use std::ops::Range;
 
-use super::Cost;
 use super::bits_by_category::Group;
-use super::planes::{MAX_STRIDE, Planes};
+use super::planes::Planes;
 use super::segments::Segments;
+use super::{Cost, PASSES, pass_for};
 use crate::kernels::Columns;
 use crate::model::Width;
 use crate::simd::Level;
@@ -152,7 +152,7 @@ impl Sliced {
             splits: self.nodes.len() as f64,
             sums: lines.map(|lines| cost::sums(level, lines) * self.leaf_width as f64).sum(),
         };
-        Cost::Passes([WORD, 256, MAX_STRIDE].map(|rows| work.pass(level, rows)))
+        Cost::Passes(PASSES.map(|rows| work.pass(level, rows)))
     }
 
     /// For `explain_plan()`.
@@ -204,7 +204,7 @@ impl Sliced {
     }
 }
 
-/// Rows in passes: which rows, and for how many the pass computes, 64, 256 or 512.
+/// Rows in passes: which rows, and for how many the pass computes, one of [`PASSES`].
 struct Strides {
     start: usize,
     rows: usize,
@@ -215,7 +215,7 @@ impl Iterator for Strides {
 
     fn next(&mut self) -> Option<Self::Item> {
         let left = self.rows.checked_sub(self.start).filter(|&left| left > 0)?;
-        let stride = [WORD, 256].into_iter().find(|&stride| left <= stride).unwrap_or(MAX_STRIDE);
+        let stride = PASSES[pass_for(left)];
         let rows = self.start..self.start + left.min(stride);
         self.start = rows.end;
         Some((rows, stride))

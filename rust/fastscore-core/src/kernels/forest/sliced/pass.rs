@@ -6,6 +6,7 @@ use super::{Chunk, Node, Scratch, Sliced, Tree};
 use crate::kernels::forest::add;
 use crate::model::Width;
 use crate::simd::bits::{BitWork, Bits, Looked, Quad, WORD};
+use crate::simd::byte_of;
 use crate::simd::leaf_table::{LeafTable, LeafTables};
 
 /// Trees whose leaf numbers are kept until their values are added in one pass over the sums.
@@ -42,7 +43,7 @@ impl<const W: usize> BitWork for Pass<'_, '_, '_, W> {
         for (bytes, &(plane, first)) in bytes.chunks_exact_mut(stride).zip(&engine.segments.list) {
             let keys = &keys[plane as usize * stride..][..stride];
             for (byte, &key) in bytes.iter_mut().zip(keys) {
-                *byte = key.saturating_sub(first).min(255) as u8;
+                *byte = byte_of(key, first);
             }
         }
         // Joining may round the leaves up.
