@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::bind::bind;
 use super::block::{Block, Reader};
 use super::pool;
-use super::scores::{Data, Group, Output, Scores, Source, needed_steps, sources, widths};
+use super::scores::{Data, Group, Output, Scores, Source, sources, widths};
 use super::table::Table;
 use crate::error::{Error, Result};
 use crate::kernels::{Buffer, Columns, Values};
@@ -55,7 +55,7 @@ pub fn score(
     let widths = widths(model, output).ok_or_else(|| lacks(model, output))?;
     let binding = bind(model, table)?;
     let call = Call::new(plan, output);
-    let reader = Reader::new(table, &binding, &call.features_read(), model);
+    let reader = Reader::new(table, &binding, &call.features, model);
     let rows = table.rows();
     let mut scores = empty_scores(model, output, &widths, rows, on_refused == OnRefused::Null)?;
     if rows == 0 {
@@ -204,6 +204,8 @@ struct Call<'p> {
     plan: &'p Plan,
     /// The steps to run, in order.
     steps: Vec<usize>,
+    /// Per feature whether it is read.
+    features: Vec<bool>,
     /// The step whose leaves are wanted.
     leaf_step: Option<usize>,
     /// What each group of the result is written from; empty for leaves.
@@ -213,19 +215,15 @@ struct Call<'p> {
 impl<'p> Call<'p> {
     fn new(plan: &'p Plan, output: Output) -> Self {
         let model = plan.model();
-        let steps =
-            needed_steps(model, output).iter().enumerate().filter(|(_, needed)| **needed).map(|(i, _)| i).collect();
+        let sources = sources(model, output);
         let leaf_step = if output == Output::Leaf { model.leaf_forest().map(|(step, _)| step) } else { None };
-        Call { plan, steps, leaf_step, sources: sources(model, output) }
-    }
-
-    fn features_read(&self) -> Vec<bool> {
-        self.plan.model().features_read_by(self.steps.iter().chain(&self.leaf_step).copied())
+        let (steps, features) = plan.needed(sources.iter().map(|source| source.value), leaf_step);
+        Call { plan, steps, features, leaf_step, sources }
     }
 
     /// How many threads to use and how many rows a block has.
     fn division(&self, reader: &Reader, rows: usize, threads: Option<usize>) -> (usize, usize) {
-        let widths: usize = self.steps.iter().map(|&step| self.plan.model().width(step + 1)).sum();
+        let widths: usize = self.steps.iter().map(|&step| self.plan.width(step)).sum();
         let per_row = (8 * (reader.width() + widths) + self.plan.scratch_per_row()).max(1);
         let (bytes, most) = if self.plan.has_deep_forest() { DEEP_BLOCK } else { BLOCK };
         let mut block = (bytes / per_row).clamp(ROW_STEP, most).min((MAX_BLOCK_BYTES / per_row).max(1));
@@ -263,7 +261,7 @@ impl<'r, 't> Worker<'r, 't> {
         let model = call.plan.model();
         let mut values = vec![Vec::new(); model.steps().len()];
         for &step in &call.steps {
-            values[step] = vec![0.0; model.width(step + 1) * stride];
+            values[step] = vec![0.0; call.plan.width(step) * stride];
         }
         let bad = if model.refuses() { vec![0; stride] } else { Vec::new() };
         Worker { call, block: Block::new(reader, stride), values, stride, scratch: Scratch::default(), bad }
@@ -304,14 +302,14 @@ impl<'r, 't> Worker<'r, 't> {
             return;
         }
         for (source, out) in call.sources.iter().zip(&mut job.groups) {
-            decide(source, &values.of(source.value), out);
+            decide(source, &values.of(plan.view(source.value)), out);
         }
     }
 
     /// The same by the reference interpreter, a row at a time.
     fn interpret(&mut self, job: &mut Job) {
         let model = self.call.plan.model();
-        let read = self.call.features_read();
+        let read = &self.call.features;
         let mut features = vec![f64::NAN; read.len()];
         for row in 0..job.rows {
             for (feature, _) in read.iter().enumerate().filter(|(_, read)| **read) {

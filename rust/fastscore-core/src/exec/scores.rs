@@ -157,26 +157,3 @@ pub(super) fn sources(model: &Model, output: Output) -> Vec<Source> {
         _ => model.targets().iter().map(of_target).collect(),
     }
 }
-
-/// The steps that an output needs, as flags.
-pub(super) fn needed_steps(model: &Model, output: Output) -> Vec<bool> {
-    let mut needed = vec![false; model.steps().len()];
-    let mut want = |value: ValueId| {
-        if value > 0 {
-            needed[value - 1] = true;
-        }
-    };
-    match model.leaf_forest() {
-        // Its own sums are not needed, only what it reads.
-        Some((step, _)) if output == Output::Leaf => want(model.steps()[step].input),
-        _ => sources(model, output).iter().for_each(|source| want(source.value)),
-    }
-    for step in (0..needed.len()).rev() {
-        if needed[step] {
-            for value in model.steps()[step].inputs().filter(|&value| value > 0) {
-                needed[value - 1] = true;
-            }
-        }
-    }
-    needed
-}

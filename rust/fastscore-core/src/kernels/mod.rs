@@ -6,6 +6,8 @@ pub(crate) mod gather;
 pub(crate) mod linear;
 pub(crate) mod link;
 
+use crate::plan::View;
+
 /// Columns of equal length, read-only: what a kernel takes as its input value.
 pub(crate) trait Columns {
     /// Column `c` of the block, as long as the block has rows.
@@ -64,28 +66,28 @@ pub(crate) struct Values<'a, C> {
     pub rows: usize,
 }
 
-impl<C: Columns> Values<'_, C> {
-    /// The columns of a value.
-    pub(crate) fn of(&self, value: usize) -> impl Columns {
-        Value { values: self, value }
+impl<'a, C: Columns> Values<'a, C> {
+    /// The columns that a view leads to.
+    pub(crate) fn of<'v>(&'v self, view: &'v View) -> impl Columns + use<'v, 'a, C> {
+        Viewed { values: self, view }
     }
 }
 
-struct Value<'a, C> {
+struct Viewed<'a, C> {
     values: &'a Values<'a, C>,
-    value: usize,
+    view: &'a View,
 }
 
-impl<C: Columns> Columns for Value<'_, C> {
+impl<C: Columns> Columns for Viewed<'_, C> {
     fn column(&self, c: usize) -> &[f64] {
         let Values { features, steps, stride, rows } = *self.values;
-        match self.value {
-            0 => features.column(c),
-            value => &steps[value - 1][c * stride..c * stride + rows],
+        match self.view.at(c) {
+            (0, c) => features.column(c),
+            (value, c) => &steps[value - 1][c * stride..c * stride + rows],
         }
     }
 
     fn rows(&self) -> Option<Rows<'_>> {
-        if self.value == 0 { self.values.features.rows() } else { None }
+        if matches!(self.view, View::Whole(0, _)) { self.values.features.rows() } else { None }
     }
 }

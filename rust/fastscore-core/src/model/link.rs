@@ -119,6 +119,38 @@ impl Link {
         }
     }
 
+    /// The link of some of its columns, where each column is a function of its own column only.
+    pub(super) fn of_columns(&self, columns: &[u32]) -> Option<Link> {
+        let pick = |numbers: &[f64]| columns.iter().map(|&c| numbers[c as usize]).collect();
+        match self {
+            Link::Affine { scale, shift } => Some(Link::Affine { scale: pick(scale), shift: pick(shift) }),
+            Link::Sigmoid { .. }
+            | Link::Exp {}
+            | Link::FastExp {}
+            | Link::SignedSquare {}
+            | Link::Divide { .. }
+            | Link::Exp2 {}
+            | Link::Log {}
+            | Link::Logit {}
+            | Link::Log1pExp {}
+            | Link::Clip { .. }
+            | Link::Multiply { .. }
+            | Link::Add { .. }
+            | Link::FillMissing { .. }
+            | Link::Above { .. }
+            | Link::RoundToFloat32 {} => Some(self.clone()),
+            Link::Softmax {}
+            | Link::PairwiseSoftmax {}
+            | Link::FastSoftmax {}
+            | Link::Complement {}
+            | Link::Normalize {}
+            | Link::Columns { .. }
+            | Link::CentredLog {}
+            | Link::Vote { .. }
+            | Link::WeightedMedian { .. } => None,
+        }
+    }
+
     /// Check the link's numbers, and that it can read so many columns at that width; gives the output's columns.
     pub(super) fn check(&self, width: Width, input: usize) -> Result<usize> {
         let numbers: &[f64] = match self {

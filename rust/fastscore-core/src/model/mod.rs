@@ -275,16 +275,17 @@ impl Model {
 
     /// Per feature, whether any step reads it.
     pub fn features_read(&self) -> Vec<bool> {
-        self.features_read_by(0..self.parts.steps.len())
+        let mut read = vec![false; self.parts.features.count];
+        self.reads.iter().flatten().for_each(|&feature| read[feature as usize] = true);
+        read
     }
 
-    /// Per feature, whether one of these steps reads it.
-    pub fn features_read_by(&self, steps: impl IntoIterator<Item = usize>) -> Vec<bool> {
-        let mut read = vec![false; self.parts.features.count];
-        for step in steps {
-            self.reads[step].iter().for_each(|&feature| read[feature as usize] = true);
-        }
-        read
+    /// The values that some output shows.
+    pub(crate) fn values_shown(&self) -> impl Iterator<Item = ValueId> {
+        let of_target =
+            |target: &Target| [Some(target.margin), Some(target.prediction.value()), target.probability, target.score];
+        let targets = self.parts.targets.iter().flat_map(of_target).flatten();
+        targets.chain(self.parts.transform.as_ref().map(|transform| transform.value))
     }
 }
 
@@ -311,26 +312,48 @@ impl Step {
 
     /// The features that this step reads, each once.
     fn features(&self, count: usize) -> Vec<u32> {
-        let all = || (0..count as u32).collect();
-        // Not a flag a feature: no bytes of a file need back their number.
-        let distinct = |features: &mut dyn Iterator<Item = usize>| {
-            let mut read: Vec<u32> = features.map(|feature| feature as u32).collect();
+        let others_read = self.inputs().skip(1).any(|value| value == 0);
+        match self.op.columns_read() {
+            _ if others_read => (0..count as u32).collect(),
+            _ if self.input != 0 => Vec::new(),
+            Some(columns) => columns,
+            None => (0..count as u32).collect(),
+        }
+    }
+}
+
+impl Op {
+    /// The columns of the input that it reads, each once, rising; None: all.
+    pub(crate) fn columns_read(&self) -> Option<Vec<u32>> {
+        // Not a flag a column: no bytes of a file need back their number.
+        let distinct = |columns: &mut dyn Iterator<Item = usize>| {
+            let mut read: Vec<u32> = columns.map(|column| column as u32).collect();
             read.sort_unstable();
             read.dedup();
-            read
+            Some(read)
         };
-        if !self.inputs().any(|value| value == 0) {
-            return Vec::new();
-        }
-        match &self.op {
-            Op::Forest(forest) | Op::LeafIndicator(forest) if self.input == 0 && forest.start != Some(0) => {
+        match self {
+            Op::Forest(forest) | Op::LeafIndicator(forest) => {
                 let terms = forest.linear.iter().flat_map(|linear| &linear.feature);
                 distinct(&mut forest.feature.iter().chain(terms).map(|&feature| feature as usize))
             }
             Op::OneHot(one_hot) => distinct(&mut one_hot.feature.iter().map(|&feature| feature as usize)),
             Op::Ctr(ctr) => distinct(&mut ctr.features()),
             Op::Link(Link::Columns { columns }, _) => distinct(&mut columns.iter().copied()),
-            _ => all(),
+            Op::Linear(_) | Op::Link(..) | Op::Concat(_) | Op::Sum(_) => None,
+        }
+    }
+
+    /// What gives only these of its columns, from the input's own columns of these numbers where it is a link; None where a
+    /// column depends on others, or where fewer columns spare nothing.
+    pub(crate) fn of_columns(&self, columns: &[u32]) -> Option<Op> {
+        match self {
+            Op::OneHot(one_hot) => Some(Op::OneHot(OneHot {
+                feature: columns.iter().map(|&c| one_hot.feature[c as usize]).collect(),
+                value: columns.iter().map(|&c| one_hot.value[c as usize]).collect(),
+            })),
+            Op::Link(link, width) => Some(Op::Link(link.of_columns(columns)?, *width)),
+            _ => None,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! `FASTSCORE_ENGINE` forces one of them, or the reference interpreter, for tests.
 
 mod forest;
+mod program;
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -11,8 +12,11 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::kernels::forest::walk::Walk;
 use crate::kernels::{Columns, Values, ctr, linear, link};
-use crate::model::{Ctr, Model, Op};
+use crate::model::{Ctr, Model, Op, ValueId};
 use crate::simd::Level;
+
+use program::Program;
+pub(crate) use program::View;
 
 /// Nanoseconds that a lookup in a CTR table takes, roughly.
 const LOOKUP_NS: usize = 30;
@@ -21,6 +25,7 @@ const LOOKUP_NS: usize = 30;
 #[derive(Debug)]
 pub struct Plan {
     model: Arc<Model>,
+    program: Program,
     level: Level,
     engines: Vec<Engine>,
     forced: Option<Forced>,
@@ -82,22 +87,45 @@ impl Plan {
 
     /// Compile for a level, with an engine forced on every forest or not.
     pub fn compile_for(model: Arc<Model>, level: Level, forced: Option<Forced>) -> Result<Plan> {
-        let engines = model
-            .steps()
-            .iter()
-            .map(|step| match &step.op {
+        let program = Program::new(&model, forced == Some(Forced::Reference));
+        let engine = |step: usize| {
+            if program.run(step).is_none() {
+                return Ok(Engine::Direct);
+            }
+            match program.op(&model, step) {
                 Op::Forest(forest) => Ok(Engine::Forest(forest::Engines::new(forest, level, forced)?)),
                 Op::LeafIndicator(forest) => Ok(Engine::Indicator(forest::walk(forest, level)?)),
                 Op::Ctr(ctr) => Ok(Engine::Ctr(ctr_engine(ctr)?)),
                 Op::Linear(_) | Op::Link(..) | Op::Concat(_) | Op::Sum(_) | Op::OneHot(_) => Ok(Engine::Direct),
-            })
-            .collect::<Result<Vec<_>>>()?;
-        Ok(Plan { model, level, engines, forced })
+            }
+        };
+        let engines = (0..model.steps().len()).map(engine).collect::<Result<Vec<_>>>()?;
+        Ok(Plan { model, program, level, engines, forced })
     }
 
     /// The model.
     pub fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// The columns of a value of the model.
+    pub(crate) fn view(&self, value: ValueId) -> &View {
+        self.program.view(value)
+    }
+
+    /// The steps that must run for these values of the model, in order, and per feature whether it is read. Of a `leaf_step`
+    /// only what it reads is needed.
+    pub(crate) fn needed(
+        &self,
+        values: impl IntoIterator<Item = ValueId>,
+        leaf_step: Option<usize>,
+    ) -> (Vec<usize>, Vec<bool>) {
+        self.program.needed(values, leaf_step)
+    }
+
+    /// Columns that a step's value has where it is computed.
+    pub(crate) fn width(&self, step: usize) -> usize {
+        self.program.run(step).map_or(0, |run| run.width)
     }
 
     /// Whether the reference interpreter is forced.
@@ -129,33 +157,32 @@ impl Plan {
 
     /// Nanoseconds that so many rows take on one thread, roughly.
     pub fn cost(&self, rows: usize) -> f64 {
-        let steps = self.model.steps().iter().zip(&self.engines);
-        steps
-            .map(|(step, engine)| {
-                let row = match (&step.op, engine) {
-                    (_, Engine::Forest(engines)) => return engines.chosen_cost(rows),
-                    (_, Engine::Indicator(walk)) => return walk.cost(0.0).of(rows),
-                    (Op::Linear(linear), _) => linear.coefficients.len(),
-                    (Op::Ctr(ctr), _) => ctr.tables() * LOOKUP_NS,
-                    (Op::OneHot(one_hot), _) => one_hot.feature.len(),
-                    (Op::Forest(_) | Op::LeafIndicator(_) | Op::Link(..) | Op::Concat(_) | Op::Sum(_), _) => {
-                        step.inputs().map(|value| 2 * self.model.width(value)).sum()
-                    }
-                };
-                (row * rows) as f64
-            })
-            .sum()
+        let step = |(step, engine): (usize, &Engine)| {
+            let Some(run) = self.program.run(step) else { return 0.0 };
+            let row = match (self.program.op(&self.model, step), engine) {
+                (_, Engine::Forest(engines)) => return engines.chosen_cost(rows),
+                (_, Engine::Indicator(walk)) => return walk.cost(0.0).of(rows),
+                (Op::Linear(linear), _) => linear.coefficients.len(),
+                (Op::Ctr(ctr), _) => ctr.tables() * LOOKUP_NS,
+                (Op::OneHot(one_hot), _) => one_hot.feature.len(),
+                (Op::Forest(_) | Op::LeafIndicator(_) | Op::Link(..) | Op::Concat(_) | Op::Sum(_), _) => {
+                    2 * (run.input.len() + run.others.iter().map(View::len).sum::<usize>())
+                }
+            };
+            (row * rows) as f64
+        };
+        self.engines.iter().enumerate().map(step).sum()
     }
 
     /// Run step `step` on a block: row r of output column c goes to `out[c * stride + r]`.
     pub(crate) fn run(&self, step: usize, values: &Values<impl Columns>, scratch: &mut Scratch, out: &mut [f64]) {
-        let here = &self.model.steps()[step];
-        let (input, stride, rows) = (&values.of(here.input), values.stride, values.rows);
-        match (&here.op, &self.engines[step]) {
+        let Some(run) = self.program.run(step) else { return };
+        let (input, stride, rows) = (&values.of(&run.input), values.stride, values.rows);
+        match (self.program.op(&self.model, step), &self.engines[step]) {
             (Op::Forest(forest), Engine::Forest(engines)) => {
                 for (o, &base) in forest.base.iter().enumerate() {
                     let sums = &mut out[o * stride..o * stride + rows];
-                    match forest.start {
+                    match run.others.first() {
                         Some(start) => sums.copy_from_slice(values.of(start).column(o)),
                         None => sums.fill(base),
                     }
@@ -168,31 +195,25 @@ impl Plan {
             }
             (Op::Linear(model), _) => linear::linear(self.level, model, input, out, stride, rows),
             (Op::Link(kind, precision), _) => {
-                link::link(self.level, kind, *precision, input, self.model.width(here.input), out, stride, rows);
+                link::link(self.level, kind, *precision, input, run.input.len(), out, stride, rows);
             }
             (Op::OneHot(one_hot), _) => ctr::one_hot(one_hot, input, out, stride, rows),
             (Op::Ctr(model), Engine::Ctr(lookup)) => {
                 ctr::ctr(model, lookup, input, &mut scratch.keys, out, stride, rows);
             }
-            (Op::Concat(_), _) => {
-                let columns = here.inputs().flat_map(|value| (0..self.model.width(value)).map(move |c| (value, c)));
-                for ((value, c), out) in columns.zip(out.chunks_mut(stride)) {
-                    out[..rows].copy_from_slice(values.of(value).column(c));
-                }
-            }
-            (Op::Sum(others), _) => {
+            (Op::Sum(_), _) => {
                 for (c, out) in out.chunks_mut(stride).enumerate() {
                     let out = &mut out[..rows];
                     out.copy_from_slice(input.column(c));
-                    for &value in others {
-                        for (sum, x) in out.iter_mut().zip(values.of(value).column(c)) {
+                    for other in &run.others {
+                        for (sum, x) in out.iter_mut().zip(values.of(other).column(c)) {
                             *sum += x;
                         }
                     }
                 }
             }
-            // `compile_for` pairs them.
-            (Op::Forest(_) | Op::LeafIndicator(_) | Op::Ctr(_), _) => {}
+            // `compile_for` pairs them, and the columns of several values are a view.
+            (Op::Forest(_) | Op::LeafIndicator(_) | Op::Ctr(_) | Op::Concat(_), _) => {}
         }
     }
 
@@ -204,9 +225,9 @@ impl Plan {
         scratch: &mut Scratch,
         out: &mut [&mut [i32]],
     ) {
-        let here = &self.model.steps()[step];
-        let (input, rows) = (&values.of(here.input), values.rows);
-        match (&here.op, &self.engines[step]) {
+        let Some(run) = self.program.run(step) else { return };
+        let (input, rows) = (&values.of(&run.input), values.rows);
+        match (self.program.op(&self.model, step), &self.engines[step]) {
             (Op::Forest(forest), Engine::Forest(engines)) => {
                 engines.leaf_ids(forest, input, &mut scratch.forest, out, rows);
             }
@@ -228,14 +249,17 @@ impl Plan {
         }
         let _ = writeln!(text, "  value 0: {features} features, {read} read");
         for (index, (step, engine)) in self.model.steps().iter().zip(&self.engines).enumerate() {
-            let _ = write!(
-                text,
-                "  value {}: {} column(s) from value {}: ",
-                index + 1,
-                self.model.width(index + 1),
-                step.input
-            );
-            let _ = match (&step.op, engine) {
+            let Some(run) = self.program.run(index) else {
+                let columns = self.program.view(index + 1).len();
+                let how = match &step.op {
+                    Op::Concat(_) | Op::Link(..) => "columns of other values, read where they are",
+                    _ => "not computed, as nothing reads it",
+                };
+                let _ = writeln!(text, "  value {}: {columns} column(s): {how}", index + 1);
+                continue;
+            };
+            let _ = write!(text, "  value {}: {} column(s) from value {}: ", index + 1, run.width, step.input);
+            let _ = match (self.program.op(&self.model, index), engine) {
                 (Op::Forest(forest), Engine::Forest(engines)) => {
                     let _ = writeln!(text, "forest of {} trees", forest.trees());
                     engines.explain(&mut text);
@@ -251,7 +275,7 @@ impl Plan {
                 (Op::Ctr(ctr), _) => {
                     writeln!(text, "statistics of {} tables of {} keys", ctr.tables(), ctr.key.len())
                 }
-                (Op::Concat(others), _) => writeln!(text, "with those of values {others:?} beside them"),
+                (Op::Concat(_), _) => Ok(()),
                 (Op::Sum(others), _) => writeln!(text, "plus values {others:?}"),
                 (Op::Linear(linear), _) => {
                     writeln!(text, "linear {} x {}; streaming kernel", linear.inputs, linear.outputs)

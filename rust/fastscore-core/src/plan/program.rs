@@ -1,0 +1,228 @@
+//! What a plan runs: the model's steps, with values that are views of others, and without columns that nobody reads.
+//!
+//! ```text
+//! 1. concat and picked columns become views: nothing is copied, a reader is led to where the column is
+//! 2. columns that no step and no output reads are not computed, where a step can leave out columns
+//! ```
+//! Values keep the model's numbers. Only the reference interpreter runs the model as it is.
+
+use std::collections::BTreeSet;
+
+use crate::model::{Link, Model, Op, ValueId};
+
+/// Where the columns of a value are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum View {
+    /// So many columns of a value that is computed, all of them in order.
+    Whole(ValueId, usize),
+    /// Column c is column `.1` of value `.0`, which is computed.
+    Picked(Vec<(ValueId, u32)>),
+}
+
+impl View {
+    /// How many columns.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            View::Whole(_, width) => *width,
+            View::Picked(columns) => columns.len(),
+        }
+    }
+
+    /// The value and the column in it where column `c` is.
+    #[inline]
+    pub(crate) fn at(&self, c: usize) -> (ValueId, usize) {
+        match self {
+            View::Whole(value, _) => (*value, c),
+            View::Picked(columns) => (columns[c].0, columns[c].1 as usize),
+        }
+    }
+
+    fn columns(&self) -> impl Iterator<Item = (ValueId, u32)> {
+        (0..self.len()).map(|c| {
+            let (value, column) = self.at(c);
+            (value, column as u32)
+        })
+    }
+
+    /// A view of some of the columns.
+    fn pick(&self, columns: impl IntoIterator<Item = usize>) -> View {
+        let pick = |c| {
+            let (value, column) = self.at(c);
+            (value, column as u32)
+        };
+        View::Picked(columns.into_iter().map(pick).collect())
+    }
+}
+
+/// A step that is run.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// What it computes, where that is not what the model's step does.
+    op: Option<Op>,
+    /// Its input's columns.
+    pub input: View,
+    /// Those of the other values that it reads.
+    pub others: Vec<View>,
+    /// Columns that it gives.
+    pub width: usize,
+    /// The steps whose values it reads, each once.
+    needs: Vec<usize>,
+    /// The features that it reads, each once.
+    features: Vec<u32>,
+}
+
+/// The steps of a model as they are run.
+#[derive(Debug)]
+pub(crate) struct Program {
+    /// Per step of the model how it is run; None where its value is a view, or where nobody reads it.
+    runs: Vec<Option<Run>>,
+    /// Per value of the model its columns.
+    views: Vec<View>,
+}
+
+impl Program {
+    /// Every step of a model; `as_it_is`: all columns, as the model has them.
+    pub(crate) fn new(model: &Model, as_it_is: bool) -> Program {
+        let mut program = Program { runs: Vec::new(), views: vec![View::Whole(0, model.width(0))] };
+        for (index, step) in model.steps().iter().enumerate() {
+            let (view, run) = match &step.op {
+                Op::Concat(_) => (View::Picked(step.inputs().flat_map(|v| program.views[v].columns()).collect()), None),
+                Op::Link(Link::Columns { columns }, _) => {
+                    (program.views[step.input].pick(columns.iter().copied()), None)
+                }
+                _ => {
+                    let width = model.width(index + 1);
+                    let others = step.inputs().skip(1).map(|v| program.views[v].clone()).collect();
+                    let input = program.views[step.input].clone();
+                    let run = Run { op: None, input, others, width, needs: Vec::new(), features: Vec::new() };
+                    (View::Whole(index + 1, width), Some(run))
+                }
+            };
+            program.views.push(view);
+            program.runs.push(run);
+        }
+        if !as_it_is {
+            program.prune(model);
+        }
+        for step in 0..program.runs.len() {
+            let (needs, features) = split(program.reads(model, step));
+            if let Some(run) = &mut program.runs[step] {
+                (run.needs, run.features) = (needs, features);
+            }
+        }
+        program
+    }
+
+    /// How a step is run; None where it is not.
+    pub(crate) fn run(&self, step: usize) -> Option<&Run> {
+        self.runs[step].as_ref()
+    }
+
+    /// What a step computes.
+    pub(crate) fn op<'a>(&'a self, model: &'a Model, step: usize) -> &'a Op {
+        self.runs[step].as_ref().and_then(|run| run.op.as_ref()).unwrap_or(&model.steps()[step].op)
+    }
+
+    /// The columns of a value.
+    pub(crate) fn view(&self, value: ValueId) -> &View {
+        &self.views[value]
+    }
+
+    /// The steps that must run for these values of the model, in order, and per feature whether one of them, or a value
+    /// itself, reads it. Of a `leaf_step` only what it reads is needed.
+    pub(crate) fn needed(
+        &self,
+        values: impl IntoIterator<Item = ValueId>,
+        leaf_step: Option<usize>,
+    ) -> (Vec<usize>, Vec<bool>) {
+        let mut needed = vec![false; self.runs.len()];
+        let mut features = vec![false; self.views[0].len()];
+        for value in values {
+            let (steps, read) = split(self.views[value].columns());
+            steps.into_iter().for_each(|step| needed[step] = true);
+            read.into_iter().for_each(|feature| features[feature as usize] = true);
+        }
+        for step in (0..needed.len()).rev() {
+            if (needed[step] || leaf_step == Some(step))
+                && let Some(run) = &self.runs[step]
+            {
+                run.needs.iter().for_each(|&step| needed[step] = true);
+                run.features.iter().for_each(|&feature| features[feature as usize] = true);
+            }
+        }
+        ((0..needed.len()).filter(|&step| needed[step]).collect(), features)
+    }
+
+    /// The columns that a step reads.
+    fn reads(&self, model: &Model, step: usize) -> Vec<(ValueId, u32)> {
+        let Some(run) = &self.runs[step] else { return Vec::new() };
+        let mut columns: Vec<_> = match self.op(model, step).columns_read() {
+            Some(columns) => run.input.pick(columns.into_iter().map(|c| c as usize)).columns().collect(),
+            None => run.input.columns().collect(),
+        };
+        columns.extend(run.others.iter().flat_map(View::columns));
+        columns
+    }
+
+    /// Leave out steps and columns that neither an output nor what an output reads reads.
+    fn prune(&mut self, model: &Model) {
+        let mut read: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); self.views.len()];
+        let leaves = model.leaf_forest().map(|(step, _)| step + 1);
+        for value in model.values_shown().chain(leaves) {
+            for (value, column) in self.views[value].columns() {
+                read[value].insert(column);
+            }
+        }
+        for step in (0..self.runs.len()).rev() {
+            // All that read this value come later.
+            let kept: Vec<u32> = read[step + 1].iter().copied().collect();
+            let Some(run) = &mut self.runs[step] else { continue };
+            if kept.is_empty() {
+                self.runs[step] = None;
+                continue;
+            }
+            if kept.len() < run.width
+                && let Some(op) = model.steps()[step].op.of_columns(&kept)
+            {
+                if let Op::Link(..) = op {
+                    run.input = run.input.pick(kept.iter().map(|&c| c as usize));
+                }
+                run.width = kept.len();
+                run.op = Some(op);
+                self.renumber(step + 1, &kept);
+            }
+            for (value, column) in self.reads(model, step) {
+                read[value].insert(column);
+            }
+        }
+    }
+
+    /// Column `kept[c]` of a value is its column c from now on. Views keep their length: where they lead to a column that is
+    /// gone, nobody reads it.
+    fn renumber(&mut self, value: ValueId, kept: &[u32]) {
+        let renumber = |view: &mut View| {
+            if view.columns().any(|(of, _)| of == value) {
+                let place = |c: u32| kept.binary_search(&c).map_or(0, |at| at as u32);
+                let moved = view.columns().map(|(of, c)| if of == value { (of, place(c)) } else { (of, c) });
+                *view = View::Picked(moved.collect());
+            }
+        };
+        self.views.iter_mut().for_each(renumber);
+        for run in self.runs.iter_mut().flatten() {
+            renumber(&mut run.input);
+            run.others.iter_mut().for_each(renumber);
+        }
+    }
+}
+
+/// The steps whose values columns are of, and the features among them, each once.
+fn split(columns: impl IntoIterator<Item = (ValueId, u32)>) -> (Vec<usize>, Vec<u32>) {
+    let (mut steps, mut features) = (BTreeSet::new(), BTreeSet::new());
+    for (value, column) in columns {
+        match value.checked_sub(1) {
+            Some(step) => _ = steps.insert(step),
+            None => _ = features.insert(column),
+        }
+    }
+    (steps.into_iter().collect(), features.into_iter().collect())
+}
