@@ -155,7 +155,7 @@ prop_compose! {
                 count: FEATURES,
                 names: None,
                 name_match: NameMatch::Exact,
-                encodings: vec![],
+                encodings: vec![encoding(2, Unknown::Code(-1.0), None), encoding(3, Unknown::Missing, Some(5.0))],
                 checked: None,
             },
             input: InputPolicy {
@@ -182,6 +182,13 @@ prop_compose! {
     }
 }
 
+/// Numbers as categories.
+fn encoding(feature: usize, unknown: Unknown, missing_code: Option<f64>) -> Encoding {
+    let values = LabelValues::Float(vec![0.0, 1.0, 2.0, 3.0, 4.0]);
+    let encoder = Encoder::Table { values, codes: vec![2.0, 0.0, 1.0, 4.0, 3.0] };
+    Encoding { feature, encoder, unknown, missing_code, matrix: MatrixRule::Values }
+}
+
 fn bits(data: &Data) -> Vec<u64> {
     match data {
         // Any NaN equals any NaN.
@@ -192,7 +199,7 @@ fn bits(data: &Data) -> Vec<u64> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
     fn plans_give_the_bits_of_the_interpreter(

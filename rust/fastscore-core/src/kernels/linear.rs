@@ -25,7 +25,7 @@ pub(crate) fn linear(level: Level, model: &Linear, input: &impl Columns, out: &m
 }
 
 /// `y = fma(x, w, y)`
-fn add_product(level: Level, w: f64, x: &[f64], y: &mut [f64]) {
+pub(super) fn add_product(level: Level, w: f64, x: &[f64], y: &mut [f64]) {
     #[inline(always)]
     fn body(w: f64, x: &[f64], y: &mut [f64]) {
         for (y, &x) in y.iter_mut().zip(x) {

@@ -5,6 +5,7 @@ pub(crate) mod forest;
 pub(crate) mod gather;
 pub(crate) mod linear;
 pub(crate) mod link;
+pub(crate) mod lookup;
 
 use crate::plan::View;
 

@@ -120,7 +120,7 @@ impl Link {
     }
 
     /// The link of some of its columns, where each column is a function of its own column only.
-    pub(super) fn of_columns(&self, columns: &[u32]) -> Option<Link> {
+    pub(crate) fn of_columns(&self, columns: &[u32]) -> Option<Link> {
         let pick = |numbers: &[f64]| columns.iter().map(|&c| numbers[c as usize]).collect();
         match self {
             Link::Affine { scale, shift } => Some(Link::Affine { scale: pick(scale), shift: pick(shift) }),

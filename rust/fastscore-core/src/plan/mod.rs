@@ -4,6 +4,7 @@
 //! `FASTSCORE_ENGINE` forces one of them, or the reference interpreter, for tests.
 
 mod forest;
+mod fuse;
 mod program;
 
 use std::fmt::Write as _;
@@ -193,7 +194,10 @@ impl Plan {
                 out.fill(0.0);
                 walk.indicate(forest, input, &mut scratch.forest.walk, out, stride, rows);
             }
-            (Op::Linear(model), _) => linear::linear(self.level, model, input, out, stride, rows),
+            (Op::Linear(model), _) => match run.lookup() {
+                Some(lookup) => lookup.run(self.level, input, out, stride, rows),
+                None => linear::linear(self.level, model, input, out, stride, rows),
+            },
             (Op::Link(kind, precision), _) => {
                 link::link(self.level, kind, *precision, input, run.input.len(), out, stride, rows);
             }
@@ -261,7 +265,8 @@ impl Plan {
             let _ = write!(text, "  value {}: {} column(s) from value {}: ", index + 1, run.width, step.input);
             let _ = match (self.program.op(&self.model, index), engine) {
                 (Op::Forest(forest), Engine::Forest(engines)) => {
-                    let _ = writeln!(text, "forest of {} trees", forest.trees());
+                    let how = if run.is_fused() { ", splits on what its columns are made of" } else { "" };
+                    let _ = writeln!(text, "forest of {} trees{how}", forest.trees());
                     engines.explain(&mut text);
                     Ok(())
                 }
@@ -278,7 +283,8 @@ impl Plan {
                 (Op::Concat(_), _) => Ok(()),
                 (Op::Sum(others), _) => writeln!(text, "plus values {others:?}"),
                 (Op::Linear(linear), _) => {
-                    writeln!(text, "linear {} x {}; streaming kernel", linear.inputs, linear.outputs)
+                    let how = if run.is_fused() { ", coefficients of categories looked up" } else { "" };
+                    writeln!(text, "linear {} x {}; streaming kernel{how}", linear.inputs, linear.outputs)
                 }
                 (Op::Link(kind, width), _) => writeln!(text, "link {kind:?} at {width:?}"),
             };

@@ -2,12 +2,15 @@
 //!
 //! ```text
 //! 1. concat and picked columns become views: nothing is copied, a reader is led to where the column is
-//! 2. columns that no step and no output reads are not computed, where a step can leave out columns
+//! 2. steps are fused into the step that reads them ([`fuse`])
+//! 3. columns that no step and no output reads are not computed, where a step can leave out columns
 //! ```
 //! Values keep the model's numbers. Only the reference interpreter runs the model as it is.
 
 use std::collections::BTreeSet;
 
+use super::fuse;
+use crate::kernels::lookup::LinearLookup;
 use crate::model::{Link, Model, Op, ValueId};
 
 /// Where the columns of a value are.
@@ -37,7 +40,8 @@ impl View {
         }
     }
 
-    fn columns(&self) -> impl Iterator<Item = (ValueId, u32)> {
+    /// Where each column is.
+    pub(super) fn columns(&self) -> impl Iterator<Item = (ValueId, u32)> {
         (0..self.len()).map(|c| {
             let (value, column) = self.at(c);
             (value, column as u32)
@@ -54,11 +58,19 @@ impl View {
     }
 }
 
+/// What a step computes, where that is not what the model's step does.
+#[derive(Debug)]
+pub(crate) enum Fused {
+    /// Another step.
+    Op(Op),
+    /// A linear step with its one-hot columns looked up.
+    Lookup(LinearLookup),
+}
+
 /// A step that is run.
 #[derive(Debug)]
 pub(crate) struct Run {
-    /// What it computes, where that is not what the model's step does.
-    op: Option<Op>,
+    fused: Option<Fused>,
     /// Its input's columns.
     pub input: View,
     /// Those of the other values that it reads.
@@ -80,6 +92,18 @@ pub(crate) struct Program {
     views: Vec<View>,
 }
 
+impl Run {
+    /// The lookup that it is instead of a linear step.
+    pub(crate) fn lookup(&self) -> Option<&LinearLookup> {
+        if let Some(Fused::Lookup(lookup)) = &self.fused { Some(lookup) } else { None }
+    }
+
+    /// Whether it computes what the model's step does not.
+    pub(crate) fn is_fused(&self) -> bool {
+        self.fused.is_some()
+    }
+}
+
 impl Program {
     /// Every step of a model; `as_it_is`: all columns, as the model has them.
     pub(crate) fn new(model: &Model, as_it_is: bool) -> Program {
@@ -94,7 +118,7 @@ impl Program {
                     let width = model.width(index + 1);
                     let others = step.inputs().skip(1).map(|v| program.views[v].clone()).collect();
                     let input = program.views[step.input].clone();
-                    let run = Run { op: None, input, others, width, needs: Vec::new(), features: Vec::new() };
+                    let run = Run { fused: None, input, others, width, needs: Vec::new(), features: Vec::new() };
                     (View::Whole(index + 1, width), Some(run))
                 }
             };
@@ -102,6 +126,7 @@ impl Program {
             program.runs.push(run);
         }
         if !as_it_is {
+            fuse::fuse(model, &mut program);
             program.prune(model);
         }
         for step in 0..program.runs.len() {
@@ -118,9 +143,19 @@ impl Program {
         self.runs[step].as_ref()
     }
 
-    /// What a step computes.
+    /// What a step computes, but for lookups.
     pub(crate) fn op<'a>(&'a self, model: &'a Model, step: usize) -> &'a Op {
-        self.runs[step].as_ref().and_then(|run| run.op.as_ref()).unwrap_or(&model.steps()[step].op)
+        match self.runs[step].as_ref().and_then(|run| run.fused.as_ref()) {
+            Some(Fused::Op(op)) => op,
+            _ => &model.steps()[step].op,
+        }
+    }
+
+    /// Have a step compute something else from another input.
+    pub(super) fn replace(&mut self, step: usize, fused: Fused, input: View) {
+        if let Some(run) = &mut self.runs[step] {
+            (run.fused, run.input) = (Some(fused), input);
+        }
     }
 
     /// The columns of a value.
@@ -156,9 +191,9 @@ impl Program {
     /// The columns that a step reads.
     fn reads(&self, model: &Model, step: usize) -> Vec<(ValueId, u32)> {
         let Some(run) = &self.runs[step] else { return Vec::new() };
-        let mut columns: Vec<_> = match self.op(model, step).columns_read() {
-            Some(columns) => run.input.pick(columns.into_iter().map(|c| c as usize)).columns().collect(),
-            None => run.input.columns().collect(),
+        let mut columns: Vec<_> = match (&run.fused, self.op(model, step).columns_read()) {
+            (Some(Fused::Lookup(_)), _) | (_, None) => run.input.columns().collect(),
+            (_, Some(columns)) => run.input.pick(columns.into_iter().map(|c| c as usize)).columns().collect(),
         };
         columns.extend(run.others.iter().flat_map(View::columns));
         columns
@@ -188,7 +223,7 @@ impl Program {
                     run.input = run.input.pick(kept.iter().map(|&c| c as usize));
                 }
                 run.width = kept.len();
-                run.op = Some(op);
+                run.fused = Some(Fused::Op(op));
                 self.renumber(step + 1, &kept);
             }
             for (value, column) in self.reads(model, step) {

@@ -3,7 +3,9 @@
 
 mod link;
 
-use crate::model::{Category, Child, Comparison, Ctr, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest, Linear, Model, Op};
+use crate::model::{
+    Category, Child, Comparison, Ctr, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest, Linear, Link, Model, Op, Width,
+};
 
 /// What a model computes for one row.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,6 +98,11 @@ fn indicate(forest: &Forest, input: &[f64]) -> Vec<f64> {
     columns
 }
 
+/// A link of one column, of one number.
+pub(crate) fn link_of_one(kind: &Link, width: Width, x: f64) -> f64 {
+    link::link(kind, width, &[x]).first().copied().unwrap_or(f64::NAN)
+}
+
 /// The leaf that a row reaches, counted over the whole forest.
 fn leaf(forest: &Forest, tree: usize, input: &[f64]) -> usize {
     let (splits, leaves) = (forest.splits(tree), forest.leaves(tree));
@@ -110,7 +117,8 @@ fn leaf(forest: &Forest, tree: usize, input: &[f64]) -> usize {
     }
 }
 
-fn goes_left(forest: &Forest, split: usize, x: f64) -> bool {
+/// Whether a number goes left at a split.
+pub(crate) fn goes_left(forest: &Forest, split: usize, x: f64) -> bool {
     let x = forest.prepare(x);
     let flags = forest.flags[split];
     if let Some(words) = forest.categories.of(split) {
