@@ -38,9 +38,8 @@ pub(super) fn fuse(model: &Model, program: &mut Program) {
             continue;
         }
         let fused = match &model.steps()[step].op {
-            Op::Forest(forest) if forest.feature.len() <= MAX_SPLITS => {
-                fuse_forest(model, program, step, forest).map(|(forest, view)| (Fused::Op(Op::Forest(forest)), view))
-            }
+            Op::Forest(forest) if forest.feature.len() <= MAX_SPLITS => fuse_forest(model, program, step, forest)
+                .map(|(forest, view)| (Fused::Op(Box::new(Op::Forest(forest))), view)),
             Op::Linear(linear) => {
                 fuse_linear(model, program, step, linear).map(|(linear, view)| (Fused::Lookup(linear), view))
             }
@@ -306,13 +305,13 @@ impl<'f> Splits<'f> {
         let mut forest = self.forest.clone();
         let mut sets = self.forest.categories.set.clone();
         sets.resize(forest.feature.len(), -1);
-        for split in 0..forest.feature.len() {
+        for (split, set_of_split) in sets.iter_mut().enumerate() {
             let Some(column) = fused.get(&self.forest.feature[split]) else { continue };
             let question = self.known.get(&self.key(split)).copied().flatten()?;
             forest.feature[split] = column.base;
             match question {
                 Question::Set { set, flags } => {
-                    sets[split] = set;
+                    *set_of_split = set;
                     (forest.threshold[split], forest.flags[split]) = (0.0, flags);
                 }
                 Question::Threshold { threshold, flags } => {

@@ -62,7 +62,7 @@ impl View {
 #[derive(Debug)]
 pub(crate) enum Fused {
     /// Another step.
-    Op(Op),
+    Op(Box<Op>),
     /// A linear step with its one-hot columns looked up.
     Lookup(LinearLookup),
 }
@@ -223,7 +223,7 @@ impl Program {
                     run.input = run.input.pick(kept.iter().map(|&c| c as usize));
                 }
                 run.width = kept.len();
-                run.fused = Some(Fused::Op(op));
+                run.fused = Some(Fused::Op(Box::new(op)));
                 self.renumber(step + 1, &kept);
             }
             for (value, column) in self.reads(model, step) {
