@@ -219,7 +219,7 @@ prop_compose! {
             vec![Link::Sigmoid { scale: 1.5 }],
             vec![Link::Softmax {}],
             vec![Link::Divide { by: 7.0 }, Link::Exp {}],
-            vec![Link::Exp {}, Link::Normalize {}],
+            vec![Link::Exp {}, Link::Normalize { pairwise: false, keep_zeros: false }],
             vec![Link::SignedSquare {}],
         ]),
     ) -> Model {

@@ -61,6 +61,8 @@ fn links(columns: usize) -> Vec<(Link, Width)> {
         Link::Multiply { by: 0.0 },
         Link::Multiply { by: -3.0 },
         Link::Add { value: 0.125 },
+        Link::Normalize { pairwise: false, keep_zeros: false },
+        Link::Normalize { pairwise: false, keep_zeros: true },
     ];
     let mut wide = vec![
         Link::Divide { by: 0.1 },
@@ -68,7 +70,8 @@ fn links(columns: usize) -> Vec<(Link, Width)> {
         Link::FastSoftmax {},
         Link::FastExp {},
         Link::SignedSquare {},
-        Link::Normalize {},
+        Link::Normalize { pairwise: true, keep_zeros: true },
+        Link::Confidence {},
         Link::Columns { columns: vec![columns - 1, 0, columns - 1] },
         Link::Exp2 {},
         Link::Log {},

@@ -31,8 +31,17 @@ pub enum Link {
     },
     /// One column p to two, `1 - p` and `p`.
     Complement {},
-    /// Each row divided by its sum; a row of zeros becomes uniform.
-    Normalize {},
+    /// Each row divided by its sum; a row whose sum is 0 becomes uniform.
+    Normalize {
+        /// The sum is in NumPy's order, as of a row-major array; else in column order.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        pairwise: bool,
+        /// A row whose sum is 0 stays.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        keep_zeros: bool,
+    },
+    /// `x / (3 (|x| + 1))` (scikit-learn's one-vs-one).
+    Confidence {},
     /// Some columns of the input.
     Columns {
         /// Which, in order.
@@ -138,12 +147,13 @@ impl Link {
             | Link::Add { .. }
             | Link::FillMissing { .. }
             | Link::Above { .. }
+            | Link::Confidence {}
             | Link::RoundToFloat32 {} => Some(self.clone()),
             Link::Softmax {}
             | Link::PairwiseSoftmax {}
             | Link::FastSoftmax {}
             | Link::Complement {}
-            | Link::Normalize {}
+            | Link::Normalize { .. }
             | Link::Columns { .. }
             | Link::CentredLog {}
             | Link::Vote { .. }
@@ -196,6 +206,7 @@ impl Link {
             | Link::Softmax {}
             | Link::Exp {}
             | Link::Complement {}
+            | Link::Normalize { pairwise: false, .. }
             | Link::Divide { .. }
             | Link::Multiply { .. }
             | Link::Add { .. } => {}

@@ -31,11 +31,19 @@ pub(super) fn link(kind: &Link, width: Width, input: &[f64]) -> Vec<f64> {
         Link::Multiply { by } => each(&|x| width.round(x * by)),
         Link::Add { value } => each(&|x| width.round(x + value)),
         Link::Complement {} => vec![width.round(1.0 - input[0]), input[0]],
-        Link::Normalize {} => {
-            let total = input.iter().fold(0.0, |total, x| total + x);
+        Link::Normalize { pairwise, keep_zeros } => {
+            let total = match pairwise {
+                true => pairwise_sum(input),
+                false => input.iter().fold(0.0, |total, x| width.round(total + x)),
+            };
             let uniform = 1.0 / input.len() as f64;
-            each(&|x| if total == 0.0 { uniform } else { x / total })
+            match (total == 0.0, keep_zeros) {
+                (true, true) => input.to_vec(),
+                (true, false) => each(&|_| uniform),
+                (false, _) => each(&|x| width.round(x / total)),
+            }
         }
+        Link::Confidence {} => each(&|x| x / (3.0 * (x.abs() + 1.0))),
         Link::Columns { columns } => columns.iter().map(|&column| input[column]).collect(),
         Link::Exp2 {} => vector(simd::exp2),
         Link::Log {} => vector(simd::log),
