@@ -155,7 +155,7 @@ class Model:
         Raises AttributeError where there are none.
         """
         classes = self._classes
-        if all(labels is None for labels in classes) or self._finds_outliers():
+        if all(labels is None for labels in classes) or self._has_no_classes():
             raise AttributeError(
                 "the model has no class labels: classes_ exists for classifiers only"
             )
@@ -284,10 +284,10 @@ class Model:
     def _kind(self) -> str:
         return self.source.class_name or f"this {self.source.library} model"
 
-    def _finds_outliers(self) -> bool:
-        """Whether predictions are 1 and -1, as of scikit-learn's outlier detectors."""
+    def _has_no_classes(self) -> bool:
+        """Whether labels are no classes: 1 and -1 of outlier detectors, numbers of clusters."""
         rules = [target["prediction"]["rule"] for target in self._structure["targets"]]
-        return "inlier" in rules
+        return "inlier" in rules or "cluster" in rules
 
     def _facts(self) -> list[tuple[str, str]]:
         source = self.source
@@ -300,7 +300,7 @@ class Model:
         if categories := _encoded(self.features):
             facts.append(("categories", categories))
         classes = [labels for labels in self._classes if labels is not None]
-        if classes and not self._finds_outliers():
+        if classes and not self._has_no_classes():
             facts.append(("classes", "; ".join(_shortened(labels) for labels in classes[:3])))
         if len(self._classes) > 1:
             facts.append(("targets", str(len(self._classes))))

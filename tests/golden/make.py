@@ -86,8 +86,10 @@ LINKS: list[dict[str, Any]] = [
     {"name": "vote", "hit": 1.0, "miss": 0.0},
     {"name": "weighted_median", "weights": [0.25, 0.75]},
     {"name": "round_to_float32"},
+    {"name": "relu"},
+    {"name": "log_sum_exp"},
 ]
-NARROW = ("sigmoid", "softmax", "exp", "divide", "multiply", "add")
+NARROW = ("sigmoid", "softmax", "exp", "divide", "multiply", "add", "relu")
 
 
 def forest(build: Builder, prefix: str, *, linear: bool = False, **keys: Any) -> int:
@@ -132,7 +134,7 @@ def every_step() -> Any:
     width = 4
     for link in LINKS:
         parts.append(build.add({"op": "link", "input": total, "kind": link}))
-        width += {"columns": 3, "weighted_median": 1}.get(link["name"], 2)
+        width += {"columns": 3, "weighted_median": 1, "log_sum_exp": 1}.get(link["name"], 2)
         if link["name"] in NARROW:
             kind = {
                 name: 0.5 if isinstance(value, float) else value for name, value in link.items()
@@ -140,6 +142,30 @@ def every_step() -> Any:
             step = {"op": "link", "input": plain, "width": "float32", "kind": kind}
             parts.append(build.add(step))
             width += 2
+    for width_name in ("float64", "float32"):
+        prefix = f"linear.{width_name}"
+        step = {
+            "op": "linear",
+            "input": total,
+            "width": width_name,
+            "coefficients": build.tensor(f"{prefix}.coefficients", [[0.5, -2.0]], np.float64),
+            "intercept": build.tensor(f"{prefix}.intercept", [0.25], np.float64),
+        }
+        parts.append(build.add(step))
+        width += 1
+    for metric in ("squared", "absolute"):
+        tensors = {
+            "offset": ([0, 1, 3], np.int64),
+            "column": ([1, 0, 1], np.int32),
+            "center": ([0.5, -1.0, 2.0], np.float64),
+            "weight": ([1.0, 0.25, -3.0], np.float64),
+            "start": ([0.0, 1.5], np.float64),
+        }
+        for name, (values, dtype) in tensors.items():
+            build.tensor(f"{metric}.{name}", values, dtype)
+        step = {"op": "distances", "input": total, "metric": metric, "tensors": metric}
+        parts.append(build.add(step))
+        width += 2
     joined = build.add({"op": "concat", "inputs": parts})
     one = build.columns(total, [0])
     share = build.link(build.link(one, "sigmoid", scale=1.0), "complement")

@@ -407,6 +407,7 @@ fn links_must_fit_their_input() {
 
 #[test]
 fn linear_must_fit_its_input() {
-    let linear = Linear { inputs: 3, outputs: 1, coefficients: vec![0.0; 3], intercept: vec![0.0] };
+    let linear =
+        Linear { inputs: 3, outputs: 1, coefficients: vec![0.0; 3], intercept: vec![0.0], width: Width::Float64 };
     assert!(refusal(|p| p.steps[1] = Step { input: 0, op: Op::Linear(linear) }).contains("linear with 3 inputs"));
 }

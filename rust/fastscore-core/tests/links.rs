@@ -63,6 +63,7 @@ fn links(columns: usize) -> Vec<(Link, Width)> {
         Link::Add { value: 0.125 },
         Link::Normalize { pairwise: false, keep_zeros: false },
         Link::Normalize { pairwise: false, keep_zeros: true },
+        Link::Relu {},
     ];
     let mut wide = vec![
         Link::Divide { by: 0.1 },
@@ -88,6 +89,7 @@ fn links(columns: usize) -> Vec<(Link, Width)> {
         Link::WeightedMedian { weights: numbers(0.0).iter().map(|w| w % 0.7 + 0.1).collect() },
         Link::WeightedMedian { weights: (0..columns).map(|c| f64::from(u8::from(c + 1 == columns))).collect() },
         Link::RoundToFloat32 {},
+        Link::LogSumExp {},
     ];
     let mut narrow = both.to_vec();
     wide.extend(both);
@@ -186,6 +188,11 @@ fn ties_zeros_and_missing_values() {
     assert_eq!(row(&Link::FillMissing { value: 4.0, also: None }, &[NAN, INF]), all(&[4.0, INF]));
     let fill = Link::FillMissing { value: 4.0, also: Some(0.0) };
     assert_eq!(row(&fill, &[NAN, -0.0, 5e-324]), all(&[4.0, 4.0, 5e-324]));
+    assert_eq!(row(&Link::Relu {}, &[-0.0, NAN, -INF, 5e-324]), all(&[0.0, NAN, 0.0, 5e-324]));
+    assert_eq!(row(&Link::LogSumExp {}, &[-INF, -INF]), all(&[-INF]));
+    assert_eq!(row(&Link::LogSumExp {}, &[INF, 1.0]), all(&[INF]));
+    assert_eq!(row(&Link::LogSumExp {}, &[1000.0, 0.0]), all(&[1000.0]));
+    assert_eq!(row(&Link::LogSumExp {}, &[1.0, NAN]), all(&[NAN]));
     assert_eq!(row(&Link::RoundToFloat32 {}, &[0.1, 1e39, -1e-46]), all(&[f64::from(0.1f32), INF, -0.0]));
 }
 

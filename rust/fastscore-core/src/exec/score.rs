@@ -361,7 +361,9 @@ fn decide(source: &Source, value: &impl Columns, out: &mut Slices) {
                 Some(Decision::Above(_, at)) => each(&|x| x > at),
                 // NaN is no outlier: it is not below 0.
                 Some(Decision::Inlier(_)) => each(&|x| x >= 0.0 || x.is_nan()),
-                Some(Decision::ArgMax(_)) => columns.iter_mut().for_each(|codes| arg_max(value, source.width, codes)),
+                Some(Decision::ArgMax(_) | Decision::Cluster(_)) => {
+                    columns.iter_mut().for_each(|codes| arg_max(value, source.width, codes));
+                }
                 Some(Decision::Value(_)) | None => {}
             }
         }

@@ -34,6 +34,7 @@ pub(crate) fn link(
             return;
         }
         Link::WeightedMedian { weights } => return weighted_median(weights, input, &mut out[..rows]),
+        Link::LogSumExp {} => return log_sum_exp(level, input, count, &mut out[..rows]),
         _ => {
             for c in 0..count {
                 out[c * stride..c * stride + rows].copy_from_slice(input.column(c));
@@ -78,11 +79,12 @@ pub(crate) fn link(
             each(columns, |x| if x.is_nan() || x == *also { *value } else { x });
         }
         (Link::Above { at, above, other }, _) => each(columns, |x| if x > *at { *above } else { *other }),
+        (Link::Relu {}, _) => each(columns, |x| if x <= 0.0 { 0.0 } else { width.round(x) }),
         (Link::RoundToFloat32 {}, _) => each(columns, |x| Width::Float32.round(x)),
         (Link::Normalize { pairwise, keep_zeros }, _) => normalize(*pairwise, *keep_zeros, width, columns, rows),
         (Link::Confidence {}, _) => each(columns, |x| x / (3.0 * (x.abs() + 1.0))),
         (Link::Vote { hit, miss }, _) => vote(*hit, *miss, columns, rows),
-        (Link::Columns { .. } | Link::Complement {} | Link::WeightedMedian { .. }, _) => {}
+        (Link::Columns { .. } | Link::Complement {} | Link::WeightedMedian { .. } | Link::LogSumExp {}, _) => {}
     }
 }
 
@@ -167,6 +169,27 @@ fn weighted_median(weights: &[f64], input: &impl Columns, out: &mut [f64]) {
         });
         *to = median.map_or(f64::NAN, |&(x, _)| x);
     }
+}
+
+fn log_sum_exp(level: Level, input: &impl Columns, count: usize, out: &mut [f64]) {
+    let mut shift = input.column(0).to_vec();
+    for c in 1..count {
+        for (shift, &x) in shift.iter_mut().zip(input.column(c)) {
+            *shift = if x > *shift { x } else { *shift };
+        }
+    }
+    shift.iter_mut().filter(|shift| !shift.is_finite()).for_each(|shift| *shift = 0.0);
+    let mut powers = vec![0.0; out.len()];
+    out.fill(0.0);
+    for c in 0..count {
+        for ((power, &x), &shift) in powers.iter_mut().zip(input.column(c)).zip(&shift) {
+            *power = x - shift;
+        }
+        simd::exp(level, &mut powers);
+        out.iter_mut().zip(&powers).for_each(|(sum, power)| *sum += power);
+    }
+    simd::log(level, out);
+    out.iter_mut().zip(&shift).for_each(|(sum, shift)| *sum += shift);
 }
 
 /// NumPy's order: NaN last, zeros equal.

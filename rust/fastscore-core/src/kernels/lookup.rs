@@ -65,7 +65,7 @@ impl LinearLookup {
                 Term::Number { column, coefficients } => {
                     let x = input.column(*column);
                     for (&w, out) in coefficients.iter().zip(out.chunks_mut(stride)) {
-                        add_product(level, w, x, &mut out[..rows]);
+                        add_product::<false>(level, w, x, &mut out[..rows]);
                     }
                 }
                 Term::Lookup { column, tables } => {

@@ -112,6 +112,11 @@ pub enum Link {
     },
     /// The nearest float32.
     RoundToFloat32 {},
+    /// 0 where `x <= 0`, else x (NaN stays).
+    Relu {},
+    /// All columns to one: `m + log(sum of exp(x - m))`, the sum in column order, m the largest column, or 0 where that
+    /// is not finite.
+    LogSumExp {},
 }
 
 impl Link {
@@ -124,6 +129,7 @@ impl Link {
             }
             Link::Affine { scale, shift } => (scale.len() == input && shift.len() == input).then_some(input),
             Link::WeightedMedian { weights } => (weights.len() == input).then_some(1),
+            Link::LogSumExp {} => Some(1),
             _ => Some(input),
         }
     }
@@ -148,6 +154,7 @@ impl Link {
             | Link::FillMissing { .. }
             | Link::Above { .. }
             | Link::Confidence {}
+            | Link::Relu {}
             | Link::RoundToFloat32 {} => Some(self.clone()),
             Link::Softmax {}
             | Link::PairwiseSoftmax {}
@@ -157,7 +164,8 @@ impl Link {
             | Link::Columns { .. }
             | Link::CentredLog {}
             | Link::Vote { .. }
-            | Link::WeightedMedian { .. } => None,
+            | Link::WeightedMedian { .. }
+            | Link::LogSumExp {} => None,
         }
     }
 
@@ -205,6 +213,7 @@ impl Link {
             Link::Sigmoid { .. }
             | Link::Softmax {}
             | Link::Exp {}
+            | Link::Relu {}
             | Link::Complement {}
             | Link::Normalize { pairwise: false, .. }
             | Link::Divide { .. }

@@ -5,6 +5,7 @@
 //! it has to. `docs/model-format.md` has the same structure as JSON and tensors.
 
 mod ctr;
+mod distances;
 mod features;
 mod forest;
 mod format;
@@ -19,6 +20,7 @@ mod tensors;
 mod validate;
 
 pub use ctr::{Ctr, OneHot};
+pub use distances::Distances;
 pub use features::{Encoder, Encoding, Features, MatrixRule, Unknown};
 pub use forest::{
     Category, CategorySets, Child, Comparison, FLAG_MISSING_LEFT, FLAG_OUTSIDE_LEFT, FLAG_ZERO_MISSING, Forest,
@@ -30,7 +32,7 @@ pub use linear::Linear;
 pub use link::Link;
 pub(crate) use lookup::hash_of_number;
 pub use lookup::{Lookup, Number, NumberTable, TextTable};
-pub use spec::{Absent, NameMatch, OnBadValue, Source, Width};
+pub use spec::{Absent, Metric, NameMatch, OnBadValue, Source, Width};
 pub use tensors::{Tensor, TensorData, Tensors};
 pub(crate) use validate::MAX_COLUMNS;
 
@@ -93,6 +95,8 @@ pub enum Op {
     OneHot(OneHot),
     /// Statistics of categories, looked up by a hash.
     Ctr(Ctr),
+    /// Weighted sums of squared or absolute differences.
+    Distances(Distances),
 }
 
 /// How a target's prediction follows from a value.
@@ -109,6 +113,8 @@ pub enum Decision {
     Above(ValueId, f64),
     /// Class 0, labelled -1, where the one column is below 0, else class 1: outliers and inliers.
     Inlier(ValueId),
+    /// As `ArgMax`, but the labels are numbers of clusters: the source has no `classes_`.
+    Cluster(ValueId),
 }
 
 impl Decision {
@@ -119,7 +125,8 @@ impl Decision {
             | Decision::ArgMax(v)
             | Decision::Positive(v)
             | Decision::Above(v, _)
-            | Decision::Inlier(v) => v,
+            | Decision::Inlier(v)
+            | Decision::Cluster(v) => v,
         }
     }
 }
@@ -295,7 +302,7 @@ impl Step {
         let others: &[ValueId] = match &self.op {
             Op::Concat(others) | Op::Sum(others) => others,
             Op::Forest(forest) => forest.start.as_slice(),
-            Op::LeafIndicator(_) | Op::Linear(_) | Op::Link(..) | Op::OneHot(_) | Op::Ctr(_) => &[],
+            Op::LeafIndicator(_) | Op::Linear(_) | Op::Link(..) | Op::OneHot(_) | Op::Ctr(_) | Op::Distances(_) => &[],
         };
         std::iter::once(self.input).chain(others.iter().copied())
     }
@@ -339,6 +346,7 @@ impl Op {
             }
             Op::OneHot(one_hot) => distinct(&mut one_hot.feature.iter().map(|&feature| feature as usize)),
             Op::Ctr(ctr) => distinct(&mut ctr.features()),
+            Op::Distances(model) => distinct(&mut model.column.iter().map(|&column| column as usize)),
             Op::Link(Link::Columns { columns }, _) => distinct(&mut columns.iter().copied()),
             Op::Linear(_) | Op::Link(..) | Op::Concat(_) | Op::Sum(_) => None,
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::spec_features::{FeaturesSpec, LabelKind};
 use super::{
-    CategorySets, Comparison, Ctr, Decision, Forest, InputPolicy, Labels, Linear, LinearLeaves, Link, Model,
+    CategorySets, Comparison, Ctr, Decision, Distances, Forest, InputPolicy, Labels, Linear, LinearLeaves, Link, Model,
     ModelParts, NegativeFraction, OneHot, Op, Step, Target, Tensors, Transform, ValueId,
 };
 use crate::error::{Result, format_error};
@@ -64,6 +64,16 @@ impl Absent {
     fn is_default(&self) -> bool {
         *self == Absent::default()
     }
+}
+
+/// What distances do with differences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Their squares.
+    Squared,
+    /// Their absolute values.
+    Absolute,
 }
 
 /// How a column's name is compared with a feature's.
@@ -126,6 +136,8 @@ enum StepSpec {
         input: ValueId,
         coefficients: String,
         intercept: String,
+        #[serde(default, skip_serializing_if = "Width::is_default")]
+        width: Width,
     },
     Forest(ForestSpec),
     LeafIndicator(ForestSpec),
@@ -147,6 +159,11 @@ enum StepSpec {
     },
     Ctr {
         input: ValueId,
+        tensors: String,
+    },
+    Distances {
+        input: ValueId,
+        metric: Metric,
         tensors: String,
     },
 }
@@ -218,6 +235,7 @@ enum Rule {
     Positive,
     Above,
     Inlier,
+    Cluster,
 }
 
 /// Structure and tensors to an unchecked model. Every tensor must be used exactly once.
@@ -248,10 +266,10 @@ pub(super) fn to_parts(json: &str, mut tensors: Tensors) -> Result<ModelParts> {
 
 fn to_step(step: StepSpec, width: Width, tensors: &mut Tensors) -> Result<Step> {
     Ok(match step {
-        StepSpec::Linear { input, coefficients, intercept } => {
+        StepSpec::Linear { input, coefficients, intercept, width } => {
             let (outputs, inputs, coefficients) = tensors.take_matrix(&coefficients)?;
             let intercept = tensors.take_f64(&intercept)?;
-            Step { input, op: Op::Linear(Linear { inputs, outputs, coefficients, intercept }) }
+            Step { input, op: Op::Linear(Linear { inputs, outputs, coefficients, intercept, width }) }
         }
         StepSpec::Forest(spec) => Step { input: spec.input, op: Op::Forest(to_forest(spec, width, tensors)?) },
         StepSpec::LeafIndicator(spec) => {
@@ -266,6 +284,18 @@ fn to_step(step: StepSpec, width: Width, tensors: &mut Tensors) -> Result<Step> 
             Step { input, op: Op::OneHot(OneHot { feature, value }) }
         }
         StepSpec::Ctr { input, tensors: prefix } => Step { input, op: Op::Ctr(to_ctr(&prefix, width, tensors)?) },
+        StepSpec::Distances { input, metric, tensors: prefix } => {
+            let name = |part: &str| format!("{prefix}.{part}");
+            let distances = Distances {
+                metric,
+                offset: tensors.take_i64(&name("offset"))?,
+                column: tensors.take_i32(&name("column"))?,
+                center: tensors.take_f64(&name("center"))?,
+                weight: tensors.take_f64(&name("weight"))?,
+                start: tensors.take_f64(&name("start"))?,
+            };
+            Step { input, op: Op::Distances(distances) }
+        }
     })
 }
 
@@ -359,6 +389,7 @@ fn to_target(target: TargetSpec, tensors: &mut Tensors) -> Result<Target> {
         Rule::Argmax => Decision::ArgMax(value),
         Rule::Positive => Decision::Positive(value),
         Rule::Inlier => Decision::Inlier(value),
+        Rule::Cluster => Decision::Cluster(value),
         Rule::Above => match target.prediction.at {
             Some(at) => Decision::Above(value, at),
             None => return Err(format_error("a prediction by the rule \"above\" without its number \"at\"")),
@@ -411,7 +442,12 @@ fn from_step(index: usize, step: &Step, width: Width, tensors: &mut Tensors) -> 
         Op::Linear(linear) => {
             tensors.put_matrix(name("coefficients"), linear.outputs, linear.inputs, linear.coefficients.clone());
             tensors.put_f64(name("intercept"), linear.intercept.clone());
-            StepSpec::Linear { input, coefficients: name("coefficients"), intercept: name("intercept") }
+            StepSpec::Linear {
+                input,
+                coefficients: name("coefficients"),
+                intercept: name("intercept"),
+                width: linear.width,
+            }
         }
         Op::Forest(forest) => StepSpec::Forest(from_forest(prefix, input, forest, width, tensors)),
         Op::LeafIndicator(forest) => StepSpec::LeafIndicator(from_forest(prefix, input, forest, width, tensors)),
@@ -426,6 +462,14 @@ fn from_step(index: usize, step: &Step, width: Width, tensors: &mut Tensors) -> 
         Op::Ctr(ctr) => {
             from_ctr(&prefix, ctr, tensors);
             StepSpec::Ctr { input, tensors: prefix }
+        }
+        Op::Distances(distances) => {
+            tensors.put_i64(name("offset"), distances.offset.clone());
+            tensors.put_i32(name("column"), distances.column.clone());
+            tensors.put_f64(name("center"), distances.center.clone());
+            tensors.put_f64(name("weight"), distances.weight.clone());
+            tensors.put_f64(name("start"), distances.start.clone());
+            StepSpec::Distances { input, metric: distances.metric, tensors: prefix }
         }
     }
 }
@@ -501,6 +545,7 @@ fn from_target(index: usize, target: &Target, tensors: &mut Tensors) -> TargetSp
         Decision::Positive(_) => Rule::Positive,
         Decision::Above(..) => Rule::Above,
         Decision::Inlier(_) => Rule::Inlier,
+        Decision::Cluster(_) => Rule::Cluster,
     };
     let at = match target.prediction {
         Decision::Above(_, at) => Some(at),

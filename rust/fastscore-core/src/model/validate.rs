@@ -1,8 +1,8 @@
 //! The checks behind [`super::Model::new`]: after them every index is in range and every tree is a tree.
 
 use super::{
-    Child, Ctr, Decision, FLAG_MISSING_LEFT, FLAG_OUTSIDE_LEFT, FLAG_ZERO_MISSING, Forest, Linear, LinearLeaves,
-    ModelParts, OneHot, Op, Step, Target, Transform, Width,
+    Child, Ctr, Decision, Distances, FLAG_MISSING_LEFT, FLAG_OUTSIDE_LEFT, FLAG_ZERO_MISSING, Forest, Linear,
+    LinearLeaves, ModelParts, OneHot, Op, Step, Target, Transform, Width,
 };
 use crate::error::{Result, format_error};
 
@@ -78,6 +78,7 @@ fn check_step(step: &Step, widths: &[usize]) -> Result<usize> {
         }
         Op::OneHot(one_hot) => check_one_hot(one_hot, input),
         Op::Ctr(ctr) => check_ctr(ctr, input),
+        Op::Distances(distances) => check_distances(distances, input),
         Op::Sum(_) => match step.inputs().find(|&value| widths[value] != input) {
             Some(value) => {
                 Err(format_error(format!("sum of {input} columns and the {} of value {value}", widths[value])))
@@ -110,7 +111,30 @@ fn check_linear(linear: &Linear, input: usize) -> Result<usize> {
             linear.outputs
         )));
     }
-    Ok(linear.outputs)
+    let narrow = |x: &&f64| Width::Float32.round(**x) != **x && !x.is_nan();
+    match linear.coefficients.iter().chain(&linear.intercept).find(narrow) {
+        Some(x) if linear.width == Width::Float32 => {
+            Err(format_error(format!("linear of width float32 with the number {x}, which is none")))
+        }
+        _ => Ok(linear.outputs),
+    }
+}
+
+fn check_distances(distances: &Distances, input: usize) -> Result<usize> {
+    let (outputs, terms) = (distances.start.len(), distances.column.len());
+    if distances.center.len() != terms || distances.weight.len() != terms {
+        return Err(format_error("distances: column, center and weight differ in length"));
+    }
+    let rising = distances.offset.windows(2).all(|pair| pair[0] <= pair[1]);
+    if distances.offset.len() != outputs + 1
+        || distances.offset[0] != 0
+        || distances.offset[outputs] != terms as i64
+        || !rising
+    {
+        return Err(format_error(format!("distances: offset must rise from 0 to {terms}, one entry more than start")));
+    }
+    check_columns("distances", &distances.column, input)?;
+    Ok(outputs)
 }
 
 fn check_target(target: &Target, widths: &[usize]) -> Result<()> {
@@ -137,7 +161,7 @@ fn check_target(target: &Target, widths: &[usize]) -> Result<()> {
     match (target.prediction, classes) {
         (Decision::Above(_, at), _) if at.is_nan() => Err(format_error("prediction above NaN")),
         (Decision::Value(_), _) => Ok(()),
-        (Decision::ArgMax(_), Some(classes)) if classes == decided => Ok(()),
+        (Decision::ArgMax(_) | Decision::Cluster(_), Some(classes)) if classes == decided => Ok(()),
         (Decision::Positive(_) | Decision::Inlier(_), Some(2)) if decided == 1 => Ok(()),
         (Decision::Above(..), Some(2)) => Ok(()),
         (rule, _) => Err(format_error(format!("prediction {rule:?} of {decided} columns with {classes:?} classes"))),

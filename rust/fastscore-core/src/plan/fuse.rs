@@ -40,7 +40,7 @@ pub(super) fn fuse(model: &Model, program: &mut Program) {
         let fused = match &model.steps()[step].op {
             Op::Forest(forest) if forest.feature.len() <= MAX_SPLITS => fuse_forest(model, program, step, forest)
                 .map(|(forest, view)| (Fused::Op(Box::new(Op::Forest(forest))), view)),
-            Op::Linear(linear) => {
+            Op::Linear(linear) if linear.width == Width::Float64 => {
                 fuse_linear(model, program, step, linear).map(|(linear, view)| (Fused::Lookup(linear), view))
             }
             _ => None,

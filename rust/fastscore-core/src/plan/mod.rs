@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::kernels::forest::walk::Walk;
-use crate::kernels::{Columns, Values, ctr, linear, link};
+use crate::kernels::{Columns, Values, ctr, distances, linear, link};
 use crate::model::{Ctr, Model, Op, ValueId};
 use crate::simd::Level;
 
@@ -97,7 +97,9 @@ impl Plan {
                 Op::Forest(forest) => Ok(Engine::Forest(forest::Engines::new(forest, level, forced)?)),
                 Op::LeafIndicator(forest) => Ok(Engine::Indicator(forest::walk(forest, level)?)),
                 Op::Ctr(ctr) => Ok(Engine::Ctr(ctr_engine(ctr)?)),
-                Op::Linear(_) | Op::Link(..) | Op::Concat(_) | Op::Sum(_) | Op::OneHot(_) => Ok(Engine::Direct),
+                Op::Linear(_) | Op::Link(..) | Op::Concat(_) | Op::Sum(_) | Op::OneHot(_) | Op::Distances(_) => {
+                    Ok(Engine::Direct)
+                }
             }
         };
         let engines = (0..model.steps().len()).map(engine).collect::<Result<Vec<_>>>()?;
@@ -166,6 +168,7 @@ impl Plan {
                 (Op::Linear(linear), _) => linear.coefficients.len(),
                 (Op::Ctr(ctr), _) => ctr.tables() * LOOKUP_NS,
                 (Op::OneHot(one_hot), _) => one_hot.feature.len(),
+                (Op::Distances(distances), _) => 2 * distances.column.len(),
                 (Op::Forest(_) | Op::LeafIndicator(_) | Op::Link(..) | Op::Concat(_) | Op::Sum(_), _) => {
                     2 * (run.input.len() + run.others.iter().map(View::len).sum::<usize>())
                 }
@@ -202,6 +205,7 @@ impl Plan {
                 link::link(self.level, kind, *precision, input, run.input.len(), out, stride, rows);
             }
             (Op::OneHot(one_hot), _) => ctr::one_hot(one_hot, input, out, stride, rows),
+            (Op::Distances(model), _) => distances::distances(self.level, model, input, out, stride, rows),
             (Op::Ctr(model), Engine::Ctr(lookup)) => {
                 ctr::ctr(model, lookup, input, &mut scratch.keys, out, stride, rows);
             }
@@ -285,6 +289,9 @@ impl Plan {
                 (Op::Linear(linear), _) => {
                     let how = if run.is_fused() { ", coefficients of categories looked up" } else { "" };
                     writeln!(text, "linear {} x {}; streaming kernel{how}", linear.inputs, linear.outputs)
+                }
+                (Op::Distances(distances), _) => {
+                    writeln!(text, "{:?} distances of {} terms", distances.metric, distances.column.len())
                 }
                 (Op::Link(kind, width), _) => writeln!(text, "link {kind:?} at {width:?}"),
             };

@@ -4,7 +4,8 @@
 mod link;
 
 use crate::model::{
-    Category, Child, Comparison, Ctr, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest, Linear, Link, Model, Op, Width,
+    Category, Child, Comparison, Ctr, Distances, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest, Linear, Link, Metric,
+    Model, Op, Width,
 };
 
 /// What a model computes for one row.
@@ -31,6 +32,7 @@ pub fn interpret(model: &Model, features: &[f64]) -> Row {
                 pairs.map(|(&feature, &value)| if input[feature as usize] == value { 1.0 } else { 0.0 }).collect()
             }
             Op::Ctr(model) => ctr(model, input),
+            Op::Distances(model) => distances(model, input),
             Op::Concat(_) => step.inputs().flat_map(|value| values[value].iter().copied()).collect(),
             Op::Sum(others) => {
                 let add =
@@ -135,7 +137,25 @@ pub(crate) fn goes_left(forest: &Forest, split: usize, x: f64) -> bool {
 
 fn linear(model: &Linear, input: &[f64]) -> Vec<f64> {
     let rows = model.coefficients.chunks(model.inputs);
-    let output =
-        |(row, &intercept): (&[f64], &f64)| row.iter().zip(input).fold(intercept, |y, (w, x)| x.mul_add(*w, y));
+    let output = |(row, &intercept): (&[f64], &f64)| match model.width {
+        Width::Float64 => row.iter().zip(input).fold(intercept, |y, (w, x)| x.mul_add(*w, y)),
+        Width::Float32 => {
+            let sum = row.iter().zip(input).fold(intercept as f32, |y, (&w, &x)| (x as f32).mul_add(w as f32, y));
+            f64::from(sum)
+        }
+    };
     rows.zip(&model.intercept).map(output).collect()
+}
+
+fn distances(model: &Distances, input: &[f64]) -> Vec<f64> {
+    let output = |(o, &start): (usize, &f64)| {
+        model.terms(o).fold(start, |sum, term| {
+            let (d, weight) = (input[model.column[term] as usize] - model.center[term], model.weight[term]);
+            match model.metric {
+                Metric::Squared => (weight * d).mul_add(d, sum),
+                Metric::Absolute => d.abs().mul_add(weight, sum),
+            }
+        })
+    };
+    model.start.iter().enumerate().map(output).collect()
 }

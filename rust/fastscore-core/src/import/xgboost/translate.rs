@@ -179,6 +179,7 @@ fn linear_step(weights: &[f32], inputs: usize, bases: &[f32]) -> Linear {
             .flat_map(|output| weights.iter().skip(output).step_by(outputs).map(|&weight| f64::from(weight)))
             .collect(),
         intercept: biases.iter().map(|&bias| f64::from(bias + bases[0])).collect(),
+        width: Width::Float64,
     }
 }
 
