@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastscore._bounds_scores import score_bound
+
 _LINEAR = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 1e-6}
 
 Bound = NDArray[np.float64] | None
@@ -18,8 +20,13 @@ Bound = NDArray[np.float64] | None
 
 def linear_bound(estimator: Any, x: NDArray[Any]) -> Bound:
     """Return the bound, `(rows, outputs)`; None where margins are equal to the bit."""
+    own = score_bound(estimator, x)
+    if own is not None:
+        return own
     if hasattr(estimator, "coef_"):
         return _linear(estimator, x)
+    if hasattr(estimator, "inlier_mask_") and hasattr(estimator, "estimator_"):
+        return linear_bound(estimator.estimator_, x)
     if hasattr(estimator, "estimators_features_"):
         bounds = [
             linear_bound(member, x[:, features])
@@ -41,7 +48,8 @@ def _linear(estimator: Any, x: NDArray[Any]) -> NDArray[np.float64]:
         coefficients = coefficients.toarray()
     width = np.result_type(np.asarray(coefficients), x)
     coefficients = np.abs(np.atleast_2d(np.asarray(coefficients, dtype=np.float64)))
-    intercept = np.abs(np.asarray(estimator.intercept_, dtype=np.float64)).ravel()
+    shift = estimator.intercept_ if hasattr(estimator, "intercept_") else estimator.offset_
+    intercept = np.abs(np.asarray(shift, dtype=np.float64)).ravel()
     scale: NDArray[np.float64] = np.abs(x).astype(np.float64) @ coefficients.T + intercept
     return _LINEAR.get(width, 1e-12) * scale
 

@@ -36,9 +36,12 @@ def import_model(
     Parameters
     ----------
     obj
-        scikit-learn: LinearRegression, Ridge, Lasso, ElasticNet, LogisticRegression,
-        DecisionTree*, ExtraTree*, RandomForest*, ExtraTrees*, GradientBoosting*,
-        HistGradientBoosting*, AdaBoost*, Bagging* (classifiers and regressors, over any of these),
+        scikit-learn: every linear regression and classifier (of `linear_model`, LinearSVC,
+        LinearSVR), LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis, naive Bayes,
+        PLSRegression, PLSCanonical, CCA, NearestCentroid, KMeans, MiniBatchKMeans,
+        BisectingKMeans, GaussianMixture, BayesianGaussianMixture, DecisionTree*, ExtraTree*,
+        RandomForest*, ExtraTrees*, GradientBoosting*, HistGradientBoosting*, AdaBoost*, Bagging*
+        (classifiers and regressors, over any of these),
         IsolationForest, RandomTreesEmbedding. LightGBM: Booster, LGBMClassifier, LGBMRegressor,
         LGBMRanker, LGBMModel. XGBoost: Booster, XGBClassifier, XGBRegressor, XGBRanker,
         XGBRFClassifier, XGBRFRegressor. CatBoost: CatBoost, CatBoostClassifier, CatBoostRegressor,
@@ -100,6 +103,8 @@ def _importer(obj: Any) -> Callable[[Any, Options], _core.Model]:
     library = kind.__module__.split(".")[0]
     if library in _IMPORTERS and kind.__name__ in _IMPORTERS[library][0]:
         return _IMPORTERS[library][0][kind.__name__]
+    if library == "sklearn" and kind.__name__ in sklearn.REFUSED:
+        return sklearn.REFUSED[kind.__name__]
     supported = "; ".join(f"{name}: {', '.join(table)}" for table, name in _IMPORTERS.values())
     what = f"{kind.__module__}.{kind.__qualname__}"
     if isinstance(obj, type):

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastscore._bounds import linear_bound
+from fastscore._bounds_scores import margin, transform_bound
 from fastscore._model import Model
 from fastscore._source_catboost import CatBoostSource
 from fastscore._source_xgboost import XGBoostSource
@@ -82,6 +83,9 @@ def open_source(source: Any, model: Model) -> Source:
     )
 
 
+_CLUSTERS = ("cluster_centers_", "means_")
+
+
 class SklearnSource:
     """A scikit-learn estimator, with n_jobs=1."""
 
@@ -90,7 +94,10 @@ class SklearnSource:
     """NumPy's exponentials are its own, and softmax adds them up."""
 
     def __init__(self, estimator: Any) -> None:
-        self._estimator = copy.copy(estimator)
+        with warnings.catch_warnings():
+            # What goes away in a later version says so whenever it is made.
+            warnings.filterwarnings("ignore", "Class .* is deprecated", FutureWarning)
+            self._estimator = copy.copy(estimator)
         if hasattr(self._estimator, "n_jobs"):
             self._estimator.n_jobs = 1
         self.name = f"{type(estimator).__name__} (scikit-learn {version('sklearn')})"
@@ -112,6 +119,9 @@ class SklearnSource:
                 return estimator.transform(x) if hasattr(estimator, "transform") else None
             if hasattr(estimator, "decision_function") and _decides(estimator):
                 return estimator.decision_function(x)
+            own = margin(estimator, x)
+            if own is not None:
+                return own
             if hasattr(estimator, "classes_"):
                 shares = estimator.predict_proba(x)
                 return (
@@ -124,6 +134,13 @@ class SklearnSource:
             return estimator.predict(x)
 
     def classes(self, target: int) -> NDArray[Any]:
+        binarizer = getattr(self._estimator, "_label_binarizer", None)
+        if binarizer is not None and binarizer.y_type_.startswith("multilabel"):
+            # A column a label, whether the row has it.
+            return np.arange(2)
+        if not hasattr(self._estimator, "classes_"):
+            # Clusters are numbered.
+            return np.arange(max(len(getattr(self._estimator, name, ())) for name in _CLUSTERS))
         found = self._estimator.classes_
         return np.asarray(found[target] if isinstance(found, list) else found)
 
@@ -131,13 +148,20 @@ class SklearnSource:
         if hasattr(self._estimator, "decision_function"):
             margin = np.asarray(self.output("margin", x))
             return np.column_stack([np.zeros(len(margin)), margin]) if margin.ndim == 1 else margin
+        if hasattr(self._estimator, "cluster_centers_"):
+            return np.asarray(self.output("margin", x))
         shares = self.output("probability", x)
+        if shares is None:
+            return np.asarray(self.output("margin", x))
         return np.asarray(shares[target] if isinstance(shares, list) else shares)
 
     def linear_bound(self, x: NDArray[np.float64]) -> NDArray[np.float64] | None:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "X does not have valid feature names")
             return linear_bound(self._estimator, x)
+
+    def transform_bound(self, x: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        return transform_bound(self._estimator, x)
 
 
 def _decides(estimator: Any) -> bool:

@@ -79,24 +79,19 @@ def verify(model: Model, data: Any, source: Any) -> VerifyReport:
         for t, (theirs_t, ours_t) in enumerate(zip(wants, haves, strict=True)):
             target = targets[t] if output not in ("leaf", "transform") else None
             name = output if len(wants) == 1 else f"{output} {targets[t]['name'] or t}"
-            own = _own_columns(slack, margins, t)
+            own = _own_bound(theirs, output, matrix, _own_columns(slack, margins, t))
             if target is None and output == "leaf":
                 checks.append(_check_labels(name, theirs_t, ours_t, None))
             elif target and output == "prediction" and target["classes"] is not None:
-                if target["prediction"]["rule"] != "inlier":
+                if target["prediction"]["rule"] not in ("inlier", "cluster"):
                     _check_classes(theirs, model, t, theirs_t)
                 close = _close_rows(theirs, matrix, t, target, theirs_t, ours_t, own)
                 checks.append(_check_labels(name, theirs_t, ours_t, close))
             else:
                 steps = _steps_behind(structure, _value(structure, output, target))
-                near = (
-                    pairs["score"][0][t]
-                    if output == "margin" and target and target.get("score") and "score" in pairs
-                    else None
-                )
-                if output == "probability" and _is_complement(steps):
-                    # 1 - p has p's rounding, however small the difference is.
-                    near = _two_dimensional(theirs_t).max(axis=1, keepdims=True)
+                near = _near(output, theirs_t, steps)
+                if output == "margin" and target and target.get("score") and "score" in pairs:
+                    near = pairs["score"][0][t]
                 promise = _promise(theirs, output, steps, own, near)
                 checks.append(_check_floats(name, theirs_t, ours_t, promise))
     return VerifyReport(theirs.name, table.num_rows, tuple(checks))
@@ -134,14 +129,33 @@ def _steps_behind(structure: dict[str, Any], value: int) -> list[dict[str, Any]]
     return list(found.values())
 
 
+def _near(
+    output: str, want: NDArray[Any], steps: list[dict[str, Any]]
+) -> NDArray[np.float64] | None:
+    """Return the numbers whose rounding counts, where that is not the output's own."""
+    if output == "probability" and _is_complement(steps):
+        # 1 - p has p's rounding, however small the difference is.
+        largest: NDArray[np.float64] = _two_dimensional(want).max(axis=1, keepdims=True)
+        return largest
+    if output == "prediction" and _is_exponential(steps):
+        size: NDArray[np.float64] = np.abs(_two_dimensional(want))
+        return size
+    return None
+
+
 def _is_complement(steps: list[dict[str, Any]]) -> bool:
     """Whether the value is 1 - p beside p."""
     return any(step["op"] == "link" and step["kind"]["name"] == "complement" for step in steps)
 
 
+def _is_exponential(steps: list[dict[str, Any]]) -> bool:
+    """Whether a prediction is the exponential of a margin."""
+    return any(step["op"] == "link" and step["kind"]["name"] == "exp" for step in steps)
+
+
 def _is_loose(step: dict[str, Any]) -> bool:
     """Whether sums that follow a step are bounded by its size, not by ulps of theirs."""
-    return step["op"] == "linear" or (
+    return step["op"] in ("linear", "distances") or (
         step["op"] == "link" and step["kind"]["name"] in ("log", "logit", "centred_log")
     )
 
@@ -160,9 +174,16 @@ def _promise(
             # roundings of numbers up to 1.
             bound = 2 * slack.max(axis=1, keepdims=True) + 8 * np.finfo(np.float64).eps
             return _Promise("the margin's bound", slack=bound)
-        linear = any(step["op"] == "linear" for step in steps)
+        if output == "prediction" and "exp" in links and near is not None:
+            relative_slack = np.expm1(slack) + 8 * np.finfo(np.float64).eps
+            return _Promise("the margin's bound", slack=near * relative_slack)
+        if output == "score":
+            slack = slack.max(axis=1, keepdims=True) * (1 + 8 * np.finfo(np.float64).eps)
+        ops = {step["op"] for step in steps}
+        linear = not ops.isdisjoint({"linear", "distances"})
         relative = getattr(theirs, "linear_relative", "1e-12")
-        scale = f"{relative} of sum |coefficient x value|"
+        terms = "terms" if "distances" in ops else "|coefficient x value|"
+        scale = f"{relative} of sum {terms}"
         return _Promise(scale if linear else "rounding of logarithms", slack=slack)
     if links <= _ROUNDED_ALIKE:
         return _Promise("equal bits")
@@ -176,6 +197,17 @@ def _promise(
 def _link_ulps(theirs: Source) -> int:
     """Within how many ulp of correct the source's exponentials and logarithms are."""
     return int(getattr(theirs, "link_ulps", _ULPS))
+
+
+def _own_bound(
+    theirs: Source, output: str, matrix: Any, slack: NDArray[np.float64] | None
+) -> NDArray[np.float64] | None:
+    """Return the bound of an output: a transform has its own, others that of the margins."""
+    if output != "transform" or not hasattr(theirs, "transform_bound"):
+        return slack
+    with _asking(theirs):
+        bound: NDArray[np.float64] | None = theirs.transform_bound(matrix)
+    return bound
 
 
 def _own_columns(

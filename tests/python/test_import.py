@@ -3,12 +3,12 @@
 import fastscore
 import numpy as np
 import pytest
+from sklearn.covariance import EllipticEnvelope
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
-from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.svm import SVC
+from sklearn.semi_supervised import LabelPropagation
 from sklearn.tree import DecisionTreeClassifier
 
 
@@ -20,8 +20,8 @@ class MyForest(RandomForestClassifier):
 @pytest.mark.parametrize(
     "estimator",
     [
-        SVC(),
-        KNeighborsClassifier(),
+        LabelPropagation(),
+        EllipticEnvelope(),
         make_pipeline(StandardScaler(), LinearRegression()),
     ],
     ids=lambda e: type(e).__name__,

@@ -42,6 +42,72 @@ class Builder:
         """Append a link step."""
         return self.add({"op": "link", "input": value, "kind": {"name": name, **parameters}})
 
+    def linear(
+        self,
+        name: str,
+        coefficients: Any,
+        intercept: Any,
+        *,
+        value: int = 0,
+        width: str = "float64",
+    ) -> int:
+        """Append a matrix product with intercept; `name` is that of its tensors."""
+        step = {
+            "op": "linear",
+            "input": value,
+            "coefficients": self.tensor(f"{name}.coefficients", coefficients, np.float64),
+            "intercept": self.tensor(f"{name}.intercept", intercept, np.float64),
+        }
+        return self.add(step if width == "float64" else step | {"width": width})
+
+    def difference(self, name: str, value: int) -> int:
+        """Append the second column less the first: what decides between two classes."""
+        return self.linear(name, [[-1.0, 1.0]], [0.0], value=value)
+
+    def distances(
+        self,
+        name: str,
+        centers: Any,
+        *,
+        weights: Any = 1.0,
+        start: Any = 0.0,
+        metric: str = "squared",
+        value: int = 0,
+    ) -> int:
+        """Append `start + sum of weights * distance`, to each row of `centers` over all columns."""
+        centers = np.asarray(centers, dtype=np.float64)
+        outputs, columns = centers.shape
+        return self.terms(
+            name,
+            np.arange(outputs + 1) * columns,
+            np.tile(np.arange(columns), outputs),
+            centers.ravel(),
+            np.broadcast_to(weights, centers.shape).ravel(),
+            np.broadcast_to(start, outputs),
+            metric=metric,
+            value=value,
+        )
+
+    def terms(
+        self,
+        name: str,
+        offset: Any,
+        column: Any,
+        center: Any,
+        weight: Any,
+        start: Any,
+        *,
+        metric: str,
+        value: int,
+    ) -> int:
+        """Append distances over the columns that each output's terms name."""
+        self.tensor(f"{name}.offset", offset, np.int64)
+        self.tensor(f"{name}.column", column, np.int32)
+        self.tensor(f"{name}.center", center, np.float64)
+        self.tensor(f"{name}.weight", weight, np.float64)
+        self.tensor(f"{name}.start", start, np.float64)
+        return self.add({"op": "distances", "input": value, "metric": metric, "tensors": name})
+
     def columns(self, value: int, columns: Sequence[int]) -> int:
         """Append a step that picks columns."""
         return self.link(value, "columns", columns=list(columns))

@@ -56,8 +56,9 @@ class Forest:
         base: Any = 0.0,
         start: int | None = None,
         op: str = "forest",
+        value: int = 0,
     ) -> int:
-        """Append the step, which reads the features; returns the number of its output.
+        """Append the step, which reads the features or another value; returns its output's number.
 
         The sums start from `base`, a number or one an output, or from the value `start`.
         """
@@ -90,7 +91,7 @@ class Forest:
             self._sets(build, prefix)
         step = {
             "op": op,
-            "input": 0,
+            "input": value,
             "comparison": "le",
             "outputs": self._outputs,
             "leaf_width": self._leaf_width,

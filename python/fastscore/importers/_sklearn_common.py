@@ -26,6 +26,10 @@ class Policy:
         return Policy(self.missing and not missing, self.non_finite and not non_finite, self.width)
 
 
+FINITE = Policy(missing=False, non_finite=False, width="float64")
+"""Of those that refuse NaN and infinities and compute in float64."""
+
+
 def check(estimator: Any, options: Options, attribute: str) -> None:
     """Refuse keywords that can't apply, and estimators that are not fitted."""
     name = type(estimator).__name__

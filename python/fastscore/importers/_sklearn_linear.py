@@ -14,22 +14,21 @@ from fastscore import _core
 from fastscore._errors import UnsupportedModelError
 from fastscore._options import Options, labels
 from fastscore.importers._builder import Builder
-from fastscore.importers._sklearn_common import builder, check, version
-from fastscore.importers._source import describe
+from fastscore.importers._sklearn_common import FINITE, builder, check, finish, version
 
 
 def import_regression(estimator: Any, options: Options) -> _core.Model:
-    """LinearRegression, Ridge, Lasso, ElasticNet; several targets are several columns."""
+    """Those whose `predict` is `X @ coef_.T + intercept_`; several targets are several columns."""
     check(estimator, options, "coef_")
     build = builder(estimator)
-    coefficients, intercept = _parameters(estimator)
-    value = _linear(build, "linear", coefficients, intercept)
+    coefficients, intercept = parameters(estimator)
+    value = build.linear("linear", coefficients, intercept)
     build.target(margin=value, rule="value", value=value)
     return _finish(build, estimator, [])
 
 
 def import_logistic(estimator: Any, options: Options) -> _core.Model:
-    """LogisticRegression.
+    """LogisticRegression, LogisticRegressionCV.
 
     Two classes: the sigmoid of one margin. More: softmax, or, as older versions have it, one
     sigmoid a class divided by their sum. Those versions also have a softmax over `-margin, margin`
@@ -37,16 +36,15 @@ def import_logistic(estimator: Any, options: Options) -> _core.Model:
     """
     check(estimator, options, "coef_")
     build = builder(estimator)
-    coefficients, intercept = _parameters(estimator)
-    found = labels(estimator.classes_, "LogisticRegression")
+    coefficients, intercept = parameters(estimator)
+    found = labels(estimator.classes_, type(estimator).__name__)
     binary = len(coefficients) == 1
     one_vs_rest, notes = _one_vs_rest(estimator, len(found.values))
-    margin = _linear(build, "linear", coefficients, intercept)
+    margin = build.linear("linear", coefficients, intercept)
     if binary and one_vs_rest:
         probability = build.link(build.link(margin, "sigmoid", scale=1.0), "complement")
     elif binary:
-        both = _linear(
-            build,
+        both = build.linear(
             "both",
             np.vstack([-coefficients, coefficients]),
             np.concatenate([-intercept, intercept]),
@@ -81,9 +79,10 @@ def _one_vs_rest(estimator: Any, n_classes: int) -> tuple[bool, list[str]]:
         result = n_classes <= 2 or estimator.solver in old_solvers
         if n_classes > 2 and estimator.solver == "newton-cholesky" and current >= (1, 8, 0):
             raise UnsupportedModelError(
-                "LogisticRegression: solver='newton-cholesky' with more than two classes was "
-                "one-vs-rest up to scikit-learn 1.5 and multinomial since 1.6, and the estimator "
-                "does not say which version fitted it; import it where it was fitted, or refit it"
+                f"{type(estimator).__name__}: solver='newton-cholesky' with more than two classes "
+                "was one-vs-rest up to scikit-learn 1.5 and multinomial since 1.6, and the "
+                "estimator does not say which version fitted it; import it where it was fitted, or "
+                "refit it"
             )
     if current >= (1, 8, 0) and result != (n_classes <= 2):
         kind = "one-vs-rest" if result else "softmax over two columns"
@@ -95,7 +94,7 @@ def _one_vs_rest(estimator: Any, n_classes: int) -> tuple[bool, list[str]]:
     return result, []
 
 
-def _parameters(estimator: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def parameters(estimator: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Coefficients `(outputs, features)` and intercepts `(outputs,)`, dense float64."""
     name = type(estimator).__name__
     coefficients = estimator.coef_
@@ -121,23 +120,5 @@ def _parameters(estimator: Any) -> tuple[NDArray[np.float64], NDArray[np.float64
     return matrix, np.array(np.broadcast_to(intercept.astype(np.float64).ravel(), (len(matrix),)))
 
 
-def _linear(
-    build: Builder, name: str, coefficients: NDArray[np.float64], intercept: NDArray[np.float64]
-) -> int:
-    return build.add(
-        {
-            "op": "linear",
-            "input": 0,
-            "coefficients": build.tensor(f"{name}.coefficients", coefficients, np.float64),
-            "intercept": build.tensor(f"{name}.intercept", intercept, np.float64),
-        }
-    )
-
-
 def _finish(build: Builder, estimator: Any, notes: list[str]) -> _core.Model:
-    return build.build(
-        source=describe(estimator, "scikit-learn", notes),
-        missing=False,
-        non_finite=False,
-        width="float64",
-    )
+    return finish(build, estimator, FINITE, notes=notes)

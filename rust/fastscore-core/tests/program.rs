@@ -100,6 +100,7 @@ fn step(recipe: &Recipe, widths: &[usize]) -> (Step, usize) {
                 outputs,
                 coefficients: numbers(width * outputs, 0),
                 intercept: numbers(outputs, 5),
+                width: Width::Float64,
             };
             (Step { input, op: Op::Linear(linear) }, outputs)
         }

@@ -104,6 +104,67 @@ def labels_but_for_ties(scores: Callable[[Any, Any], Any]) -> Bound:
     return Bound("equal labels but for ties", check)
 
 
+def labels_within(scores: Callable[[Any, Any], Any], slack: Callable[[Any, Any], Any]) -> Bound:
+    """Equal labels, but where the source's scores of both (rows, classes) are within the slack.
+
+    Labels that are no numbers are those of `classes_`, else the columns' own numbers.
+    """
+
+    def check(ours: Any, theirs: Any, source: Any, data: Any) -> None:
+        assert ours.dtype == theirs.dtype
+        differ = np.flatnonzero(ours != theirs)
+        if not len(differ):
+            return
+        known = getattr(source, "classes_", None)
+        codes = {label: at for at, label in enumerate(known)} if known is not None else None
+        found = np.asarray(scores(source, data))[differ]
+        if found.ndim == 1:
+            found = np.column_stack([np.zeros_like(found), found])
+        most = 2 * np.asarray(slack(source, data)).reshape(len(data), -1)[differ].max(axis=1)
+        at = [
+            [label if codes is None else codes[label] for label in labels[differ]]
+            for labels in (ours, theirs)
+        ]
+        rows = np.arange(len(differ))
+        assert (np.abs(found[rows, at[0]] - found[rows, at[1]]) <= most).all()
+
+    return Bound("equal labels but for ties", check)
+
+
+def terms(slack: Callable[[Any, Any], Any]) -> Bound:
+    """Within 1e-12 of the sum of the terms that the source adds."""
+
+    def check(ours: Any, theirs: Any, source: Any, data: Any) -> None:
+        bound = np.asarray(slack(source, data)).reshape(theirs.shape)
+        assert ours.dtype == theirs.dtype
+        assert (np.abs(ours - theirs) <= bound).all()
+
+    return Bound("1e-12 of the sum of its terms", check)
+
+
+def of_terms(slack: Callable[[Any, Any], Any]) -> Bound:
+    """A probability, or a sum of exponentials, of such margins."""
+
+    def check(ours: Any, theirs: Any, source: Any, data: Any) -> None:
+        worst = np.asarray(slack(source, data)).reshape(len(theirs), -1).max(axis=1)
+        bound = 2 * worst.reshape(-1, *(1,) * (theirs.ndim - 1)) + 8 * np.finfo(float).eps
+        assert (np.abs(ours - theirs) <= bound).all()
+
+    return Bound("as its margin", check)
+
+
+def exponential(slack: Callable[[Any, Any], Any]) -> Bound:
+    """The exponential of a margin, relative."""
+
+    def check(ours: Any, theirs: Any, source: Any, data: Any) -> None:
+        relative = np.expm1(np.asarray(slack(source, data)).reshape(theirs.shape))
+        bound = np.abs(theirs) * (relative + 8 * np.finfo(float).eps)
+        with np.errstate(invalid="ignore"):
+            assert ((np.abs(ours - theirs) <= bound) | (ours == theirs)).all()
+
+    return Bound("relatively, as its margin", check)
+
+
 def linear(scale: Callable[[Any, Any], Any], part: str = "1e-12") -> Bound:
     """Within a part of `scale`, the sum of |coefficient x value| (rows, outputs)."""
 

@@ -21,6 +21,8 @@ from sklearn.tree import (
 from support import FLOAT32_MAX, awkward_rows, sklearn_splits
 
 from matrix import sklearn_ensemble_cases as ensembles
+from matrix import sklearn_gaussian_cases as gaussian
+from matrix import sklearn_linear_cases as linears
 from matrix.case import (
     EQUAL,
     LABELS,
@@ -53,6 +55,9 @@ def expected(source: Any, data: Any, output: str) -> Any:
     assert output == "margin", output
     if hasattr(source, "decision_function"):
         return source.decision_function(data)
+    own = gaussian.margin(source, data)
+    if own is not None:
+        return own
     if hasattr(source, "_baseline_prediction"):
         return source._raw_predict(data).ravel()
     if not hasattr(source, "classes_"):
@@ -221,6 +226,8 @@ CASES = [
     _logistic("several classes", 4),
     _logistic("L1 penalty", 2, solver="liblinear", l1_ratio=1),
     _logistic("without intercept", 3, fit_intercept=False),
+    *linears.CASES,
+    *gaussian.CASES,
 ]
 
 
@@ -258,4 +265,6 @@ REFUSALS = [
         "Supported are scikit-learn",
     ),
     *ensembles.REFUSALS,
+    *linears.REFUSALS,
+    *gaussian.REFUSALS,
 ]

@@ -320,8 +320,8 @@ REFUSALS = [
     Refusal(
         "an ensemble of estimators that are not in the table",
         _of_neighbours,
-        "BaggingClassifier",
-        "Supported are scikit-learn",
+        "BaggingClassifier: KNeighborsClassifier",
+        "use a fitted tree ensemble",
     ),
     Refusal(
         "gradient boosting that starts from chance",
