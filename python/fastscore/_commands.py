@@ -445,7 +445,8 @@ def _steps(spec: dict[str, Any], data: bytes) -> list[dict[str, Any]]:
             outputs, inputs = size(step["coefficients"]), size(step["coefficients"], 1)
             found.append({"op": "linear", "inputs": inputs, "outputs": outputs})
         else:
-            found.append({"op": step["op"], "kind": step["kind"]["name"]})
+            kind = {"kind": step["kind"]["name"]} if "kind" in step else {}
+            found.append({"op": step["op"]} | kind)
     return found
 
 

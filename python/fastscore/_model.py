@@ -133,15 +133,31 @@ class Model:
     @property
     def features(self) -> list[Feature]:
         """The input columns, in the source's order."""
-        missing = self._structure["input"]["missing"] == "accept"
+        missing = self._may_be_missing()
         names: list[str] | list[None] = self._names or [None] * self._core.n_features
-        features = [Feature(name, "number", missing) for name in names]
+        features = [
+            Feature(name, "number", may_be) for name, may_be in zip(names, missing, strict=True)
+        ]
         for entry in self._structure["features"]["encodings"]:
             at = entry["feature"]
-            may_be_missing = missing or entry["missing_code"] is not None
+            may_be_missing = missing[at] or entry["missing_code"] is not None
             values, unknown = self._core.categories(at), entry["unknown"]
             features[at] = Feature(names[at], "category", may_be_missing, values, unknown)
         return features
+
+    def _may_be_missing(self) -> list[bool]:
+        """Per feature: whether neither the policy nor a step refuses NaN."""
+        structure, count = self._structure, self._core.n_features
+        accepted = structure["input"]["missing"] == "accept"
+        found = [accepted] * count
+        if not accepted and structure["features"].get("checked") is not None:
+            for at in set(range(count)).difference(structure["features"]["checked"]):
+                found[at] = True
+        for guard in structure.get("guards", ()):
+            if guard["value"] == 0 and "missing" in guard["refuse"]:
+                for at in range(count) if guard["columns"] is None else guard["columns"]:
+                    found[at] = False
+        return found
 
     @property
     def outputs(self) -> tuple[str, ...]:

@@ -30,8 +30,23 @@ _ROUNDED_ALIKE = {
     "complement",
     "round_to_float32",
     "weighted_median",
+    "standardize",
+    "impute",
 }
 """Links that every library computes alike, so that they keep equal bits equal."""
+_EXACT_UFUNCS = {
+    "sqrt",
+    "square",
+    "abs",
+    "sign",
+    "negative",
+    "reciprocal",
+    "floor",
+    "ceil",
+    "rint",
+    "trunc",
+}
+"""NumPy's functions that are one operation, exact or correctly rounded."""
 _ANOTHER = "it is not the model that was imported"
 
 
@@ -153,6 +168,14 @@ def _is_exponential(steps: list[dict[str, Any]]) -> bool:
     return any(step["op"] == "link" and step["kind"]["name"] == "exp" for step in steps)
 
 
+def _is_exact(step: dict[str, Any]) -> bool:
+    """Whether a step keeps equal bits equal."""
+    if step["op"] != "link":
+        return True
+    kind = step["kind"]
+    return kind["name"] in _ROUNDED_ALIKE or kind.get("function") in _EXACT_UFUNCS
+
+
 def _is_loose(step: dict[str, Any]) -> bool:
     """Whether sums that follow a step are bounded by its size, not by ulps of theirs."""
     return step["op"] in ("linear", "distances") or (
@@ -167,7 +190,7 @@ def _promise(
     slack: NDArray[np.float64] | None,
     near: NDArray[Any] | None,
 ) -> _Promise:
-    links = {step["kind"]["name"] for step in steps if step["op"] == "link"}
+    links = {step["kind"]["name"] for step in steps if not _is_exact(step)}
     if slack is not None and any(map(_is_loose, steps)):
         if output == "probability":
             # No link has a slope above 1/2 in any margin; normalising doubles it at most. A few
@@ -185,7 +208,7 @@ def _promise(
         terms = "terms" if "distances" in ops else "|coefficient x value|"
         scale = f"{relative} of sum {terms}"
         return _Promise(scale if linear else "rounding of logarithms", slack=slack)
-    if links <= _ROUNDED_ALIKE:
+    if not links:
         return _Promise("equal bits")
     most = _link_ulps(theirs)
     if near is not None:

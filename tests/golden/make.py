@@ -65,6 +65,10 @@ def estimators() -> dict[str, object]:
 
 
 SOURCE = {"library": "test", "version": "1", "class": "Every", "notes": [], "parameters": {}}
+UFUNCS = (
+    *("sqrt", "square", "abs", "sign", "negative", "reciprocal", "floor", "ceil", "rint", "trunc"),
+    *("exp", "exp2", "log", "log1p"),
+)
 LINKS: list[dict[str, Any]] = [
     {"name": "sigmoid", "scale": 1.5},
     {"name": "softmax"},
@@ -88,8 +92,29 @@ LINKS: list[dict[str, Any]] = [
     {"name": "round_to_float32"},
     {"name": "relu"},
     {"name": "log_sum_exp"},
+    {"name": "pairwise_softmax"},
+    {"name": "fast_exp"},
+    {"name": "fast_softmax"},
+    {"name": "centred_log"},
+    {"name": "standardize", "shift": [0.1, 0.2], "scale": [3.0, 0.7]},
+    {"name": "standardize", "shift": None, "scale": [3.0, 0.7]},
+    {"name": "impute", "values": [0.5, -0.5], "missing": None},
+    {"name": "impute", "values": [0.5, -0.5], "missing": 1.0},
+    *({"name": "normalize_rows", "norm": norm} for norm in ("l1", "l2", "max")),
+    *({"name": "ufunc", "function": name} for name in UFUNCS),
 ]
-NARROW = ("sigmoid", "softmax", "exp", "divide", "multiply", "add", "relu")
+NARROW = (
+    "sigmoid",
+    "softmax",
+    "exp",
+    "divide",
+    "multiply",
+    "add",
+    "affine",
+    "standardize",
+    "impute",
+    "relu",
+)
 
 
 def forest(build: Builder, prefix: str, *, linear: bool = False, **keys: Any) -> int:
@@ -121,6 +146,54 @@ def forest(build: Builder, prefix: str, *, linear: bool = False, **keys: Any) ->
         build.tensor(f"{prefix}.{name}", values, dtype)
     step = {"input": 0, "comparison": "lt", "outputs": 2, "leaf_width": 1, "tensors": prefix}
     return build.add({"op": "forest"} | step | keys)
+
+
+def lookups(build: Builder, two: int) -> list[int]:
+    """Steps that look numbers up in two columns, and products: 14 columns."""
+    tensors: dict[str, tuple[Any, Any]] = {
+        "map.column": ([1, 0, 0], np.int32),
+        "map.offset": ([0, 3, 6, 6], np.int64),
+        "map.key": ([-1.0, 0.0, 2.0, -0.5, 0.25, 1e300], np.float64),
+        "map.value": ([0.5, np.nan, 1.5, 1.0, 2.0, 3.0], np.float64),
+        "map.missing": ([np.nan, -1.0, 0.0], np.float64),
+        "map.other": ([0.0, np.nan, 7.0], np.float64),
+        "bins.offset": ([0, 3, 23], np.int64),
+        "bins.edge": ([-1.0, 0.5, 0.5, *np.linspace(-3, 3, 20)], np.float64),
+        "lines.offset": ([0, 1, 5], np.int64),
+        "lines.x": ([0.0, -1.0, 0.0, 0.0, 2.0], np.float64),
+        "lines.y": ([3.0, 0.0, 0.5, 1.0, -1.0], np.float64),
+        "products.offset": ([0, 0, 1, 4], np.int64),
+        "products.factor": ([1, 0, 0, 1], np.int32),
+        "equal.feature": ([0, 1], np.int32),
+        "equal.value": ([np.nan, 0.5], np.float64),
+    }
+    for name, (values, dtype) in tensors.items():
+        build.tensor(name, values, dtype)
+    ops = {"map": "map", "bins": "bins", "interpolate": "lines", "polynomial": "products"}
+    found = [
+        build.add({"op": op, "input": two, "tensors": prefix})
+        for op, prefix in ({"one_hot": "equal"} | ops).items()
+    ]
+    return [*found, build.add({"op": "product", "inputs": [two, found[2], two]})]
+
+
+def guards(build: Builder, two: int) -> list[dict[str, Any]]:
+    """Checks that null some rows of the fuzz tests, and fail for none."""
+    for name, values in {"column": [0, 1], "offset": [0, 2, 4]}.items():
+        build.tensor(f"known.{name}", values, np.int32 if name == "column" else np.int64)
+    for name, values in {"key": [0, 1] * 2, "value": [1, 0] * 2, "missing": [0] * 2}.items():
+        build.tensor(f"known.{name}", values, np.float64)
+    build.tensor("known.other", [np.nan, np.nan], np.float64)
+    marks = build.link(two, "above", at=0.0, above=1.0, other=0.0)
+    known = build.add({"op": "map", "input": marks, "tensors": "known"})
+    names = build.strings("guarded", ["x", "y"])
+    unknown = {"value": known, "refuse": ["unknown"], "of": [[marks, 0], [0, 1]]}
+    infinite = {"value": two, "columns": [1], "refuse": ["missing", "non_finite"]}
+    return [
+        {"value": 0, "columns": [0], "refuse": ["missing"], "step": "A", "names": None},
+        unknown | {"columns": None, "step": "B", "names": names},
+        infinite | {"width": "float32", "step": "C", "names": None},
+    ]
 
 
 def every_step() -> Any:
@@ -166,6 +239,9 @@ def every_step() -> Any:
         step = {"op": "distances", "input": total, "metric": metric, "tensors": metric}
         parts.append(build.add(step))
         width += 2
+    parts += lookups(build, total)
+    width += 14
+    refused = guards(build, total)
     joined = build.add({"op": "concat", "inputs": parts})
     one = build.columns(total, [0])
     share = build.link(build.link(one, "sigmoid", scale=1.0), "complement")
@@ -205,6 +281,7 @@ def every_step() -> Any:
         },
         "input": {"missing": "accept", "non_finite": "accept", "width": "float64"},
         "steps": build.steps,
+        "guards": refused,
         "targets": build.targets,
         "transform": {
             "value": joined,

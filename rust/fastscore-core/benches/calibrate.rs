@@ -120,6 +120,7 @@ fn model(forest: Forest, features: usize) -> Arc<Model> {
         },
         input: InputPolicy { missing: accept, non_finite: accept, width: Width::Float64, absent: Absent::Zero },
         steps: vec![Step { input: 0, op: Op::Forest(forest) }],
+        guards: vec![],
         targets: vec![Target {
             name: None,
             classes: None,

@@ -60,6 +60,55 @@ pub enum Error {
         /// The first such value.
         value: String,
     },
+    /// NaN where a step of the source refuses it.
+    #[error(
+        "the input of {step}, column {column}, is NaN in row {row} ({count} row(s)), which {step} refuses: clean the \
+         data, or pass missing=\"propagate\" to get nulls for those rows"
+    )]
+    MissingToStep {
+        /// The step of the source.
+        step: String,
+        /// Its own name of the column, in quotes, or `number i`.
+        column: String,
+        /// First such row, from 0.
+        row: usize,
+        /// How many rows.
+        count: usize,
+    },
+    /// An infinity, or a value beyond a width, where a step of the source refuses it.
+    #[error(
+        "the input of {step}, column {column}, is infinite or too large for {width} in row {row} ({count} row(s)), \
+         which {step} refuses: clean the data, or pass missing=\"propagate\" to get nulls for those rows"
+    )]
+    NonFiniteToStep {
+        /// The step of the source.
+        step: String,
+        /// Its own name of the column, in quotes, or `number i`.
+        column: String,
+        /// First such row, from 0.
+        row: usize,
+        /// How many rows.
+        count: usize,
+        /// The step's float width.
+        width: &'static str,
+    },
+    /// A value that a step of the source does not know, and refuses.
+    #[error(
+        "column {column} has {count} value(s) that {step} does not know, the first in row {row}: {value}; replace \
+         them, or train {step} to ignore unknown values"
+    )]
+    UnknownToStep {
+        /// The step of the source.
+        step: String,
+        /// Its own name of the column, in quotes, or `number i`.
+        column: String,
+        /// First such row, from 0.
+        row: usize,
+        /// How many rows.
+        count: usize,
+        /// The first such value.
+        value: String,
+    },
     /// A value of an argument or environment variable that is not allowed.
     #[error("{0}")]
     InvalidArgument(String),

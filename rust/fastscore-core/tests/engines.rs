@@ -111,6 +111,7 @@ fn model(mut forest: Forest, width: Width, links: Vec<Link>, policy: OnBadValue)
         },
         input: InputPolicy { missing: policy, non_finite: policy, width, absent: Absent::Zero },
         steps,
+        guards: vec![],
         targets: vec![Target {
             name: None,
             classes: None,

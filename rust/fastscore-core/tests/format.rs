@@ -48,6 +48,7 @@ fn sample() -> ModelParts {
             Step { input: 1, op: Op::Link(Link::Sigmoid { scale: 0.1 }, Width::Float64) },
             Step { input: 2, op: Op::Link(Link::Complement {}, Width::Float64) },
         ],
+        guards: vec![],
         targets: vec![Target {
             name: None,
             classes: Some(Labels { dtype: "<U3".into(), values: LabelValues::Str(vec!["no".into(), "yes".into()]) }),

@@ -31,6 +31,7 @@ fn model(features: usize, op: Op) -> Result<Model, Error> {
             absent: Absent::Zero,
         },
         steps: vec![Step { input: 0, op }],
+        guards: vec![],
         targets: vec![Target {
             name: None,
             classes: None,

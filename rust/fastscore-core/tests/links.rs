@@ -34,6 +34,7 @@ fn model(features: usize, link: Link, width: Width) -> Result<Model, Error> {
             absent: Absent::Zero,
         },
         steps: vec![Step { input: 0, op: Op::Link(link, width) }],
+        guards: vec![],
         targets: vec![Target {
             name: None,
             classes: None,
@@ -64,7 +65,16 @@ fn links(columns: usize) -> Vec<(Link, Width)> {
         Link::Normalize { pairwise: false, keep_zeros: false },
         Link::Normalize { pairwise: false, keep_zeros: true },
         Link::Relu {},
+        Link::Affine { scale: numbers(-0.3), shift: numbers(0.1) },
+        Link::Standardize { shift: Some(numbers(0.1)), scale: Some(numbers(0.7)) },
+        Link::Standardize { shift: Some(numbers(-0.1)), scale: None },
+        Link::Standardize { shift: None, scale: Some(numbers(-1e-3)) },
+        Link::Standardize { shift: None, scale: None },
+        Link::Impute { values: (0..columns).map(|c| c as f64 - 1.0).collect(), missing: None },
+        Link::Impute { values: (0..columns).map(|c| c as f64 + 0.5).collect(), missing: Some(0.0) },
     ];
+    let elementary = Function::ALL.into_iter().filter(|function| function.is_elementary());
+    let both: Vec<Link> = both.into_iter().chain(elementary.map(|function| Link::Ufunc { function })).collect();
     let mut wide = vec![
         Link::Divide { by: 0.1 },
         Link::PairwiseSoftmax {},
@@ -81,7 +91,6 @@ fn links(columns: usize) -> Vec<(Link, Width)> {
         Link::Log1pExp {},
         Link::Clip { low: -0.0, high: 1.0 - f64::EPSILON },
         Link::Clip { low: 0.3, high: 0.3 },
-        Link::Affine { scale: numbers(-0.3), shift: numbers(0.1) },
         Link::FillMissing { value: -1.5, also: None },
         Link::FillMissing { value: -1.5, also: Some(0.5) },
         Link::Above { at: 0.0, above: 1.0, other: -0.0 },
@@ -90,8 +99,13 @@ fn links(columns: usize) -> Vec<(Link, Width)> {
         Link::WeightedMedian { weights: (0..columns).map(|c| f64::from(u8::from(c + 1 == columns))).collect() },
         Link::RoundToFloat32 {},
         Link::LogSumExp {},
+        Link::NormalizeRows { norm: Norm::L1 },
+        Link::NormalizeRows { norm: Norm::L2 },
+        Link::NormalizeRows { norm: Norm::Max },
     ];
-    let mut narrow = both.to_vec();
+    let other = Function::ALL.into_iter().filter(|function| !function.is_elementary());
+    wide.extend(other.map(|function| Link::Ufunc { function }));
+    let mut narrow = both.clone();
     wide.extend(both);
     if columns == 1 {
         wide.push(Link::Complement {});
@@ -193,6 +207,28 @@ fn ties_zeros_and_missing_values() {
     assert_eq!(row(&Link::LogSumExp {}, &[INF, 1.0]), all(&[INF]));
     assert_eq!(row(&Link::LogSumExp {}, &[1000.0, 0.0]), all(&[1000.0]));
     assert_eq!(row(&Link::LogSumExp {}, &[1.0, NAN]), all(&[NAN]));
+    let ufunc = |function, xs: &[f64]| row(&Link::Ufunc { function }, xs);
+    assert_eq!(ufunc(Function::Sign, &[-0.0, 0.0, -2.0, 5e-324, NAN]), all(&[0.0, 0.0, -1.0, 1.0, NAN]));
+    assert_eq!(ufunc(Function::Rint, &[0.5, 1.5, -0.5, 2.5, INF, NAN]), all(&[0.0, 2.0, -0.0, 2.0, INF, NAN]));
+    assert_eq!(ufunc(Function::Floor, &[-0.5, -0.0, 1.9]), all(&[-1.0, -0.0, 1.0]));
+    assert_eq!(ufunc(Function::Ceil, &[-0.5, -0.0, 1.1]), all(&[-0.0, -0.0, 2.0]));
+    assert_eq!(ufunc(Function::Trunc, &[-1.9, 1.9, -0.3]), all(&[-1.0, 1.0, -0.0]));
+    assert_eq!(ufunc(Function::Sqrt, &[-1.0, -0.0, 2.0, INF]), all(&[NAN, -0.0, 2.0f64.sqrt(), INF]));
+    assert_eq!(ufunc(Function::Reciprocal, &[0.0, -0.0, INF]), all(&[INF, -INF, 0.0]));
+    assert_eq!(ufunc(Function::Log, &[0.0, -1.0]), all(&[-INF, NAN]));
+    assert_eq!(ufunc(Function::Log1p, &[-1.0, -2.0, -0.0]), all(&[-INF, NAN, -0.0]));
+    let impute = |missing| Link::Impute { values: vec![7.0, 8.0], missing };
+    assert_eq!(row(&impute(None), &[NAN, 0.0]), all(&[7.0, 0.0]));
+    assert_eq!(row(&impute(Some(0.0)), &[NAN, -0.0]), all(&[NAN, 8.0]));
+    let standardize = Link::Standardize { shift: Some(vec![1.0, 0.0]), scale: Some(vec![3.0, -2.0]) };
+    assert_eq!(row(&standardize, &[2.0, 5.0]), all(&[1.0 / 3.0, -2.5]));
+    let rows = |norm, xs: &[f64]| row(&Link::NormalizeRows { norm }, xs);
+    assert_eq!(rows(Norm::L1, &[3.0, -1.0, 0.0]), all(&[0.75, -0.25, 0.0]));
+    assert_eq!(rows(Norm::L2, &[3.0, -4.0]), all(&[0.6, -0.8]));
+    assert_eq!(rows(Norm::Max, &[1.0, -4.0]), all(&[0.25, -1.0]));
+    assert_eq!(rows(Norm::Max, &[1.0, NAN, 2.0]), all(&[NAN, NAN, NAN]));
+    assert_eq!(rows(Norm::L2, &[0.0, -0.0]), all(&[0.0, -0.0]));
+    assert_eq!(rows(Norm::L1, &[1e-15, 1e-15]), all(&[1e-15, 1e-15]));
     assert_eq!(row(&Link::RoundToFloat32 {}, &[0.1, 1e39, -1e-46]), all(&[f64::from(0.1f32), INF, -0.0]));
 }
 
@@ -237,6 +273,10 @@ fn links_are_refused_by_their_numbers_and_inputs() {
             Link::Above { at: 1.0, above: number, other: 0.0 },
             Link::Vote { hit: 1.0, miss: number },
             Link::WeightedMedian { weights: vec![1.0, number] },
+            Link::Standardize { shift: Some(vec![1.0, number]), scale: None },
+            Link::Standardize { shift: None, scale: Some(vec![number, 1.0]) },
+            Link::Impute { values: vec![number, 1.0], missing: None },
+            Link::Impute { values: vec![1.0; 2], missing: Some(number) },
         ] {
             assert!(!wide(link).is_empty());
         }
@@ -247,6 +287,15 @@ fn links_are_refused_by_their_numbers_and_inputs() {
     }
     assert!(wide(Link::WeightedMedian { weights: vec![1.0; 3] }).contains("can't read 2"));
     assert!(wide(Link::Affine { scale: vec![1.0; 3], shift: vec![1.0; 2] }).contains("can't read 2"));
+    for (shift, scale) in [(Some(vec![1.0]), None), (None, Some(vec![1.0; 3]))] {
+        assert!(wide(Link::Standardize { shift, scale }).contains("can't read 2"));
+    }
+    let by_zero = Link::Standardize { shift: None, scale: Some(vec![1.0, -0.0]) };
+    assert!(wide(by_zero).contains("the scale 0"));
+    assert!(wide(Link::Impute { values: vec![1.0; 3], missing: None }).contains("can't read 2"));
+    assert!(narrow(Link::Impute { values: vec![0.1; 2], missing: None }).contains("0.1"));
+    assert!(narrow(Link::Ufunc { function: Function::Log }).contains("float32"));
+    assert!(narrow(Link::NormalizeRows { norm: Norm::L1 }).contains("float32"));
     assert!(narrow(Link::Log {}).contains("float32"));
     assert!(narrow(Link::Columns { columns: vec![0] }).contains("float32"));
     assert!(narrow(Link::Divide { by: 0.1 }).contains("0.1"));

@@ -56,7 +56,7 @@ fn recipe() -> impl Strategy<Value = Recipe> {
         1 => prop::sample::select(vec![0.0, -0.0, 0.1, 0.5, 1.0, 1e-35, 1e10, -3e-7, 1e300, 5e-324]),
     ];
     (
-        0usize..9,
+        0usize..17,
         prop::collection::vec(any::<Index>(), 1..4),
         prop::collection::vec(any::<Index>(), 1..7),
         prop::collection::vec(number, 8),
@@ -104,8 +104,72 @@ fn step(recipe: &Recipe, widths: &[usize]) -> (Step, usize) {
             };
             (Step { input, op: Op::Linear(linear) }, outputs)
         }
+        8 => {
+            let keys: Vec<Vec<f64>> = columns.iter().enumerate().map(|(i, _)| sorted(numbers(i % 3 + 1, i))).collect();
+            let count = columns.len();
+            let map = Map {
+                column: columns.iter().map(|&c| c as i32).collect(),
+                offset: offsets(&keys),
+                value: (0..keys.concat().len()).map(|i| number(i) - 1.0).collect(),
+                key: keys.concat(),
+                missing: numbers(count, 1),
+                other: (0..count).map(|i| if i % 2 == 0 { NAN } else { number(i) }).collect(),
+            };
+            (Step { input, op: Op::Map(map) }, count)
+        }
+        9 => {
+            let edges: Vec<Vec<f64>> = (0..width).map(|c| sorted(numbers(c % 4, c))).collect();
+            let bins = Bins { offset: offsets(&edges), edge: edges.concat() };
+            (Step { input, op: Op::Bins(bins) }, width)
+        }
+        10 => {
+            let x: Vec<Vec<f64>> = (0..width).map(|c| sorted(numbers(c % 4 + 1, c))).collect();
+            let y = (0..x.concat().len()).map(number).collect();
+            (Step { input, op: Op::Interpolate(Interpolate { offset: offsets(&x), x: x.concat(), y }) }, width)
+        }
+        11 => {
+            let factors: Vec<Vec<i32>> = (0..3).map(|o| columns.iter().take(o).map(|&c| c as i32).collect()).collect();
+            (Step { input, op: Op::Polynomial(Polynomial { offset: offsets(&factors), factor: factors.concat() }) }, 3)
+        }
+        12 => (Step { input, op: Op::Product(vec![input]) }, width),
+        13 => {
+            let scale = numbers(width, 1).iter().map(|&x| if x == 0.0 { 1.0 } else { x }).collect();
+            link(Link::Standardize { shift: Some(numbers(width, 0)), scale: Some(scale) })
+        }
+        14 => link(Link::Impute { values: numbers(width, 0), missing: (recipe.flags[0] == 0).then_some(number(1)) }),
         _ => (Step { input, op: Op::Forest(forest(recipe, &columns)) }, 1),
     }
+}
+
+fn sorted(mut numbers: Vec<f64>) -> Vec<f64> {
+    numbers.sort_by(f64::total_cmp);
+    numbers.dedup_by(|a, b| a == b);
+    numbers
+}
+
+fn offsets<T>(lists: &[Vec<T>]) -> Vec<i64> {
+    let ends = lists.iter().scan(0, |end, list| {
+        *end += list.len() as i64;
+        Some(*end)
+    });
+    std::iter::once(0).chain(ends).collect()
+}
+
+/// A check of some columns of a value.
+fn guard(recipe: &Recipe, widths: &[usize]) -> Guard {
+    let value = recipe.inputs[0].index(widths.len());
+    let mut columns: Vec<usize> = recipe.columns.iter().map(|column| column.index(widths[value])).collect();
+    columns.dedup();
+    let refuse = match recipe.flags[0] {
+        0 => {
+            let other = recipe.inputs[recipe.inputs.len() - 1].index(widths.len());
+            Refuse::Unknown(columns.iter().map(|c| (other, c % widths[other])).collect())
+        }
+        flag => {
+            Refuse::Numbers(Checks { missing: flag & 1 != 0, non_finite: (flag & 2 != 0).then_some(Width::Float32) })
+        }
+    };
+    Guard { value, columns: Some(columns), refuse, step: "A step".into(), names: None }
 }
 
 /// A few trees of two splits: the second hangs left or right of the first.
@@ -141,6 +205,7 @@ fn forest(recipe: &Recipe, columns: &[usize]) -> Forest {
 prop_compose! {
     fn any_model()(
         recipes in prop::collection::vec(recipe(), 1..9),
+        guards in prop::collection::vec(recipe(), 0..3),
         probability: Index,
     ) -> Model {
         let (mut steps, mut widths) = (Vec::new(), vec![FEATURES]);
@@ -166,6 +231,7 @@ prop_compose! {
                 absent: Absent::Zero,
             },
             steps,
+            guards: guards.iter().map(|recipe| guard(recipe, &widths)).collect(),
             targets: vec![Target {
                 name: None,
                 classes: None,
@@ -215,18 +281,26 @@ proptest! {
         });
         let table = Table::new(None, Body::Columns(columns.collect()), rows).unwrap();
         let model = Arc::new(model);
-        let score = |level, forced, output| {
+        let score = |level, forced, output, mode| {
             let plan = Plan::compile_for(model.clone(), level, forced).unwrap();
-            exec::score(&plan, &table, output, Some(1), OnRefused::Raise, &|| false).unwrap()
+            exec::score(&plan, &table, output, Some(1), mode, &|| false)
         };
         let mut outputs = vec![Output::Margin, Output::Probability];
         if model.leaf_forest().is_some() {
             outputs.push(Output::Leaf);
         }
-        for output in outputs {
-            let due = score(Level::Portable, Some(Forced::Reference), output);
+        for (output, mode) in outputs.iter().flat_map(|&output| [(output, OnRefused::Raise), (output, OnRefused::Null)]) {
+            let due = score(Level::Portable, Some(Forced::Reference), output, mode);
             for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
-                let found = score(level, None, output);
+                let found = score(level, None, output, mode);
+                let (due, found) = match (&due, &found) {
+                    (Ok(due), Ok(found)) => (due, found),
+                    (due, found) => {
+                        prop_assert_eq!(due.as_ref().err(), found.as_ref().err(), "{:?}", model.guards());
+                        continue;
+                    }
+                };
+                prop_assert_eq!(&due.nulls, &found.nulls);
                 for (due, found) in due.groups.iter().zip(&found.groups) {
                     prop_assert_eq!(bits(&due.data), bits(&found.data), "{:?} {} {:?}", output, level, model.steps());
                 }

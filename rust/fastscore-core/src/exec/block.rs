@@ -1,17 +1,14 @@
 //! A block of rows of the features as float64 columns: the one place that reads tables and knows about nulls.
 
 use std::cell::{Cell, OnceCell};
-use std::collections::HashSet;
 
 use super::bind::{Binding, takes_codes};
-use super::encode::{Encoded, Problem, Rule, is_infinite_category};
+use super::encode::{Encoded, Problem, Rule};
+use super::refusal::{mark, may_be_refused};
 use super::rows::Array;
 use super::table::{Body, Column, Csr, Numbers, Table};
-use crate::error::Error;
-use crate::kernels::{Columns, RowCells, Rows};
-use crate::model::{Absent, Features, InputPolicy, Model, Number, OnBadValue, Unknown, Width};
-use crate::simd::Level;
-use crate::simd::bits::{self, BitWork, Bits};
+use crate::kernels::{Columns, Rows};
+use crate::model::{Absent, Checks, Features, Model, Unknown};
 
 /// Rows read at a time from memory that is not contiguous by column: so many rows of some dozen columns stay in the
 /// first cache level while all columns read them.
@@ -28,20 +25,23 @@ pub(super) struct Reader<'t> {
     /// The table as an array of rows, where it is one and nothing needs converting.
     array: Option<Array<'t>>,
     features: &'t Features,
-    policy: InputPolicy,
+    /// What an entry is that a sparse matrix does not hold.
+    absent: Absent,
+    /// What is refused of some loaded feature.
+    checks: Checks,
 }
 
 /// A feature that is loaded.
-struct Loaded<'t> {
+pub(super) struct Loaded<'t> {
     feature: usize,
-    column: usize,
-    way: Way<'t>,
-    /// Whether the source looks at its values before it scores.
-    checks: bool,
+    pub(super) column: usize,
+    pub(super) way: Way<'t>,
+    /// What is refused of its values before any step: of codes, those that are missing, or stand for an infinity.
+    pub(super) checks: Checks,
 }
 
 /// How a loaded feature's column is read.
-enum Way<'t> {
+pub(super) enum Way<'t> {
     /// As it is: numbers.
     Numbers,
     /// A column whose values become codes, or a dictionary of numbers.
@@ -81,22 +81,18 @@ impl<'t> Reader<'t> {
     /// `read` flags the features that the output needs. A feature that is not read is still loaded where its values
     /// could be refused.
     pub(super) fn new(table: &'t Table<'t>, binding: &Binding, read: &[bool], model: &'t Model) -> Self {
-        let policy = model.input();
-        // By hash: a wide model checks each of its features.
-        let checked: Option<HashSet<usize>> =
-            model.features().checked.as_ref().map(|checked| checked.iter().copied().collect());
         let mut slot = vec![u32::MAX; binding.len()];
         let mut loaded = Vec::new();
         for (feature, &column) in binding.iter().enumerate() {
             let raises = model.encoding(feature).is_some_and(|(encoding, _)| encoding.unknown == Unknown::Raise);
-            let checks = policy.refuses() && checked.as_ref().is_none_or(|checked| checked.contains(&feature));
+            let checks = model.checks(feature);
             if let Some(column) = column
-                && (read[feature] || checks || raises)
+                && (read[feature] || checks.refuses() || raises)
             {
                 slot[feature] = loaded.len() as u32;
                 // Infinities are refused before they become codes where the source lists the feature.
-                let infinite = checks && checked.is_some() && policy.non_finite == OnBadValue::Refuse;
-                let way = Way::new(model, table, feature, column, infinite);
+                let way = Way::new(model, table, feature, column, model.refuses_infinite_category(feature));
+                let checks = Checks { missing: checks.missing || way.refuses_missing(), ..checks };
                 loaded.push(Loaded { feature, column, way, checks });
             }
         }
@@ -107,7 +103,9 @@ impl<'t> Reader<'t> {
                 sparse_slot[loaded.column] = at as u32;
             }
         }
-        let mut reader = Reader { table, loaded, slot, sparse_slot, array: None, features: model.features(), policy };
+        let checks = loaded.iter().fold(Checks::default(), |all, loaded| all.or(loaded.checks));
+        let (features, absent) = (model.features(), model.input().absent);
+        let mut reader = Reader { table, loaded, slot, sparse_slot, array: None, features, absent, checks };
         reader.array = reader.find_array();
         reader
     }
@@ -138,93 +136,31 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// The error for values that have no code, or that the source refuses: the first such column, its first row and
-    /// how many.
-    pub(super) fn refusal(&self, interrupt: &dyn Fn() -> bool) -> Error {
-        let mut found: Vec<Option<(Refused, usize, usize)>> = vec![None; self.loaded.len()];
-        let mut block = Block::new(self, 1024.min(self.table.rows().max(1)));
-        for start in (0..self.table.rows()).step_by(block.stride) {
-            if (start / block.stride).is_multiple_of(64) && interrupt() {
-                return Error::Interrupted;
-            }
-            block.load(start, block.stride.min(self.table.rows() - start));
-            for (at, found) in found.iter_mut().enumerate() {
-                let policy = self.policy(at);
-                for (row, &x) in (start..).zip(block.slot_rows(at)) {
-                    let problem = self.loaded[at].way.marks().then(|| Problem::of(x).map(Refused::Uncoded)).flatten();
-                    let Some(kind) = problem.or_else(|| refused(policy, x)) else {
-                        continue;
-                    };
-                    match found {
-                        Some((first, _, count)) if *first == kind => *count += 1,
-                        // What has no code fails whatever becomes of refused values.
-                        Some((Refused::Missing | Refused::NonFinite, ..)) if problem.is_some() => {
-                            *found = Some((kind, row, 1));
-                        }
-                        None => *found = Some((kind, row, 1)),
-                        Some(_) => {}
-                    }
-                }
-            }
-        }
-        let uncoded = |at: &usize| matches!(found[*at], Some((Refused::Uncoded(_), ..)));
-        let first = (0..found.len()).find(uncoded).or_else(|| found.iter().position(Option::is_some));
-        let Some((at, (kind, row, count))) = first.and_then(|at| found[at].map(|found| (at, found))) else {
-            return Error::Schema("the data changed while it was scored: a refused value was there and is gone".into());
-        };
-        let Loaded { feature, column, .. } = &self.loaded[at];
-        let column = super::bind::describe(self.features, self.table, *feature, *column);
-        match kind {
-            Refused::Missing => Error::MissingValue { column, row, count },
-            Refused::NonFinite => {
-                let width = match self.policy.width {
-                    Width::Float64 => "float64",
-                    Width::Float32 => "float32",
-                };
-                Error::NonFinite { column, row, count, width }
-            }
-            Refused::Uncoded(problem) => problem.error(column, row, count, self.describe(at, row)),
-        }
+    /// The table's rows.
+    pub(super) fn rows(&self) -> usize {
+        self.table.rows()
     }
 
-    /// The value in a row of a slot's column, for messages.
-    fn describe(&self, slot: usize, row: usize) -> String {
-        match (&self.loaded[slot].way, self.table.body()) {
-            (Way::Encoded(encoded), _) => encoded.describe(row),
-            (Way::Recoded(_), Body::Csr(csr)) => {
-                let mut entries = vec![0.0; csr.indptr[row + 1] - csr.indptr[row]];
-                csr.data.read(csr.indptr[row], &mut entries);
-                let here = (csr.indptr[row]..).zip(&entries);
-                let sum: f64 = here
-                    .filter(|(at, _)| self.sparse_slot[csr.indices[*at] as usize] == slot as u32)
-                    .map(|(_, x)| x)
-                    .sum();
-                Number::from(sum).to_string()
-            }
-            _ => String::new(),
-        }
+    /// The table.
+    pub(super) fn table(&self) -> &Table<'t> {
+        self.table
     }
 
-    /// What the source refuses in a slot: of codes, those that are missing, or stand for an infinity.
-    fn policy(&self, slot: usize) -> InputPolicy {
-        let Loaded { way, checks, .. } = &self.loaded[slot];
-        let policy = match checks {
-            true => self.policy,
-            false => InputPolicy { missing: OnBadValue::Accept, non_finite: OnBadValue::Accept, ..self.policy },
-        };
-        match way.refuses_missing() {
-            true => InputPolicy { missing: OnBadValue::Refuse, ..policy },
-            false => policy,
-        }
+    /// The features that are loaded.
+    pub(super) fn loaded(&self) -> &[Loaded<'t>] {
+        &self.loaded
     }
-}
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Refused {
-    Missing,
-    NonFinite,
-    /// No refusal of the source: the value has no code.
-    Uncoded(Problem),
+    /// The column of a slot, for messages.
+    pub(super) fn name(&self, slot: usize) -> String {
+        super::bind::describe(self.features, self.table, self.loaded[slot].feature, self.loaded[slot].column)
+    }
+
+    /// The value in a row of a feature's column, for messages; empty where it is a plain number.
+    pub(super) fn describe_feature(&self, feature: usize, row: usize) -> String {
+        let slot = self.slot.get(feature).filter(|&&slot| slot != u32::MAX);
+        slot.map(|&slot| self.describe(slot as usize, row)).unwrap_or_default()
+    }
 }
 
 impl<'t> Way<'t> {
@@ -246,7 +182,7 @@ impl<'t> Way<'t> {
     }
 
     /// Whether values may come out as marks.
-    fn marks(&self) -> bool {
+    pub(super) fn marks(&self) -> bool {
         !matches!(self, Way::Numbers)
     }
 
@@ -257,20 +193,6 @@ impl<'t> Way<'t> {
             Way::Encoded(encoded) => encoded.refuses_missing(),
             Way::Recoded(rule) => rule.refuses_missing(),
         }
-    }
-}
-
-fn refused(policy: InputPolicy, x: f64) -> Option<Refused> {
-    if is_infinite_category(x) {
-        Some(Refused::NonFinite)
-    } else if x.is_nan() {
-        (policy.missing == OnBadValue::Refuse).then_some(Refused::Missing)
-    } else {
-        let overflows = match policy.width {
-            Width::Float64 => x.is_infinite(),
-            Width::Float32 => (x as f32).is_infinite(),
-        };
-        (overflows && policy.non_finite == OnBadValue::Refuse).then_some(Refused::NonFinite)
     }
 }
 
@@ -288,6 +210,11 @@ impl<'r, 't> Block<'r, 't> {
             spare: Cell::default(),
             entries: Vec::new(),
         }
+    }
+
+    /// The most rows that it takes.
+    pub(super) fn stride(&self) -> usize {
+        self.stride
     }
 
     /// Load rows `start .. start + rows`; false where a value has no code and the call must fail.
@@ -388,7 +315,7 @@ impl<'r, 't> Block<'r, 't> {
 
     fn load_sparse(&mut self, csr: &Csr, start: usize, rows: usize) {
         self.own.clear();
-        let absent = match self.reader.policy.absent {
+        let absent = match self.reader.absent {
             Absent::Zero => 0.0,
             Absent::Missing => f64::NAN,
         };
@@ -413,7 +340,8 @@ impl<'r, 't> Block<'r, 't> {
         }
     }
 
-    fn slot_rows(&self, slot: usize) -> &[f64] {
+    /// A slot's rows.
+    pub(super) fn slot_rows(&self, slot: usize) -> &[f64] {
         match self.places[slot] {
             Place::Direct(rows) => rows,
             Place::Own => &self.own[slot * self.stride..][..self.rows],
@@ -424,78 +352,21 @@ impl<'r, 't> Block<'r, 't> {
     /// Set `bad[r]` for rows with a refused value; gives whether there is one.
     pub(super) fn find_refused(&self, bad: &mut [u8]) -> bool {
         let mut any = false;
-        if !self.reader.policy.refuses() && !self.reader.loaded.iter().any(|loaded| loaded.way.refuses_missing()) {
+        if !self.reader.checks.refuses() {
             return any;
         }
         if let Some(array) = &self.reader.array
             && let Some(cells) = array.span(self.start, self.rows, self.reader.width())
-            && !may_be_refused(self.reader.policy, cells)
+            && !may_be_refused(self.reader.checks, cells)
         {
             return any;
         }
-        for slot in 0..self.reader.width() {
-            let policy = self.reader.policy(slot);
-            let rows = self.slot_rows(slot);
-            // Nearly always nothing is found: one pass that vectorises, then a slow one where it did.
-            if rows.iter().fold(false, |found, &x| found | suspicious(policy.width, x)) {
-                for (bad, &x) in bad.iter_mut().zip(rows) {
-                    if refused(policy, x).is_some() {
-                        *bad = 1;
-                        any = true;
-                    }
-                }
-            }
+        for (slot, loaded) in self.reader.loaded.iter().enumerate().filter(|(_, loaded)| loaded.checks.refuses()) {
+            any |= mark(loaded.checks, self.slot_rows(slot), bad);
         }
         any
     }
 }
-
-/// Whether a value may be refused: NaN, infinite, or beyond float32 at that width.
-#[inline(always)]
-fn suspicious(width: Width, x: f64) -> bool {
-    match width {
-        Width::Float64 => !x.is_finite(),
-        Width::Float32 => !(x as f32).is_finite(),
-    }
-}
-
-/// Whether some value is one that the policy refuses.
-fn may_be_refused(policy: InputPolicy, cells: RowCells) -> bool {
-    struct Look<'a>(InputPolicy, RowCells<'a>, &'a mut bool);
-    impl BitWork for Look<'_> {
-        #[inline(always)]
-        fn run(self, _: impl Bits) {
-            let Look(policy, cells, found) = self;
-            let nan = policy.missing == OnBadValue::Refuse;
-            let (mut beyond, mut missing) = (false, false);
-            match cells {
-                RowCells::F64(cells) => {
-                    let limit = match policy.width {
-                        Width::Float64 => f64::MAX,
-                        Width::Float32 => LARGEST_FINITE,
-                    };
-                    for x in cells {
-                        beyond |= x.abs() > limit;
-                        missing |= x.is_nan();
-                    }
-                }
-                RowCells::F32(cells) => {
-                    for x in cells {
-                        beyond |= x.abs() > f32::MAX;
-                        missing |= x.is_nan();
-                    }
-                }
-            }
-            *found = beyond | (missing & nan);
-        }
-    }
-    let mut found = false;
-    bits::run(Level::detect(), Look(policy, cells, &mut found));
-    found
-}
-
-/// The largest float64 that is rounded to a finite float32: from 2^128 - 2^103 on it is infinity.
-const LARGEST_FINITE: f64 = 3.402_823_567_797_336_6e38_f64.next_down();
 
 impl Columns for Block<'_, '_> {
     fn column(&self, feature: usize) -> &[f64] {
@@ -504,16 +375,5 @@ impl Columns for Block<'_, '_> {
 
     fn rows(&self) -> Option<Rows<'_>> {
         self.reader.array.as_ref().map(|array| array.rows(self.start))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::LARGEST_FINITE;
-
-    #[test]
-    fn the_largest_that_stays_finite() {
-        assert!((LARGEST_FINITE as f32).is_finite());
-        assert!((LARGEST_FINITE.next_up() as f32).is_infinite());
     }
 }

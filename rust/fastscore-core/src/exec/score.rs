@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use super::bind::bind;
 use super::block::{Block, Reader};
+use super::guards::Guards;
 use super::pool;
 use super::scores::{Data, Group, Output, Scores, Source, sources, widths};
 use super::table::Table;
 use crate::error::{Error, Result};
-use crate::kernels::{Buffer, Columns, Values};
+use crate::kernels::{Columns, Values};
 use crate::model::{Decision, Model, Width};
 use crate::plan::{Plan, Scratch};
 use crate::reference;
@@ -90,10 +91,41 @@ pub fn score(
         return Err(Error::Interrupted);
     }
     if refused.into_inner() {
-        return Err(reader.refusal(interrupt));
+        return Err(refusal(&call, &reader, block_rows, on_refused, interrupt));
     }
     drop(jobs);
     Ok(scores)
+}
+
+/// The error for a call that met a value that is refused: by its column, the first row that has one, and how many.
+fn refusal(
+    call: &Call,
+    reader: &Reader,
+    block_rows: usize,
+    on_refused: OnRefused,
+    interrupt: &dyn Fn() -> bool,
+) -> Error {
+    if let Some(error) = reader.refusal(on_refused, interrupt) {
+        return error;
+    }
+    let mut worker = Worker::new(call, reader, block_rows);
+    let mut finds = call.guards.no_finds();
+    for start in (0..reader.rows()).step_by(block_rows) {
+        if interrupt() {
+            return Error::Interrupted;
+        }
+        let rows = block_rows.min(reader.rows() - start);
+        if worker.values(start, rows, OnRefused::Null) {
+            // Rows that lack a value, if they become null.
+            worker.pass(rows, OnRefused::Null);
+            let Worker { call, block, values, stride, bad, .. } = &worker;
+            let values = Values { features: block, steps: values, stride: *stride, rows };
+            call.guards.note(&values, bad, start, on_refused, &mut finds);
+        }
+    }
+    call.guards.error(&finds, reader).unwrap_or_else(|| {
+        Error::Schema("the data changed while it was scored: a refused value was there and is gone".into())
+    })
 }
 
 /// The error for an output that a model does not have.
@@ -210,6 +242,7 @@ struct Call<'p> {
     leaf_step: Option<usize>,
     /// What each group of the result is written from; empty for leaves.
     sources: Vec<Source>,
+    guards: Guards<'p>,
 }
 
 impl<'p> Call<'p> {
@@ -217,8 +250,10 @@ impl<'p> Call<'p> {
         let model = plan.model();
         let sources = sources(model, output);
         let leaf_step = if output == Output::Leaf { model.leaf_forest().map(|(step, _)| step) } else { None };
-        let (steps, features) = plan.needed(sources.iter().map(|source| source.value), leaf_step);
-        Call { plan, steps, features, leaf_step, sources }
+        let guards = Guards::new(plan);
+        let shown = sources.iter().map(|source| source.value);
+        let (steps, features) = plan.needed(shown, model.columns_guarded(), leaf_step);
+        Call { plan, steps, features, leaf_step, sources, guards }
     }
 
     /// How many threads to use and how many rows a block has.
@@ -254,6 +289,8 @@ struct Worker<'r, 't> {
     stride: usize,
     scratch: Scratch,
     bad: Vec<u8>,
+    /// Per row those that the reference interpreter found, where it runs.
+    leaves: Vec<Vec<i32>>,
 }
 
 impl<'r, 't> Worker<'r, 't> {
@@ -263,24 +300,17 @@ impl<'r, 't> Worker<'r, 't> {
         for &step in &call.steps {
             values[step] = vec![0.0; call.plan.width(step) * stride];
         }
-        let bad = if model.refuses() { vec![0; stride] } else { Vec::new() };
-        Worker { call, block: Block::new(reader, stride), values, stride, scratch: Scratch::default(), bad }
+        let bad = if model.refuses() || !call.guards.is_empty() { vec![0; stride] } else { Vec::new() };
+        let (block, scratch) = (Block::new(reader, stride), Scratch::default());
+        Worker { call, block, values, stride, scratch, bad, leaves: Vec::new() }
     }
 
     /// Score one block; false when it has values that have no code or are refused, and the call must fail.
     fn run(&mut self, mut job: Job, on_refused: OnRefused) -> bool {
-        if !self.block.load(job.start, job.rows) {
+        if !self.values(job.start, job.rows, on_refused) || !self.pass(job.rows, on_refused) {
             return false;
         }
-        self.bad.fill(0);
-        if self.block.find_refused(&mut self.bad) && on_refused == OnRefused::Raise {
-            return false;
-        }
-        if self.call.plan.is_reference() {
-            self.interpret(&mut job);
-        } else {
-            self.compute(&mut job);
-        }
+        self.write(&mut job);
         if let Some(nulls) = &mut job.nulls {
             nulls.copy_from_slice(&self.bad[..job.rows]);
             blank(&mut job);
@@ -288,47 +318,73 @@ impl<'r, 't> Worker<'r, 't> {
         true
     }
 
-    fn compute(&mut self, job: &mut Job) {
+    /// Compute the values of a block; false when its features are refused, and the call must fail.
+    fn values(&mut self, start: usize, rows: usize, on_refused: OnRefused) -> bool {
+        if !self.block.load(start, rows) {
+            return false;
+        }
+        self.bad.fill(0);
+        if self.block.find_refused(&mut self.bad) && on_refused == OnRefused::Raise {
+            return false;
+        }
+        if self.call.plan.is_reference() {
+            self.interpret(rows);
+        } else {
+            self.compute(rows);
+        }
+        true
+    }
+
+    /// Find the rows whose values steps refuse; false when the call must fail.
+    fn pass(&mut self, rows: usize, on_refused: OnRefused) -> bool {
+        let Worker { call, block, values, stride, bad, .. } = self;
+        let values = Values { features: &*block, steps: values, stride: *stride, rows };
+        call.guards.is_empty() || call.guards.pass(&values, bad, on_refused)
+    }
+
+    fn compute(&mut self, rows: usize) {
         let Worker { call, block, values, stride, scratch, .. } = self;
-        let (plan, stride, rows) = (call.plan, *stride, job.rows);
         for &step in &call.steps {
             let (before, after) = values.split_at_mut(step);
-            let values = Values { features: &*block, steps: before, stride, rows };
-            plan.run(step, &values, scratch, &mut after[0]);
-        }
-        let values = Values { features: &*block, steps: values, stride, rows };
-        if let (Some(step), [Slices::I32(out)]) = (call.leaf_step, job.groups.as_mut_slice()) {
-            plan.run_leaves(step, &values, scratch, out);
-            return;
-        }
-        for (source, out) in call.sources.iter().zip(&mut job.groups) {
-            decide(source, &values.of(plan.view(source.value)), out);
+            let values = Values { features: &*block, steps: before, stride: *stride, rows };
+            call.plan.run(step, &values, scratch, &mut after[0]);
         }
     }
 
     /// The same by the reference interpreter, a row at a time.
-    fn interpret(&mut self, job: &mut Job) {
-        let model = self.call.plan.model();
-        let read = &self.call.features;
-        let mut features = vec![f64::NAN; read.len()];
-        for row in 0..job.rows {
-            for (feature, _) in read.iter().enumerate().filter(|(_, read)| **read) {
+    fn interpret(&mut self, rows: usize) {
+        let (call, model) = (self.call, self.call.plan.model());
+        let mut features = vec![f64::NAN; call.features.len()];
+        self.leaves.clear();
+        for row in 0..rows {
+            for (feature, _) in call.features.iter().enumerate().filter(|(_, read)| **read) {
                 features[feature] = self.block.column(feature)[row];
             }
             let result = reference::interpret(model, &features);
-            if let (Some(_), [Slices::I32(out)]) = (self.call.leaf_step, job.groups.as_mut_slice()) {
-                out.iter_mut().zip(&result.leaves).for_each(|(column, &leaf)| column[row] = leaf);
-                continue;
+            for &step in &call.steps {
+                for (c, &x) in result.values[step + 1].iter().enumerate() {
+                    self.values[step][c * self.stride + row] = x;
+                }
             }
-            for (source, out) in self.call.sources.iter().zip(&mut job.groups) {
-                let value = Buffer { data: &result.values[source.value], stride: 1, rows: 1 };
-                let mut one = match out {
-                    Slices::F64(columns) => Slices::F64(columns.iter_mut().map(|c| &mut c[row..=row]).collect()),
-                    Slices::F32(columns) => Slices::F32(columns.iter_mut().map(|c| &mut c[row..=row]).collect()),
-                    Slices::I32(columns) => Slices::I32(columns.iter_mut().map(|c| &mut c[row..=row]).collect()),
-                };
-                decide(source, &value, &mut one);
+            self.leaves.push(result.leaves);
+        }
+    }
+
+    /// Write what the output shows of the values.
+    fn write(&mut self, job: &mut Job) {
+        let Worker { call, block, values, stride, scratch, leaves, .. } = self;
+        let values = Values { features: &*block, steps: values, stride: *stride, rows: job.rows };
+        if let (Some(step), [Slices::I32(out)]) = (call.leaf_step, job.groups.as_mut_slice()) {
+            if !call.plan.is_reference() {
+                return call.plan.run_leaves(step, &values, scratch, out);
             }
+            for (row, leaves) in leaves.iter().enumerate() {
+                out.iter_mut().zip(leaves).for_each(|(column, &leaf)| column[row] = leaf);
+            }
+            return;
+        }
+        for (source, out) in call.sources.iter().zip(&mut job.groups) {
+            decide(source, &values.of(call.plan.view(source.value)), out);
         }
     }
 }

@@ -5,11 +5,14 @@ use std::hash::{BuildHasher, RandomState};
 
 use crate::model::{Ctr, OneHot};
 
-/// `out[c * stride + r]` is 1 where the column equals the number.
+/// `out[c * stride + r]` is 1 where the column equals the number; NaN equals NaN.
 pub(crate) fn one_hot(model: &OneHot, input: &impl Columns, out: &mut [f64], stride: usize, rows: usize) {
     for ((&feature, &value), out) in model.feature.iter().zip(&model.value).zip(out.chunks_mut(stride)) {
-        for (to, &x) in out[..rows].iter_mut().zip(input.column(feature as usize)) {
-            *to = f64::from(u8::from(x == value));
+        let pairs = out[..rows].iter_mut().zip(input.column(feature as usize));
+        if value.is_nan() {
+            pairs.for_each(|(to, x)| *to = f64::from(u8::from(x.is_nan())));
+        } else {
+            pairs.for_each(|(to, &x)| *to = f64::from(u8::from(x == value)));
         }
     }
 }

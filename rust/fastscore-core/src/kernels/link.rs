@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::Columns;
-use crate::model::{Link, Width};
+use crate::model::{Function, Link, Width};
 use crate::simd::{self, Level};
 
 /// `out[c * stride + r]` for `rows` rows of a link, at a width of numbers, that reads `count` columns.
@@ -71,9 +71,31 @@ pub(crate) fn link(
         }),
         (Link::Affine { scale, shift }, _) => {
             for ((column, scale), shift) in columns.iter_mut().zip(scale).zip(shift) {
-                each(std::slice::from_mut(column), |x| x * scale + shift);
+                each(std::slice::from_mut(column), |x| width.round(width.round(x * scale) + shift));
             }
         }
+        (Link::Standardize { shift, scale }, _) => {
+            for (c, column) in columns.iter_mut().enumerate() {
+                let column = std::slice::from_mut(column);
+                match (shift.as_ref().map(|shift| shift[c]), scale.as_ref().map(|scale| scale[c])) {
+                    (Some(shift), Some(scale)) => each(column, |x| width.round(width.round(x - shift) / scale)),
+                    (Some(shift), None) => each(column, |x| width.round(x - shift)),
+                    (None, Some(scale)) => each(column, |x| width.round(x / scale)),
+                    (None, None) => {}
+                }
+            }
+        }
+        (Link::Impute { values, missing }, _) => {
+            for (column, &value) in columns.iter_mut().zip(values) {
+                let column = std::slice::from_mut(column);
+                match *missing {
+                    None => each(column, |x| if x.is_nan() { value } else { x }),
+                    Some(missing) => each(column, |x| if x == missing { value } else { x }),
+                }
+            }
+        }
+        (Link::Ufunc { function }, _) => ufunc(level, *function, width, columns),
+        (Link::NormalizeRows { norm }, _) => simd::normalize_rows(level, *norm, columns),
         (Link::FillMissing { value, also: None }, _) => each(columns, |x| if x.is_nan() { *value } else { x }),
         (Link::FillMissing { value, also: Some(also) }, _) => {
             each(columns, |x| if x.is_nan() || x == *also { *value } else { x });
@@ -100,6 +122,33 @@ fn each(columns: &mut [&mut [f64]], f: impl Fn(f64) -> f64) {
 pub(crate) fn signed_square(x: f64) -> f64 {
     let sign = f64::from(i8::from(x > 0.0) - i8::from(x < 0.0));
     sign * x * x
+}
+
+fn ufunc(level: Level, function: Function, width: Width, columns: &mut [&mut [f64]]) {
+    let mut vector =
+        |function: &dyn Fn(Level, &mut [f64])| columns.iter_mut().for_each(|column| function(level, column));
+    match function {
+        Function::Exp => vector(&simd::exp),
+        Function::Exp2 => vector(&simd::exp2),
+        Function::Log => vector(&simd::log),
+        Function::Log1p => vector(&simd::log1p),
+        Function::Sqrt => each(columns, |x| width.round(x.sqrt())),
+        Function::Square => each(columns, |x| width.round(x * x)),
+        Function::Abs => each(columns, |x| width.round(x.abs())),
+        Function::Sign => each(columns, |x| match x {
+            x if x > 0.0 => 1.0,
+            x if x < 0.0 => -1.0,
+            // Also of the negative zero.
+            0.0 => 0.0,
+            x => x,
+        }),
+        Function::Negative => each(columns, |x| width.round(-x)),
+        Function::Reciprocal => each(columns, |x| width.round(1.0 / x)),
+        Function::Floor => each(columns, |x| width.round(x.floor())),
+        Function::Ceil => each(columns, |x| width.round(x.ceil())),
+        Function::Rint => each(columns, |x| width.round(x.round_ties_even())),
+        Function::Trunc => each(columns, |x| width.round(x.trunc())),
+    }
 }
 
 fn normalize(pairwise: bool, keep_zeros: bool, width: Width, columns: &mut [&mut [f64]], rows: usize) {

@@ -7,6 +7,7 @@ pub(crate) mod gather;
 pub(crate) mod linear;
 pub(crate) mod link;
 pub(crate) mod lookup;
+pub(crate) mod tables;
 
 use crate::plan::View;
 
@@ -38,22 +39,6 @@ pub(crate) enum RowCells<'a> {
     F64(&'a [f64]),
     /// float32
     F32(&'a [f32]),
-}
-
-/// Columns in one buffer.
-pub(crate) struct Buffer<'a> {
-    /// Row r of column c is at `c * stride + r`.
-    pub data: &'a [f64],
-    /// Distance between columns.
-    pub stride: usize,
-    /// Rows in use.
-    pub rows: usize,
-}
-
-impl Columns for Buffer<'_> {
-    fn column(&self, c: usize) -> &[f64] {
-        &self.data[c * self.stride..c * self.stride + self.rows]
-    }
 }
 
 /// The values of a block: the features, and what each step gave.

@@ -4,7 +4,7 @@
 
 use super::Width;
 
-/// Per output column: 1 where a column of the input equals a number, else 0.
+/// Per output column: 1 where a column of the input equals a number, else 0; NaN equals NaN.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct OneHot {
     /// Column of the input.

@@ -10,7 +10,7 @@ use super::{Model, Tensor, TensorData, Tensors, spec};
 use crate::error::{Result, format_error};
 
 /// Versions up to this one are read; this one is written.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 const MAX_STRUCTURE: usize = 16 << 20;
 /// The structure, its quotes escaped, and the list of tensors.
 const MAX_HEADER: u64 = 40 << 20;

@@ -117,6 +117,88 @@ pub enum Link {
     /// All columns to one: `m + log(sum of exp(x - m))`, the sum in column order, m the largest column, or 0 where that
     /// is not finite.
     LogSumExp {},
+    /// `(x - shift) / scale` with each column's own numbers, rounded twice; a part that is None is left out.
+    Standardize {
+        /// What is subtracted.
+        shift: Option<Vec<f64>>,
+        /// What that is divided by.
+        scale: Option<Vec<f64>>,
+    },
+    /// A number of the column in the place of missing values.
+    Impute {
+        /// One a column.
+        values: Vec<f64>,
+        /// The number that is missing; None: NaN.
+        missing: Option<f64>,
+    },
+    /// A function of each number, as NumPy defines it.
+    Ufunc {
+        /// Which.
+        function: Function,
+    },
+    /// Each row divided by its norm; rows whose norm is below ten times 2^-52 stay, as scikit-learn has it.
+    NormalizeRows {
+        /// Which.
+        norm: Norm,
+    },
+}
+
+/// A function of one number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "they are NumPy's, by its names")]
+pub enum Function {
+    Sqrt,
+    Square,
+    Abs,
+    Sign,
+    Negative,
+    Reciprocal,
+    Floor,
+    Ceil,
+    Rint,
+    Trunc,
+    Exp,
+    Exp2,
+    Log,
+    Log1p,
+}
+
+impl Function {
+    /// Every function.
+    pub const ALL: [Function; 14] = [
+        Function::Sqrt,
+        Function::Square,
+        Function::Abs,
+        Function::Sign,
+        Function::Negative,
+        Function::Reciprocal,
+        Function::Floor,
+        Function::Ceil,
+        Function::Rint,
+        Function::Trunc,
+        Function::Exp,
+        Function::Exp2,
+        Function::Log,
+        Function::Log1p,
+    ];
+
+    /// Whether it is one operation, correctly rounded or exact, at either width.
+    pub fn is_elementary(self) -> bool {
+        !matches!(self, Function::Exp | Function::Exp2 | Function::Log | Function::Log1p)
+    }
+}
+
+/// A norm of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Norm {
+    /// The sum of magnitudes, in NumPy's order of a row-major array.
+    L1,
+    /// The square root of the sum of squares, in that order.
+    L2,
+    /// The largest magnitude.
+    Max,
 }
 
 impl Link {
@@ -130,6 +212,10 @@ impl Link {
             Link::Affine { scale, shift } => (scale.len() == input && shift.len() == input).then_some(input),
             Link::WeightedMedian { weights } => (weights.len() == input).then_some(1),
             Link::LogSumExp {} => Some(1),
+            Link::Standardize { shift, scale } => {
+                [shift, scale].into_iter().flatten().all(|numbers| numbers.len() == input).then_some(input)
+            }
+            Link::Impute { values, .. } => (values.len() == input).then_some(input),
             _ => Some(input),
         }
     }
@@ -139,6 +225,11 @@ impl Link {
         let pick = |numbers: &[f64]| columns.iter().map(|&c| numbers[c as usize]).collect();
         match self {
             Link::Affine { scale, shift } => Some(Link::Affine { scale: pick(scale), shift: pick(shift) }),
+            Link::Standardize { shift, scale } => {
+                let [shift, scale] = [shift, scale].map(|numbers| numbers.as_deref().map(pick));
+                Some(Link::Standardize { shift, scale })
+            }
+            Link::Impute { values, missing } => Some(Link::Impute { values: pick(values), missing: *missing }),
             Link::Sigmoid { .. }
             | Link::Exp {}
             | Link::FastExp {}
@@ -155,12 +246,14 @@ impl Link {
             | Link::Above { .. }
             | Link::Confidence {}
             | Link::Relu {}
+            | Link::Ufunc { .. }
             | Link::RoundToFloat32 {} => Some(self.clone()),
             Link::Softmax {}
             | Link::PairwiseSoftmax {}
             | Link::FastSoftmax {}
             | Link::Complement {}
             | Link::Normalize { .. }
+            | Link::NormalizeRows { .. }
             | Link::Columns { .. }
             | Link::CentredLog {}
             | Link::Vote { .. }
@@ -178,6 +271,13 @@ impl Link {
                 }
                 &[*by]
             }
+            Link::Standardize { shift, scale } => {
+                if scale.iter().flatten().any(|&scale| scale == 0.0) {
+                    return Err(format_error("link that divides by the scale 0"));
+                }
+                &[shift.as_deref().unwrap_or(&[]), scale.as_deref().unwrap_or(&[])].concat()
+            }
+            Link::Impute { values, missing } => &values.iter().copied().chain(*missing).collect::<Vec<_>>(),
             Link::Multiply { by: value } | Link::Add { value } => &[*value],
             Link::FillMissing { value, also } => &[*value, also.unwrap_or(0.0)],
             Link::Clip { low, high } => {
@@ -219,6 +319,10 @@ impl Link {
             | Link::Divide { .. }
             | Link::Multiply { .. }
             | Link::Add { .. } => {}
+            // Their numbers may be wider: NumPy computes in float64 and rounds each result.
+            Link::Standardize { .. } | Link::Affine { .. } => return Ok(()),
+            Link::Impute { .. } => {}
+            Link::Ufunc { function } if function.is_elementary() => {}
             _ => return Err(format_error(format!("link {self:?} has no width float32"))),
         }
         match numbers.iter().find(|&&number| Width::Float32.round(number) != number) {

@@ -9,6 +9,7 @@ mod distances;
 mod features;
 mod forest;
 mod format;
+mod guard;
 mod hash;
 mod labels;
 mod linear;
@@ -16,6 +17,7 @@ mod link;
 mod lookup;
 mod spec;
 mod spec_features;
+mod tables;
 mod tensors;
 mod validate;
 
@@ -26,13 +28,15 @@ pub use forest::{
     Category, CategorySets, Child, Comparison, FLAG_MISSING_LEFT, FLAG_OUTSIDE_LEFT, FLAG_ZERO_MISSING, Forest,
     LinearLeaves, NegativeFraction,
 };
+pub use guard::{Checks, Guard, Refuse};
 pub(crate) use hash::of_text as hash_of_text;
 pub use labels::{LabelValues, Labels};
 pub use linear::Linear;
-pub use link::Link;
+pub use link::{Function, Link, Norm};
 pub(crate) use lookup::hash_of_number;
 pub use lookup::{Lookup, Number, NumberTable, TextTable};
 pub use spec::{Absent, Metric, NameMatch, OnBadValue, Source, Width};
+pub use tables::{Bins, Interpolate, Map, Polynomial};
 pub use tensors::{Tensor, TensorData, Tensors};
 pub(crate) use validate::MAX_COLUMNS;
 
@@ -60,13 +64,6 @@ pub struct InputPolicy {
     pub absent: Absent,
 }
 
-impl InputPolicy {
-    /// Whether some value would be refused.
-    pub fn refuses(&self) -> bool {
-        self.missing == OnBadValue::Refuse || self.non_finite == OnBadValue::Refuse
-    }
-}
-
 /// One step of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
@@ -89,6 +86,8 @@ pub enum Op {
     Concat(Vec<ValueId>),
     /// The input's columns, to which those of these values are added in order.
     Sum(Vec<ValueId>),
+    /// The input's columns, multiplied by those of these values in order.
+    Product(Vec<ValueId>),
     /// Trees whose leaves name output columns (`leaf_value`): 1 where the row's leaf is, 0 elsewhere.
     LeafIndicator(Forest),
     /// Which of the input's columns equal given numbers.
@@ -97,6 +96,14 @@ pub enum Op {
     Ctr(Ctr),
     /// Weighted sums of squared or absolute differences.
     Distances(Distances),
+    /// Numbers looked up in tables.
+    Map(Map),
+    /// How many edges are not above.
+    Bins(Bins),
+    /// Straight lines between points.
+    Interpolate(Interpolate),
+    /// Products of the input's columns.
+    Polynomial(Polynomial),
 }
 
 /// How a target's prediction follows from a value.
@@ -166,6 +173,8 @@ pub struct ModelParts {
     pub input: InputPolicy,
     /// The steps, in order.
     pub steps: Vec<Step>,
+    /// What steps refuse.
+    pub guards: Vec<Guard>,
     /// The targets; none when the model only transforms.
     pub targets: Vec<Target>,
     /// What `transform` gives.
@@ -189,6 +198,7 @@ pub struct Model {
     lookups: BTreeMap<usize, (usize, Lookup)>,
     /// Features whose categories the model does not know: it reads codes.
     bare_codes: BTreeSet<usize>,
+    checks: guard::FeatureChecks,
 }
 
 impl PartialEq for Model {
@@ -206,7 +216,8 @@ impl Model {
         let lookups = parts.features.lookups()?;
         let bare_codes = parts.steps.iter().filter(|step| step.input == 0).flat_map(Step::categorical_features);
         let bare_codes = bare_codes.filter(|feature| !lookups.contains_key(feature)).collect();
-        let model = Model { parts, widths, reads, lookups, bare_codes };
+        let checks = guard::FeatureChecks::new(&parts);
+        let model = Model { parts, widths, reads, lookups, bare_codes, checks };
         // Leaf columns are numbered: they can't collide, and there may be as many as bytes in the file.
         for output in Output::ALL.into_iter().filter(|&output| output != Output::Leaf) {
             let mut seen = HashSet::new();
@@ -243,9 +254,23 @@ impl Model {
     pub fn input(&self) -> InputPolicy {
         self.parts.input
     }
-    /// Whether some value would be refused: CatBoost refuses missing categories.
+    /// Whether rows may be refused for a number: CatBoost refuses missing categories.
     pub fn refuses(&self) -> bool {
-        self.input().refuses() || self.features().encodings.iter().any(|encoding| encoding.encoder == Encoder::Hash)
+        let encoded = || self.features().encodings.iter().any(|encoding| encoding.encoder == Encoder::Hash);
+        let guarded = || self.guards().iter().any(|guard| matches!(guard.refuse, Refuse::Numbers(_)));
+        self.checks.all.refuses() || !self.checks.listed.is_empty() || guarded() || encoded()
+    }
+    /// What is refused of a feature's values before any step.
+    pub fn checks(&self, feature: usize) -> Checks {
+        self.checks.all.or(self.checks.listed.get(&feature).copied().unwrap_or_default())
+    }
+    /// Whether an infinity in a feature's column is refused though it stands for a category: only where it is listed.
+    pub(crate) fn refuses_infinite_category(&self, feature: usize) -> bool {
+        self.checks.listed.get(&feature).is_some_and(|checks| checks.non_finite.is_some())
+    }
+    /// What steps refuse.
+    pub fn guards(&self) -> &[Guard] {
+        &self.parts.guards
     }
     /// The steps.
     pub fn steps(&self) -> &[Step] {
@@ -280,10 +305,12 @@ impl Model {
         self.widths[value]
     }
 
-    /// Per feature, whether any step reads it.
+    /// Per feature, whether any step or message reads it.
     pub fn features_read(&self) -> Vec<bool> {
         let mut read = vec![false; self.parts.features.count];
         self.reads.iter().flatten().for_each(|&feature| read[feature as usize] = true);
+        let guarded = self.columns_guarded().filter(|(value, _)| *value == 0);
+        guarded.for_each(|(_, feature)| read[feature] = true);
         read
     }
 
@@ -294,15 +321,24 @@ impl Model {
         let targets = self.parts.targets.iter().flat_map(of_target).flatten();
         targets.chain(self.parts.transform.as_ref().map(|transform| transform.value))
     }
+
+    /// The columns of values that guards look at, but for what is checked of features before any step.
+    pub(crate) fn columns_guarded(&self) -> impl Iterator<Item = (ValueId, usize)> {
+        let guards = self.parts.guards.iter().filter(|guard| !guard.is_of_features());
+        guards.flat_map(|guard| {
+            let own = guard.checked(self.widths[guard.value]).map(|column| (guard.value, column));
+            own.chain(guard.of().iter().copied())
+        })
+    }
 }
 
 impl Step {
     /// The values that it reads.
     pub fn inputs(&self) -> impl Iterator<Item = ValueId> {
         let others: &[ValueId] = match &self.op {
-            Op::Concat(others) | Op::Sum(others) => others,
+            Op::Concat(others) | Op::Sum(others) | Op::Product(others) => others,
             Op::Forest(forest) => forest.start.as_slice(),
-            Op::LeafIndicator(_) | Op::Linear(_) | Op::Link(..) | Op::OneHot(_) | Op::Ctr(_) | Op::Distances(_) => &[],
+            _ => &[],
         };
         std::iter::once(self.input).chain(others.iter().copied())
     }
@@ -347,13 +383,20 @@ impl Op {
             Op::OneHot(one_hot) => distinct(&mut one_hot.feature.iter().map(|&feature| feature as usize)),
             Op::Ctr(ctr) => distinct(&mut ctr.features()),
             Op::Distances(model) => distinct(&mut model.column.iter().map(|&column| column as usize)),
+            Op::Map(map) => distinct(&mut map.column.iter().map(|&column| column as usize)),
+            Op::Polynomial(polynomial) => distinct(&mut polynomial.factor.iter().map(|&column| column as usize)),
             Op::Link(Link::Columns { columns }, _) => distinct(&mut columns.iter().copied()),
-            Op::Linear(_) | Op::Link(..) | Op::Concat(_) | Op::Sum(_) => None,
+            _ => None,
         }
     }
 
-    /// What gives only these of its columns, from the input's own columns of these numbers where it is a link; None where a
-    /// column depends on others, or where fewer columns spare nothing.
+    /// Whether each of its columns is a function of the input's column of the same number.
+    pub(crate) fn is_columnwise(&self) -> bool {
+        matches!(self, Op::Link(..) | Op::Bins(_) | Op::Interpolate(_))
+    }
+
+    /// What gives only these of its columns, from the input's own columns of these numbers where it is columnwise; None
+    /// where a column depends on others, or where fewer columns spare nothing.
     pub(crate) fn of_columns(&self, columns: &[u32]) -> Option<Op> {
         match self {
             Op::OneHot(one_hot) => Some(Op::OneHot(OneHot {
@@ -361,6 +404,10 @@ impl Op {
                 value: columns.iter().map(|&c| one_hot.value[c as usize]).collect(),
             })),
             Op::Link(link, width) => Some(Op::Link(link.of_columns(columns)?, *width)),
+            Op::Map(map) => Some(Op::Map(map.of_columns(columns))),
+            Op::Bins(bins) => Some(Op::Bins(bins.of_columns(columns))),
+            Op::Interpolate(lines) => Some(Op::Interpolate(lines.of_columns(columns))),
+            Op::Polynomial(polynomial) => Some(Op::Polynomial(polynomial.of_columns(columns))),
             _ => None,
         }
     }

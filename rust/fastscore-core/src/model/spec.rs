@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::guard::GuardSpec;
 use super::spec_features::{FeaturesSpec, LabelKind};
 use super::{
-    CategorySets, Comparison, Ctr, Decision, Distances, Forest, InputPolicy, Labels, Linear, LinearLeaves, Link, Model,
-    ModelParts, NegativeFraction, OneHot, Op, Step, Target, Tensors, Transform, ValueId,
+    Bins, CategorySets, Comparison, Ctr, Decision, Distances, Forest, InputPolicy, Interpolate, Labels, Linear,
+    LinearLeaves, Link, Map, Model, ModelParts, NegativeFraction, OneHot, Op, Polynomial, Step, Target, Tensors,
+    Transform, ValueId,
 };
 use crate::error::{Result, format_error};
 
@@ -112,6 +114,8 @@ struct Spec {
     #[serde(default, skip_serializing_if = "Width::is_default")]
     output_width: Width,
     steps: Vec<StepSpec>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    guards: Vec<GuardSpec>,
     targets: Vec<TargetSpec>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     transform: Option<TransformSpec>,
@@ -157,6 +161,9 @@ enum StepSpec {
         input: ValueId,
         tensors: String,
     },
+    Product {
+        inputs: Vec<ValueId>,
+    },
     Ctr {
         input: ValueId,
         tensors: String,
@@ -164,6 +171,22 @@ enum StepSpec {
     Distances {
         input: ValueId,
         metric: Metric,
+        tensors: String,
+    },
+    Map {
+        input: ValueId,
+        tensors: String,
+    },
+    Bins {
+        input: ValueId,
+        tensors: String,
+    },
+    Interpolate {
+        input: ValueId,
+        tensors: String,
+    },
+    Polynomial {
+        input: ValueId,
         tensors: String,
     },
 }
@@ -246,6 +269,7 @@ pub(super) fn to_parts(json: &str, mut tensors: Tensors) -> Result<ModelParts> {
     let InputSpec { missing, non_finite, width, absent } = spec.input;
     let input = InputPolicy { missing, non_finite, width, absent };
     let steps = spec.steps.into_iter().map(|step| to_step(step, input.width, &mut tensors)).collect::<Result<_>>()?;
+    let guards = spec.guards.into_iter().map(|guard| guard.take(&mut tensors)).collect::<Result<_>>()?;
     let targets = spec.targets.into_iter().map(|target| to_target(target, &mut tensors)).collect::<Result<_>>()?;
     let transform = match spec.transform {
         Some(transform) => Some(Transform { value: transform.value, names: tensors.take_strings(&transform.names)? }),
@@ -256,6 +280,7 @@ pub(super) fn to_parts(json: &str, mut tensors: Tensors) -> Result<ModelParts> {
         features,
         input,
         steps,
+        guards,
         targets,
         transform,
         output_width: spec.output_width,
@@ -278,6 +303,15 @@ fn to_step(step: StepSpec, width: Width, tensors: &mut Tensors) -> Result<Step> 
         StepSpec::Link { input, width, kind } => Step { input, op: Op::Link(kind, width) },
         StepSpec::Concat { inputs } => several(inputs, "concat", Op::Concat)?,
         StepSpec::Sum { inputs } => several(inputs, "sum", Op::Sum)?,
+        StepSpec::Product { inputs } => several(inputs, "product", Op::Product)?,
+        StepSpec::Map { input, tensors: prefix } => Step { input, op: Op::Map(Map::take(&prefix, tensors)?) },
+        StepSpec::Bins { input, tensors: prefix } => Step { input, op: Op::Bins(Bins::take(&prefix, tensors)?) },
+        StepSpec::Interpolate { input, tensors: prefix } => {
+            Step { input, op: Op::Interpolate(Interpolate::take(&prefix, tensors)?) }
+        }
+        StepSpec::Polynomial { input, tensors: prefix } => {
+            Step { input, op: Op::Polynomial(Polynomial::take(&prefix, tensors)?) }
+        }
         StepSpec::OneHot { input, tensors: prefix } => {
             let feature = tensors.take_i32(&format!("{prefix}.feature"))?;
             let value = tensors.take_f64(&format!("{prefix}.value"))?;
@@ -410,6 +444,7 @@ pub(super) fn from_model(model: &Model) -> Result<(String, Tensors)> {
     let input = model.input();
     let steps =
         model.steps().iter().enumerate().map(|(i, step)| from_step(i, step, input.width, &mut tensors)).collect();
+    let guards = model.guards().iter().enumerate().map(|(i, guard)| GuardSpec::put(i, guard, &mut tensors)).collect();
     let targets = model.targets().iter().enumerate().map(|(i, t)| from_target(i, t, &mut tensors)).collect();
     let transform = model.transform().map(|transform| {
         tensors.put_strings("transform.names", &transform.names);
@@ -425,6 +460,7 @@ pub(super) fn from_model(model: &Model) -> Result<(String, Tensors)> {
         },
         output_width: model.output_width(),
         steps,
+        guards,
         targets,
         transform,
         leaf: model.leaf_forest().map(|(step, _)| step),
@@ -454,6 +490,23 @@ fn from_step(index: usize, step: &Step, width: Width, tensors: &mut Tensors) -> 
         Op::Link(link, width) => StepSpec::Link { input, width: *width, kind: link.clone() },
         Op::Concat(_) => StepSpec::Concat { inputs: step.inputs().collect() },
         Op::Sum(_) => StepSpec::Sum { inputs: step.inputs().collect() },
+        Op::Product(_) => StepSpec::Product { inputs: step.inputs().collect() },
+        Op::Map(map) => {
+            map.put(&prefix, tensors);
+            StepSpec::Map { input, tensors: prefix }
+        }
+        Op::Bins(bins) => {
+            bins.put(&prefix, tensors);
+            StepSpec::Bins { input, tensors: prefix }
+        }
+        Op::Interpolate(interpolate) => {
+            interpolate.put(&prefix, tensors);
+            StepSpec::Interpolate { input, tensors: prefix }
+        }
+        Op::Polynomial(polynomial) => {
+            polynomial.put(&prefix, tensors);
+            StepSpec::Polynomial { input, tensors: prefix }
+        }
         Op::OneHot(one_hot) => {
             tensors.put_i32(name("feature"), one_hot.feature.clone());
             tensors.put_f64(name("value"), one_hot.value.clone());

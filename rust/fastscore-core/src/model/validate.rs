@@ -28,6 +28,9 @@ pub(super) fn check(parts: &ModelParts) -> Result<Vec<usize>> {
         }
         widths.push(width);
     }
+    for (index, guard) in parts.guards.iter().enumerate() {
+        guard.check(&widths).map_err(|error| format_error(format!("guard {index}: {error}")))?;
+    }
     if parts.targets.is_empty() && parts.transform.is_none() {
         return Err(format_error("the model has no target"));
     }
@@ -79,10 +82,15 @@ fn check_step(step: &Step, widths: &[usize]) -> Result<usize> {
         Op::OneHot(one_hot) => check_one_hot(one_hot, input),
         Op::Ctr(ctr) => check_ctr(ctr, input),
         Op::Distances(distances) => check_distances(distances, input),
-        Op::Sum(_) => match step.inputs().find(|&value| widths[value] != input) {
-            Some(value) => {
-                Err(format_error(format!("sum of {input} columns and the {} of value {value}", widths[value])))
-            }
+        Op::Map(map) => map.check(input),
+        Op::Bins(bins) => bins.check(input),
+        Op::Interpolate(interpolate) => interpolate.check(input),
+        Op::Polynomial(polynomial) => polynomial.check(input),
+        Op::Sum(_) | Op::Product(_) => match step.inputs().find(|&value| widths[value] != input) {
+            Some(value) => Err(format_error(format!(
+                "sum or product of {input} columns and the {} of value {value}",
+                widths[value]
+            ))),
             None => Ok(input),
         },
     }
@@ -297,7 +305,7 @@ fn check_one_hot(one_hot: &OneHot, input: usize) -> Result<usize> {
     Ok(one_hot.value.len())
 }
 
-fn check_columns(what: &str, columns: &[i32], input: usize) -> Result<()> {
+pub(super) fn check_columns(what: &str, columns: &[i32], input: usize) -> Result<()> {
     match columns.iter().find(|&&column| usize::try_from(column).map_or(true, |column| column >= input)) {
         Some(column) => Err(format_error(format!("{what}: it reads column {column} of {input}"))),
         None => Ok(()),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::kernels::forest::walk::Walk;
-use crate::kernels::{Columns, Values, ctr, distances, linear, link};
+use crate::kernels::{Columns, Values, ctr, distances, linear, link, tables};
 use crate::model::{Ctr, Model, Op, ValueId};
 use crate::simd::Level;
 
@@ -21,6 +21,8 @@ pub(crate) use program::View;
 
 /// Nanoseconds that a lookup in a CTR table takes, roughly.
 const LOOKUP_NS: usize = 30;
+/// Nanoseconds that a search among a column's edges or points takes, roughly.
+const SEARCH_NS: usize = 8;
 
 /// A model with its engines.
 #[derive(Debug)]
@@ -55,6 +57,8 @@ enum Engine {
     Indicator(Walk),
     /// The keys of CTR tables.
     Ctr(ctr::Lookup),
+    /// The tables of a map.
+    Map(tables::Tables),
     /// Other kernels need nothing prepared.
     Direct,
 }
@@ -97,9 +101,8 @@ impl Plan {
                 Op::Forest(forest) => Ok(Engine::Forest(forest::Engines::new(forest, level, forced)?)),
                 Op::LeafIndicator(forest) => Ok(Engine::Indicator(forest::walk(forest, level)?)),
                 Op::Ctr(ctr) => Ok(Engine::Ctr(ctr_engine(ctr)?)),
-                Op::Linear(_) | Op::Link(..) | Op::Concat(_) | Op::Sum(_) | Op::OneHot(_) | Op::Distances(_) => {
-                    Ok(Engine::Direct)
-                }
+                Op::Map(map) => Ok(Engine::Map(tables::Tables::new(map))),
+                _ => Ok(Engine::Direct),
             }
         };
         let engines = (0..model.steps().len()).map(engine).collect::<Result<Vec<_>>>()?;
@@ -116,14 +119,15 @@ impl Plan {
         self.program.view(value)
     }
 
-    /// The steps that must run for these values of the model, in order, and per feature whether it is read. Of a `leaf_step`
-    /// only what it reads is needed.
+    /// The steps that must run for these values of the model, and columns of values, in order, and per feature whether it is
+    /// read. Of a `leaf_step` only what it reads is needed.
     pub(crate) fn needed(
         &self,
         values: impl IntoIterator<Item = ValueId>,
+        columns: impl IntoIterator<Item = (ValueId, usize)>,
         leaf_step: Option<usize>,
     ) -> (Vec<usize>, Vec<bool>) {
-        self.program.needed(values, leaf_step)
+        self.program.needed(values, columns, leaf_step)
     }
 
     /// Columns that a step's value has where it is computed.
@@ -144,7 +148,7 @@ impl Plan {
                 Engine::Forest(engines) => engines.scratch_per_row(),
                 Engine::Indicator(walk) => walk.scratch_per_row(),
                 Engine::Ctr(_) => size_of::<u64>(),
-                Engine::Direct => 0,
+                Engine::Map(_) | Engine::Direct => 0,
             })
             .max()
             .unwrap_or(0)
@@ -154,7 +158,7 @@ impl Plan {
     pub(crate) fn has_deep_forest(&self) -> bool {
         self.engines.iter().any(|engine| match engine {
             Engine::Forest(engines) => engines.is_deep(),
-            Engine::Indicator(_) | Engine::Ctr(_) | Engine::Direct => false,
+            Engine::Indicator(_) | Engine::Ctr(_) | Engine::Map(_) | Engine::Direct => false,
         })
     }
 
@@ -169,9 +173,10 @@ impl Plan {
                 (Op::Ctr(ctr), _) => ctr.tables() * LOOKUP_NS,
                 (Op::OneHot(one_hot), _) => one_hot.feature.len(),
                 (Op::Distances(distances), _) => 2 * distances.column.len(),
-                (Op::Forest(_) | Op::LeafIndicator(_) | Op::Link(..) | Op::Concat(_) | Op::Sum(_), _) => {
-                    2 * (run.input.len() + run.others.iter().map(View::len).sum::<usize>())
-                }
+                (Op::Map(map), _) => map.columns() * 2,
+                (Op::Polynomial(polynomial), _) => polynomial.columns() + polynomial.factor.len(),
+                (Op::Bins(_) | Op::Interpolate(_), _) => run.input.len() * SEARCH_NS,
+                _ => 2 * (run.input.len() + run.others.iter().map(View::len).sum::<usize>()),
             };
             (row * rows) as f64
         };
@@ -220,8 +225,19 @@ impl Plan {
                     }
                 }
             }
+            (Op::Product(_), _) => {
+                for (c, out) in out.chunks_mut(stride).enumerate() {
+                    let out = &mut out[..rows];
+                    out.copy_from_slice(input.column(c));
+                    run.others.iter().for_each(|other| tables::multiply(out, values.of(other).column(c)));
+                }
+            }
+            (Op::Map(model), Engine::Map(ready)) => tables::map(model, ready, input, out, stride, rows),
+            (Op::Bins(model), _) => tables::bins(model, input, out, stride, rows),
+            (Op::Interpolate(model), _) => tables::interpolate(model, input, out, stride, rows),
+            (Op::Polynomial(model), _) => tables::polynomial(model, input, out, stride, rows),
             // `compile_for` pairs them, and the columns of several values are a view.
-            (Op::Forest(_) | Op::LeafIndicator(_) | Op::Ctr(_) | Op::Concat(_), _) => {}
+            (Op::Forest(_) | Op::LeafIndicator(_) | Op::Ctr(_) | Op::Map(_) | Op::Concat(_), _) => {}
         }
     }
 
@@ -286,6 +302,11 @@ impl Plan {
                 }
                 (Op::Concat(_), _) => Ok(()),
                 (Op::Sum(others), _) => writeln!(text, "plus values {others:?}"),
+                (Op::Product(others), _) => writeln!(text, "times values {others:?}"),
+                (Op::Map(map), _) => writeln!(text, "{} known numbers looked up", map.key.len()),
+                (Op::Bins(bins), _) => writeln!(text, "places among {} edges", bins.edge.len()),
+                (Op::Interpolate(points), _) => writeln!(text, "lines between {} points", points.x.len()),
+                (Op::Polynomial(_), _) => writeln!(text, "products of columns"),
                 (Op::Linear(linear), _) => {
                     let how = if run.is_fused() { ", coefficients of categories looked up" } else { "" };
                     writeln!(text, "linear {} x {}; streaming kernel{how}", linear.inputs, linear.outputs)

@@ -3,7 +3,7 @@
 //! ```text
 //! 1. concat and picked columns become views: nothing is copied, a reader is led to where the column is
 //! 2. steps are fused into the step that reads them ([`fuse`])
-//! 3. columns that no step and no output reads are not computed, where a step can leave out columns
+//! 3. columns that no step, output or guard reads are not computed, where a step can leave out columns
 //! ```
 //! Values keep the model's numbers. Only the reference interpreter runs the model as it is.
 
@@ -163,19 +163,23 @@ impl Program {
         &self.views[value]
     }
 
-    /// The steps that must run for these values of the model, in order, and per feature whether one of them, or a value
-    /// itself, reads it. Of a `leaf_step` only what it reads is needed.
+    /// The steps that must run for these values of the model, and columns of values, in order, and per feature whether one of
+    /// them, or a value itself, reads it. Of a `leaf_step` only what it reads is needed.
     pub(crate) fn needed(
         &self,
         values: impl IntoIterator<Item = ValueId>,
+        columns: impl IntoIterator<Item = (ValueId, usize)>,
         leaf_step: Option<usize>,
     ) -> (Vec<usize>, Vec<bool>) {
         let mut needed = vec![false; self.runs.len()];
         let mut features = vec![false; self.views[0].len()];
-        for value in values {
-            let (steps, read) = split(self.views[value].columns());
-            steps.into_iter().for_each(|step| needed[step] = true);
-            read.into_iter().for_each(|feature| features[feature as usize] = true);
+        let whole = values.into_iter().flat_map(|value| self.views[value].columns());
+        let single = columns.into_iter().map(|(value, column)| self.views[value].at(column));
+        for (value, column) in whole.chain(single.map(|(value, column)| (value, column as u32))) {
+            match value.checked_sub(1) {
+                Some(step) => needed[step] = true,
+                None => features[column as usize] = true,
+            }
         }
         for step in (0..needed.len()).rev() {
             if (needed[step] || leaf_step == Some(step))
@@ -199,7 +203,7 @@ impl Program {
         columns
     }
 
-    /// Leave out steps and columns that neither an output nor what an output reads reads.
+    /// Leave out steps and columns that neither an output, nor a guard, nor what one of these reads reads.
     fn prune(&mut self, model: &Model) {
         let mut read: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); self.views.len()];
         let leaves = model.leaf_forest().map(|(step, _)| step + 1);
@@ -207,6 +211,10 @@ impl Program {
             for (value, column) in self.views[value].columns() {
                 read[value].insert(column);
             }
+        }
+        for (value, column) in model.columns_guarded() {
+            let (value, column) = self.views[value].at(column);
+            read[value].insert(column as u32);
         }
         for step in (0..self.runs.len()).rev() {
             // All that read this value come later.
@@ -219,7 +227,7 @@ impl Program {
             if kept.len() < run.width
                 && let Some(op) = model.steps()[step].op.of_columns(&kept)
             {
-                if let Op::Link(..) = op {
+                if op.is_columnwise() {
                     run.input = run.input.pick(kept.iter().map(|&c| c as usize));
                 }
                 run.width = kept.len();

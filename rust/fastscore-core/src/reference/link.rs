@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::kernels::link::signed_square;
-use crate::model::{Link, Width};
+use crate::model::{Function, Link, Norm, Width};
 use crate::simd::{self, Level};
 
 /// One row of a link's output.
@@ -61,7 +61,7 @@ pub(super) fn link(kind: &Link, width: Width, input: &[f64]) -> Vec<f64> {
         }),
         Link::Affine { scale, shift } => {
             let terms = scale.iter().zip(shift);
-            input.iter().zip(terms).map(|(x, (scale, shift))| x * scale + shift).collect()
+            input.iter().zip(terms).map(|(x, (scale, shift))| width.round(width.round(x * scale) + shift)).collect()
         }
         Link::FillMissing { value, also } => each(&|x| if x.is_nan() || *also == Some(x) { *value } else { x }),
         Link::Above { at, above, other } => each(&|x| if x > *at { *above } else { *other }),
@@ -77,7 +77,53 @@ pub(super) fn link(kind: &Link, width: Width, input: &[f64]) -> Vec<f64> {
             let shift = if max.is_finite() { max } else { 0.0 };
             vec![log(input.iter().fold(0.0, |sum, x| sum + exp(Width::Float64, x - shift))) + shift]
         }
+        Link::Standardize { shift, scale } => {
+            let shift = |c: usize, x: f64| shift.as_ref().map_or(x, |shift| width.round(x - shift[c]));
+            let scale = |c: usize, x: f64| scale.as_ref().map_or(x, |scale| width.round(x / scale[c]));
+            input.iter().enumerate().map(|(c, &x)| scale(c, shift(c, x))).collect()
+        }
+        Link::Impute { values, missing } => {
+            let is_missing = |x: f64| missing.map_or(x.is_nan(), |missing| x == missing);
+            input.iter().zip(values).map(|(&x, &value)| if is_missing(x) { value } else { x }).collect()
+        }
+        Link::Ufunc { function } => input.iter().map(|&x| width.round(ufunc(*function, x))).collect(),
+        Link::NormalizeRows { norm } => {
+            let size: Vec<f64> = input.iter().map(|x| x.abs()).collect();
+            let norm = match norm {
+                Norm::L1 => pairwise_sum(&size),
+                Norm::L2 => pairwise_sum(&size.iter().map(|x| x * x).collect::<Vec<_>>()).sqrt(),
+                Norm::Max => size.iter().fold(size[0], |max, &x| if max >= x || max.is_nan() { max } else { x }),
+            };
+            each(&|x| if norm < 10.0 * f64::EPSILON { x } else { x / norm })
+        }
         Link::RoundToFloat32 {} => each(&|x| Width::Float32.round(x)),
+    }
+}
+
+fn ufunc(function: Function, x: f64) -> f64 {
+    let vector = |function: fn(Level, &mut [f64])| {
+        let mut one = [x];
+        function(Level::Portable, &mut one);
+        one[0]
+    };
+    match function {
+        Function::Sqrt => x.sqrt(),
+        Function::Square => x * x,
+        Function::Abs => x.abs(),
+        Function::Sign if x > 0.0 => 1.0,
+        Function::Sign if x < 0.0 => -1.0,
+        Function::Sign if x == 0.0 => 0.0,
+        Function::Sign => x,
+        Function::Negative => -x,
+        Function::Reciprocal => 1.0 / x,
+        Function::Floor => x.floor(),
+        Function::Ceil => x.ceil(),
+        Function::Rint => x.round_ties_even(),
+        Function::Trunc => x.trunc(),
+        Function::Exp => vector(simd::exp),
+        Function::Exp2 => vector(simd::exp2),
+        Function::Log => vector(simd::log),
+        Function::Log1p => vector(simd::log1p),
     }
 }
 

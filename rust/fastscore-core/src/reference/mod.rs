@@ -2,6 +2,7 @@
 //! every engine equals bit for bit.
 
 mod link;
+mod tables;
 
 use crate::model::{
     Category, Child, Comparison, Ctr, Distances, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest, Linear, Link, Metric,
@@ -29,7 +30,8 @@ pub fn interpret(model: &Model, features: &[f64]) -> Row {
             Op::Link(kind, width) => link::link(kind, *width, input),
             Op::OneHot(one_hot) => {
                 let pairs = one_hot.feature.iter().zip(&one_hot.value);
-                pairs.map(|(&feature, &value)| if input[feature as usize] == value { 1.0 } else { 0.0 }).collect()
+                let equal = |x: f64, value: f64| x == value || (x.is_nan() && value.is_nan());
+                pairs.map(|(&c, &value)| if equal(input[c as usize], value) { 1.0 } else { 0.0 }).collect()
             }
             Op::Ctr(model) => ctr(model, input),
             Op::Distances(model) => distances(model, input),
@@ -39,6 +41,16 @@ pub fn interpret(model: &Model, features: &[f64]) -> Row {
                     |sums: Vec<f64>, value: &usize| sums.iter().zip(&values[*value]).map(|(a, b)| a + b).collect();
                 others.iter().fold(input.clone(), add)
             }
+            Op::Product(others) => {
+                let multiply = |product: Vec<f64>, value: &usize| {
+                    product.iter().zip(&values[*value]).map(|(a, b)| a * b).collect()
+                };
+                others.iter().fold(input.clone(), multiply)
+            }
+            Op::Map(model) => tables::map(model, input),
+            Op::Bins(model) => tables::bins(model, input),
+            Op::Interpolate(model) => tables::interpolate(model, input),
+            Op::Polynomial(model) => tables::polynomial(model, input),
         });
     }
     let leaves = match model.leaf_forest() {

@@ -264,6 +264,7 @@ fn a_large_file_takes_three_times_its_size() {
         features: small.features().clone(),
         input: small.input(),
         steps: vec![Step { input: 0, op: Op::Forest(forest) }],
+        guards: vec![],
         targets: small.targets().to_vec(),
         transform: None,
         output_width: small.output_width(),

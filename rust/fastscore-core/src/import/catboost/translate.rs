@@ -58,6 +58,7 @@ pub(super) fn translate(parsed: Parsed, options: Options) -> Result<Model> {
             absent: Absent::default(),
         },
         steps: steps.0,
+        guards: Vec::new(),
         targets: vec![target],
         transform: None,
         output_width: Width::Float64,

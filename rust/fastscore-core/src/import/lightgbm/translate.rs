@@ -79,6 +79,7 @@ pub(super) fn translate(text: ModelText, options: Options) -> Result<Model> {
             absent: Absent::Zero,
         },
         steps: steps.0,
+        guards: Vec::new(),
         targets: vec![Target { name: None, classes, margin, probability, prediction, score: None }],
         transform: None,
         output_width: Width::Float64,

@@ -82,6 +82,7 @@ pub(super) fn translate(learner: Learner, options: Options) -> Result<Model> {
             absent: Absent::Missing,
         },
         steps: steps.0,
+        guards: Vec::new(),
         targets: vec![target],
         transform: None,
         output_width: Width::Float32,
