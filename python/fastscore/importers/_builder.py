@@ -1,14 +1,17 @@
 """Collects the structure and the tensors of a model, as docs/model-format.md has them."""
 
 import json
-from collections.abc import Collection, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastscore import _core
 from fastscore._options import Labels
+
+if TYPE_CHECKING:
+    from fastscore.importers._text import Text
 
 
 class Builder:
@@ -19,9 +22,16 @@ class Builder:
         self.steps: list[dict[str, Any]] = []
         self.targets: list[dict[str, Any]] = []
         self.encodings: list[dict[str, Any]] = []
+        self.guards: list[dict[str, Any]] = []
         self.transform: dict[str, Any] | None = None
         self.n_features = n_features
         self.names = names
+        self.output_width: str | None = None
+        self.claims: dict[int, tuple[str, str]] = {}
+        """Per raw feature of a pipeline, what it is read as, and by which step."""
+        self.texts: dict[int, Text] = {}
+        """The text features of a pipeline."""
+        self._shared: dict[Any, int] = {}
 
     def tensor(self, name: str, values: Any, dtype: Any) -> str:
         """Keep an array; returns its name."""
@@ -37,6 +47,16 @@ class Builder:
         """Append a step; returns the number of its output."""
         self.steps.append(step)
         return len(self.steps)
+
+    def shared(self, op: str, key: Any, step: Callable[[], dict[str, Any]]) -> int:
+        """Append a step, or return the number of the same one that is there already."""
+        if (op, key) not in self._shared:
+            self._shared[op, key] = self.add(step())
+        return self._shared[op, key]
+
+    def width_of(self, value: int) -> int:
+        """Return how many columns a value has."""
+        return self.n_features if value == 0 else _columns(self, self.steps[value - 1])
 
     def link(self, value: int, name: str, /, **parameters: Any) -> int:
         """Append a link step."""
@@ -146,6 +166,14 @@ class Builder:
         if score is not None:
             self.targets[-1]["score"] = score
 
+    def guard(self, *, names: Sequence[str] | None = None, **guard: Any) -> None:
+        """Have rows refused whose values a step of the source refuses."""
+        if any({**other, "names": None} == {**guard, "names": None} for other in self.guards):
+            return
+        key = f"guards.{len(self.guards)}.names"
+        found = None if names is None else self.strings(key, names)
+        self.guards.append({**guard, "names": found})
+
     def build(
         self,
         *,
@@ -171,6 +199,11 @@ class Builder:
             "leaf": leaf,
             "source": source,
         }
+        if self.guards:
+            structure["guards"] = self.guards
+        if self.output_width is not None:
+            structure["output_width"] = self.output_width
+        self.encodings += [text.encoding(self, at) for at, text in sorted(self.texts.items())]
         if self.encodings:
             structure["features"]["encodings"] = self.encodings
             if checked is None and not non_finite:
@@ -192,3 +225,34 @@ def string_list(name: str, values: Sequence[str]) -> dict[str, NDArray[Any]]:
         f"{name}.bytes": np.frombuffer(b"".join(encoded), dtype=np.uint8),
         f"{name}.offsets": offsets,
     }
+
+
+def _columns(build: Builder, step: dict[str, Any]) -> int:
+    """Return how many columns a step gives."""
+    op = step["op"]
+    tensors = build.tensors
+    if op == "linear":
+        return len(tensors[step["intercept"]])
+    if op in ("forest", "leaf_indicator"):
+        return int(step["outputs"])
+    if op == "concat":
+        return sum(map(build.width_of, step["inputs"]))
+    if op in ("sum", "product"):
+        return build.width_of(step["inputs"][0])
+    if op == "one_hot":
+        return len(tensors[f"{step['tensors']}.feature"])
+    if op == "map":
+        return len(tensors[f"{step['tensors']}.column"])
+    if op == "polynomial":
+        return len(tensors[f"{step['tensors']}.offset"]) - 1
+    if op == "ctr":
+        return int(tensors[f"{step['tensors']}.columns"].sum())
+    if op == "link":
+        kind = step["kind"]
+        if kind["name"] == "columns":
+            return len(kind["columns"])
+        if kind["name"] == "complement":
+            return 2
+        if kind["name"] == "weighted_median":
+            return 1
+    return build.width_of(step["input"])

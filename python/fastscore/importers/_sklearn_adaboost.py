@@ -17,10 +17,9 @@ from fastscore._errors import UnsupportedModelError
 from fastscore._options import Options, labels
 from fastscore.importers._builder import Builder
 from fastscore.importers._forest import Forest
-from fastscore.importers._shared_codes import refuse_mixed
-from fastscore.importers._sklearn_common import Policy, builder, check, finish, version
+from fastscore.importers._sklearn_common import ACCEPTS, Policy, builder, check, finish, version
 from fastscore.importers._sklearn_trees import class_shares, is_tree, read_tree, tree_policy
-from fastscore.importers._splice import attach, merged, place, refuse_narrow
+from fastscore.importers._splice import attach, place, refuse_narrow
 
 
 def import_classifier(estimator: Any, options: Options) -> _core.Model:
@@ -32,7 +31,6 @@ def import_classifier(estimator: Any, options: Options) -> _core.Model:
         votes, policy = _folded_votes(build, estimator, real=real)
     else:
         votes, policy = _votes(build, estimator, real=real)
-    refuse_mixed(build, "AdaBoostClassifier")
     k = len(estimator.classes_)
     margin = build.link(votes, "divide", by=float(np.sum(estimator.estimator_weights_)))
     if k == 1:
@@ -83,8 +81,7 @@ def import_regressor(estimator: Any, options: Options) -> _core.Model:
         parts = [attach(build, member, owner="AdaBoostRegressor")[0] for member in members]
         refuse_narrow(parts, "AdaBoostRegressor")
         each = build.add({"op": "concat", "inputs": [part.prediction() for part in parts]})
-        policy = merged(parts, "AdaBoostRegressor")
-    refuse_mixed(build, "AdaBoostRegressor")
+        policy = ACCEPTS
     value = each
     # A lone regressor whose errors are too large has the weight 0.
     if len(members) > 1:
@@ -150,5 +147,5 @@ def _votes(build: Builder, estimator: Any, *, real: bool) -> tuple[int, Policy]:
         own = build.columns(one_hot, [1]) if k == 2 else one_hot
         votes.append(build.link(own, "above", at=0.5, above=hit, other=miss))
         parts.append(part)
-    policy = merged(parts, "AdaBoostClassifier").refusing(missing=True, non_finite=True)
+    policy = ACCEPTS.refusing(missing=True, non_finite=True)
     return build.add({"op": "sum", "inputs": votes}), policy

@@ -14,11 +14,11 @@ import numpy as np
 from fastscore import _core
 from fastscore._options import Options, labels
 from fastscore.importers._builder import Builder
+from fastscore.importers._flow import raw
 from fastscore.importers._forest import Forest
-from fastscore.importers._shared_codes import refuse_mixed
-from fastscore.importers._sklearn_common import Policy, builder, check, finish
+from fastscore.importers._sklearn_common import ACCEPTS, Policy, builder, check, finish
 from fastscore.importers._sklearn_trees import class_shares, is_tree, read_tree, tree_policy
-from fastscore.importers._splice import Part, attach, merged, place, refuse_narrow
+from fastscore.importers._splice import Part, attach, place, refuse_narrow
 
 
 def import_classifier(estimator: Any, options: Options) -> _core.Model:
@@ -41,7 +41,7 @@ def import_classifier(estimator: Any, options: Options) -> _core.Model:
     else:
         parts = _attach(build, members, "BaggingClassifier")
         total = build.add({"op": "sum", "inputs": _shares(build, members, parts, k)})
-        policy = merged(parts, "BaggingClassifier")
+        policy = ACCEPTS
         if hasattr(members[0][0], "decision_function"):
             refuse_narrow(parts, "BaggingClassifier")
             if all(len(member.classes_) == k for member, _ in members):
@@ -51,7 +51,6 @@ def import_classifier(estimator: Any, options: Options) -> _core.Model:
                     "decision_function fails, as some estimators saw fewer classes: the margin is "
                     "the probability"
                 )
-    refuse_mixed(build, "BaggingClassifier")
     shares_mean = build.link(total, "divide", by=float(len(members)))
     if decision is None:
         decision = build.columns(shares_mean, [1]) if k == 2 else shares_mean
@@ -83,8 +82,7 @@ def import_regressor(estimator: Any, options: Options) -> _core.Model:
         value = _mean(build, [_prediction(build, parts) for parts in several], len(members))
         flat = [part for parts in several for part in parts]
         refuse_narrow(flat, "BaggingRegressor")
-        policy = merged(flat, "BaggingRegressor")
-    refuse_mixed(build, "BaggingRegressor")
+        policy = ACCEPTS
     build.target(margin=value, rule="value", value=value)
     return finish(build, estimator, policy)
 
@@ -112,7 +110,12 @@ def _tree_policy(members: Sequence[Member]) -> Policy:
 
 
 def _attach_all(build: Builder, members: Sequence[Member], owner: str) -> list[list[Part]]:
-    return [attach(build, member, owner=owner, columns=columns) for member, columns in members]
+    features = raw(build)
+    frames = [features if columns is None else features.take(columns) for _, columns in members]
+    return [
+        attach(build, member, owner=owner, frame=frame)
+        for (member, _), frame in zip(members, frames, strict=True)
+    ]
 
 
 def _attach(build: Builder, members: Sequence[Member], owner: str) -> list[Part]:

@@ -15,8 +15,8 @@ from fastscore import _core
 from fastscore._errors import UnsupportedModelError
 from fastscore._options import Options, labels
 from fastscore.importers._builder import Builder
+from fastscore.importers._flow import LARGEST_FLOAT32, narrowed, numbers, raw
 from fastscore.importers._forest import Forest
-from fastscore.importers._shared_codes import refuse_mixed
 from fastscore.importers._sklearn_common import Policy, builder, check, finish, version
 from fastscore.importers._sklearn_trees import read_tree
 from fastscore.importers._splice import Part, attach
@@ -37,7 +37,6 @@ def import_boosting(estimator: Any, options: Options) -> _core.Model:
             tree, values = read_tree(estimator.estimators_[stage, output])
             forest.add(tree, estimator.learning_rate * values[:, 0, 0], output)
     margin = forest.step(build, base=base, start=start)
-    refuse_mixed(build, type(estimator).__name__)
     if hasattr(estimator, "classes_"):
         _classifier(build, estimator, margin)
     else:
@@ -82,7 +81,8 @@ def _initial(build: Builder, estimator: Any) -> tuple[Any, int | None]:
                 f"{name}: init={init!r} predicts at random; use strategy='prior'"
             )
         return _constant(estimator), None
-    (part,) = attach(build, init, owner=f"{name}: init", narrow=True)
+    features = numbers(build, raw(build), name).known(missing=False, most=LARGEST_FLOAT32)
+    (part,) = attach(build, init, owner=f"{name}: init", frame=narrowed(build, features))
     if not hasattr(estimator, "classes_"):
         return 0.0, part.prediction()
     return 0.0, _through_link(build, estimator, part, outputs)

@@ -28,6 +28,8 @@ class Policy:
 
 FINITE = Policy(missing=False, non_finite=False, width="float64")
 """Of those that refuse NaN and infinities and compute in float64."""
+ACCEPTS = Policy(missing=True, non_finite=True, width="float64")
+"""Of an ensemble that checks nothing: what its estimators refuse is guarded where they read it."""
 
 
 def check(estimator: Any, options: Options, attribute: str) -> None:

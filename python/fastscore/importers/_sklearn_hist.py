@@ -19,8 +19,8 @@ from fastscore import _core
 from fastscore._errors import UnsupportedModelError
 from fastscore._options import Options, labels
 from fastscore.importers._builder import Builder
+from fastscore.importers._encode import encode
 from fastscore.importers._forest import MISSING_LEFT, OUTSIDE_LEFT, Forest, Tree, references
-from fastscore.importers._shared_codes import encode
 from fastscore.importers._sklearn_common import Policy, builder, check, finish, version
 
 

@@ -1,28 +1,48 @@
 """An estimator inside another: its own model's steps, put into the outer model's builder.
 
-Every importer is written as if its estimator stood alone. An ensemble calls `attach` for the
-estimators that it holds, of whatever library, and goes on from the values that they give.
+Every importer is written as if its estimator stood alone. Pipelines and ensembles call `attach` for
+the estimators that they hold, of whatever library, with the frame that each gets, and go on from
+the values that it gives. What the estimator refuses in its features becomes guards.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fastscore import _core
 from fastscore._errors import UnsupportedModelError
 from fastscore._options import Options
 from fastscore.importers._builder import Builder
-from fastscore.importers._forest import MISSING_LEFT, OUTSIDE_LEFT
+from fastscore.importers._encode import string_values, values_of_encoding
+from fastscore.importers._flow import (
+    Column,
+    Frame,
+    claim,
+    gather,
+    narrowed,
+    numbers,
+    raw,
+    refuse,
+    shown,
+    value_of,
+    whole,
+)
 from fastscore.importers._rename import _tensors
-from fastscore.importers._shared_codes import shared_codes
-from fastscore.importers._sklearn_common import Policy
+from fastscore.importers._text import Lookup, lookups, refuse_others, values_of
 
 _WORDS = ("op", "kind", "comparison")
 """What a step says that is no tensor's name."""
+
+_DIRECT = {
+    "forest": ("feature", "linear_feature"),
+    "leaf_indicator": ("feature",),
+    "one_hot": ("feature",),
+    "map": ("column",),
+}
+"""Steps that say which columns they read, so that these need not lie side by side; the tensors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +56,10 @@ class Part:
     parameters: dict[str, Any]
     """Of the rule."""
     classes: list[Any] | None
-    policy: Policy
     width: str
     """Of its outputs."""
+    score: int | None = None
+    name: str | None = None
 
     def prediction(self) -> int:
         """Return the number that the estimator predicts."""
@@ -58,43 +79,51 @@ class Part:
         )
 
 
-def attach(
-    build: Builder,
-    estimator: Any,
-    *,
-    owner: str,
-    columns: Sequence[int] | None = None,
-    narrow: bool = False,
-) -> list[Part]:
-    """Append an estimator's steps, reading these columns of the features; returns its targets.
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """All that an estimator gives, as values of the outer builder."""
 
-    `narrow`: the ensemble hands on float32 rows. `owner` is named where the estimator can't be
-    imported.
+    parts: list[Part]
+    transform: Frame | None
+    """Of one that transforms."""
+    leaf: int | None
+    """The step whose leaf indexes it reports."""
+    targets: list[dict[str, Any]]
+    """As the outer model takes them over, where the estimator is its last step."""
+    width: str | None
+    """Of its outputs, as the structure has it."""
+    notes: list[str]
+
+    def become_outputs(self, build: Builder) -> None:
+        """Make its outputs the model's."""
+        build.targets = self.targets
+        build.output_width = self.width
+        if self.transform is not None:
+            value = value_of(build, self.transform)
+            names = self.transform.names or [str(i) for i in range(len(self.transform))]
+            build.transform = {"value": value, "names": build.strings("transform.names", names)}
+
+
+def attach(build: Builder, estimator: Any, *, owner: str, frame: Frame | None = None) -> list[Part]:
+    """Append an estimator's steps, reading this frame, or the features; returns its targets.
+
+    `owner` is named where the estimator can't be imported.
     """
+    return attach_whole(build, estimator, owner=owner, frame=frame).parts
+
+
+def attach_whole(
+    build: Builder, estimator: Any, *, owner: str, frame: Frame | None = None
+) -> Attached:
+    """`attach`, with all that the estimator gives."""
     from fastscore._import import _importer
 
     try:
         core = _importer(estimator)(estimator, Options())
     except UnsupportedModelError as error:
         raise UnsupportedModelError(f"{owner}: {error}") from error
-    return _Splice(build, core, columns, owner, narrow=narrow).parts()
-
-
-def merged(parts: Sequence[Part], owner: str) -> Policy:
-    """Return what an ensemble refuses that checks nothing: what any of its estimators does."""
-    if len({part.policy.width for part in parts}) > 1:
-        raise UnsupportedModelError(
-            f"{owner}: some of its estimators read float32 values and some float64, which is not "
-            "supported; use estimators of one kind"
-        )
-    sets = [part.policy.checked for part in parts]
-    known = [features for features in sets if features is not None]
-    return Policy(
-        missing=all(part.policy.missing for part in parts),
-        non_finite=all(part.policy.non_finite for part in parts),
-        width=parts[0].policy.width,
-        checked=frozenset().union(*known) if len(known) == len(sets) else None,
-    )
+    name = type(estimator).__name__
+    return _Splice(build, core, raw(build) if frame is None else frame, owner, name).put()
 
 
 def refuse_narrow(parts: Sequence[Part], owner: str) -> None:
@@ -118,158 +147,253 @@ def place(build: Builder, value: int, positions: Sequence[int], width: int) -> i
 
 class _Splice:
     def __init__(
-        self,
-        build: Builder,
-        core: _core.Model,
-        columns: Sequence[int] | None,
-        owner: str,
-        *,
-        narrow: bool,
+        self, build: Builder, core: _core.Model, frame: Frame, owner: str, name: str
     ) -> None:
         self._build = build
         self._core = core
         self._structure = json.loads(core.spec)
         self._tensors = _tensors(core.to_bytes())
-        self._columns = columns
         self._owner = owner
+        self._name = name
         self._prefix = f"part{len(build.steps)}."
-        self._narrow = narrow
-        self._features: int | None = None
-        self._values = [0]
-
-    def parts(self) -> list[Part]:
-        codes = self._codes()
-        for step in self._structure["steps"]:
-            self._values.append(self._build.add(self._step(step, codes)))
-        policy = self._structure["input"]
-        return [
-            Part(
-                margin=self._values[target["margin"]],
-                probability=(
-                    None if target["probability"] is None else self._values[target["probability"]]
-                ),
-                rule=target["prediction"]["rule"],
-                value=self._values[target["prediction"]["value"]],
-                parameters={
-                    key: value
-                    for key, value in target["prediction"].items()
-                    if key not in ("rule", "value")
-                },
-                classes=None if target["classes"] is None else list(self._core.classes(t) or ()),
-                policy=Policy(
-                    missing=policy["missing"] == "accept",
-                    non_finite=policy["non_finite"] == "accept",
-                    width=policy["width"],
-                    checked=self._checked(),
-                ),
-                width=self._structure.get("output_width") or "float64",
+        if len(frame) != core.n_features:
+            raise UnsupportedModelError(
+                f"{owner}: {name} was fitted on {core.n_features} features, but gets {len(frame)}"
             )
-            for t, target in enumerate(self._structure["targets"])
-        ]
+        self._sparse = frame.sparse
+        self._given = list(frame.columns)
+        """The features, each known to be a number or text."""
+        self._frame = self._encoded(frame)
+        self._values: list[int | None] = [None]
+        """The outer number of each inner value; the features have one only where it is needed."""
 
-    def _checked(self) -> frozenset[int] | None:
-        """Return the outer model's features that the estimator checks."""
-        own = self._structure["features"].get("checked")
-        if self._columns is None:
-            return None if own is None else frozenset(own)
-        columns = np.asarray(self._columns)
-        return frozenset((columns if own is None else columns[own]).tolist())
+    def put(self) -> Attached:
+        structure = self._structure
+        policy = structure["input"]
+        self._refuse(
+            self._name,
+            policy["width"],
+            structure["features"].get("checked"),
+            missing=policy["missing"] != "accept",
+            non_finite=policy["non_finite"] != "accept",
+        )
+        for step in structure["steps"]:
+            self._values.append(self._build.add(self._step(step)))
+        for guard in structure.get("guards") or ():
+            self._guard(guard)
+        width = structure.get("output_width")
+        leaf = structure.get("leaf")
+        return Attached(
+            parts=[
+                self._part(t, target, width or "float64")
+                for t, target in enumerate(structure["targets"])
+            ],
+            transform=self._transform(),
+            leaf=None if leaf is None else self._at(leaf + 1) - 1,
+            targets=[self._target(target) for target in structure["targets"]],
+            width=width,
+            notes=list(structure["source"].get("notes") or []),
+        )
 
-    def _step(self, step: dict[str, Any], codes: dict[int, NDArray[np.int64]]) -> dict[str, Any]:
+    # --- what it gets
+
+    def _encoded(self, frame: Frame) -> Frame:
+        """Return the features as the inner steps see them: numbers, and codes of its categories."""
+        columns = list(frame.columns)
+        encodings = {
+            entry["feature"]: entry for entry in self._structure["features"].get("encodings") or ()
+        }
+        plain = [i for i in range(len(columns)) if i not in encodings]
+        owner = f"{self._owner}: {self._name}" if self._owner else self._name
+        for i, column in zip(
+            plain, numbers(self._build, frame.take(plain), owner).columns, strict=True
+        ):
+            columns[i] = self._given[i] = column
+        for i, entry in encodings.items():
+            columns[i] = self._looked_up(i, entry, owner)
+        return replace(frame, columns=tuple(columns))
+
+    def _looked_up(self, feature: int, entry: dict[str, Any], owner: str) -> Column:
+        """Return the codes that an encoding gives; a step looks them up."""
+        column = self._given[feature]
+        if entry["kind"] == "hash":
+            return self._hashed(column, entry, owner)
+        values = values_of_encoding(entry, self._tensors)
+        codes = self._tensors[entry["codes"]].tolist() if entry["codes"] else range(len(values))
+        if entry["matrix"] == "codes" and column.kind == "number":
+            return column
+        known = values_of(self._build, column, values, owner)
+        self._given[feature] = known.column
+        other = {"code": entry["unknown_code"]}.get(entry["unknown"], np.nan)
+        missing = np.nan if entry["missing_code"] is None else entry["missing_code"]
+        if entry["unknown"] == "raise":
+            refuse_others(self._build, known, owner)
+        table = dict(zip(known.keys, map(float, codes), strict=True))
+        value = lookups(self._build, [Lookup(known.column, table, float(missing), float(other))])
+        return whole(value, 1).columns[0]
+
+    def _hashed(self, column: Column, entry: dict[str, Any], owner: str) -> Column:
+        """Take a feature whose text is hashed, which no other step can read."""
+        if column.value != 0 or column.feature is None:
+            raise UnsupportedModelError(
+                f"{owner} hashes the categories in {shown(self._build, column)}, which the steps "
+                "before change; give it the column as it is, with remainder='passthrough' and "
+                "set_output(transform='pandas')"
+            )
+        claim(self._build, column.feature, "hash", owner)
+        if not any(each["feature"] == column.feature for each in self._build.encodings):
+            self._build.encodings.append({**entry, "feature": column.feature})
+        return replace(column, kind="hash")
+
+    # --- what it refuses
+
+    def _refuse(self, step: str, width: str, columns: Collection[int] | None, **what: bool) -> None:
+        frame = Frame(tuple(self._given))
+        refuse(self._build, frame, step, width=width, columns=columns, **what)
+
+    def _guard(self, guard: dict[str, Any]) -> None:
+        """Take over a guard of the inner model, whose features may lie in several values."""
+        kinds = guard["refuse"]
+        if guard["value"] == 0 and "unknown" not in kinds:
+            own = {kind: kind in kinds for kind in ("missing", "non_finite")}
+            self._refuse(guard["step"], guard["width"], guard["columns"], **own)
+            return
+        put = {**guard, "value": self._at(guard["value"])}
+        if guard.get("of") is not None:
+            put["of"] = [
+                [self._given[column].value, self._given[column].index]
+                if value == 0
+                else [self._at(value), column]
+                for value, column in guard["of"]
+            ]
+        names = guard.get("names")
+        put["names"] = None if names is None else string_values(names, self._tensors)
+        self._build.guard(**put)
+
+    # --- what it does
+
+    def _step(self, step: dict[str, Any]) -> dict[str, Any]:
         """Return a step as the outer model has it, and put its tensors there."""
-        # A forest reads the model's own features, not a copy of some of them.
-        direct = step["op"] in ("forest", "leaf_indicator") and step["input"] == 0
-        put: dict[str, Any] = self._renamed(step, direct)
-        if step["op"] in ("forest", "leaf_indicator"):
-            width = "float32" if self._narrow else self._structure["input"]["width"]
-            put["width"] = step.get("width") or width
-        for key in ("input", "start"):
-            if isinstance(step.get(key), int):
-                put[key] = 0 if key == "input" and direct else self._value(step[key])
+        op = step["op"]
+        put: dict[str, Any] = self._renamed(step)
+        if op in ("forest", "leaf_indicator"):
+            put["width"] = step.get("width") or self._structure["input"]["width"]
+        if step.get("input") == 0 and op in _DIRECT:
+            put["input"], places = gather(self._build, self._frame)
+            self._move(put["tensors"], _DIRECT[op], places)
+        elif step.get("input") == 0 and op == "link" and step["kind"]["name"] == "columns":
+            put["input"], places = gather(self._build, self._frame)
+            put["kind"]["columns"] = [places[column] for column in step["kind"]["columns"]]
+        elif op == "ctr" and step["input"] == 0:
+            put["input"] = self._rounded()
+        elif isinstance(step.get("input"), int):
+            put["input"] = self._at(step["input"])
+        if isinstance(step.get("start"), int):
+            put["start"] = self._at(step["start"])
         if "inputs" in step:
-            put["inputs"] = [self._value(value) for value in step["inputs"]]
-        if direct and codes:
-            self._share_codes(put["tensors"], codes)
+            put["inputs"] = [self._at(value) for value in step["inputs"]]
+        if op == "forest" and self._sparse:
+            self._absent(put)
         return put
 
-    def _value(self, value: int) -> int:
-        """Return the outer number of a value: of the features as the estimator gets them."""
-        if value:
-            return self._values[value]
-        if self._features is None:
-            self._features = 0
-            if self._columns is not None:
-                self._features = self._build.columns(0, self._columns)
-            if self._narrow and self._structure["input"]["width"] != "float32":
-                self._features = self._build.link(self._features, "round_to_float32")
-        return self._features
+    def _at(self, value: int) -> int:
+        """Return the outer number of a value; of the features, those that the estimator gets."""
+        found = self._values[value]
+        if found is None:
+            found = self._values[value] = value_of(self._build, self._frame)
+        return found
 
-    def _renamed(self, step: Any, direct: bool) -> Any:
+    def _move(self, prefix: str, names: Sequence[str], places: Sequence[int]) -> None:
+        """Have a step read the columns where they are."""
+        for name in names:
+            array = self._build.tensors.get(f"{prefix}.{name}")
+            if array is not None:
+                moved = np.asarray(places, dtype=array.dtype)[array]
+                self._build.tensor(f"{prefix}.{name}", moved, array.dtype)
+
+    def _rounded(self) -> int:
+        """Return the features with numbers rounded to the width at which borders are compared."""
+        if self._structure["input"]["width"] != "float32":
+            return self._at(0)
+        columns = list(self._frame.columns)
+        plain = [i for i, column in enumerate(columns) if column.kind != "hash"]
+        if plain:
+            rounded = narrowed(self._build, self._frame.take(plain))
+            for i, column in zip(plain, rounded.columns, strict=True):
+                columns[i] = column
+        return value_of(self._build, replace(self._frame, columns=tuple(columns)))
+
+    def _absent(self, put: dict[str, Any]) -> None:
+        """Have zeros missing where the source takes what a sparse matrix lacks for missing."""
+        if self._structure["input"].get("absent") != "missing":
+            return
+        if put.get("missing_value") not in (None, 0.0):
+            raise UnsupportedModelError(
+                f"{self._owner}: {self._name} gets a sparse matrix, whose zeros are missing for "
+                f"it, and missing={put['missing_value']!r} beside; have the steps before give a "
+                "dense one: sparse_threshold=0 or sparse_output=False"
+            )
+        put["missing_value"] = 0.0
+
+    def _renamed(self, step: Any) -> Any:
         """Put the tensors that a step names into the outer builder, under names of their own."""
         if isinstance(step, dict):
             return {
-                key: item if key in _WORDS else self._renamed(item, direct)
+                key: item if key in _WORDS and isinstance(item, str) else self._renamed(item)
                 for key, item in step.items()
             }
+        if isinstance(step, list):
+            return list(step)
         if not isinstance(step, str):
             return step
         found = [name for name in self._tensors if name == step or name.startswith(f"{step}.")]
         for name in found:
             array = self._tensors[name]
-            if direct and self._columns is not None and name.endswith("feature"):
-                array = np.asarray(self._columns)[array]
-            self._build.tensor(self._prefix + name, array, self._tensors[name].dtype)
+            self._build.tensor(self._prefix + name, array, array.dtype)
         return self._prefix + step if found else step
 
-    def _codes(self) -> dict[int, NDArray[np.int64]]:
-        """Per feature of the outer model that this one encodes, the shared codes of its codes."""
-        found = {}
-        for encoding in self._structure["features"].get("encodings") or ():
-            if self._narrow:
-                raise UnsupportedModelError(
-                    f"{self._owner}: its categorical features are matched after a rounding to "
-                    "float32, which is not supported; encode them as numbers before"
-                )
-            own = encoding["feature"]
-            feature = own if self._columns is None else int(self._columns[own])
-            found[feature] = shared_codes(
-                self._build, feature, encoding, self._tensors, self._owner
-            )
-        return found
+    # --- what it gives
 
-    def _share_codes(self, prefix: str, codes: dict[int, NDArray[np.int64]]) -> None:
-        """Write a forest's category sets in shared codes; what it doesn't know is missing."""
-        tensors = self._build.tensors
-        sets = tensors.get(f"{prefix}.category_set")
-        if sets is None:
-            return
-        sets, flags = sets.copy(), tensors[f"{prefix}.flags"].copy()
-        feature = tensors[f"{prefix}.feature"]
-        offsets, words = tensors[f"{prefix}.set_offset"], tensors[f"{prefix}.set_words"]
-        put: list[NDArray[np.uint32]] = []
-        for split in np.flatnonzero(sets >= 0):
-            own = words[offsets[sets[split]] : offsets[sets[split] + 1]]
-            known = codes.get(int(feature[split]))
-            if known is not None:
-                own = _recoded(own, known, missing_left=bool(flags[split] & MISSING_LEFT))
-                flags[split] &= ~np.uint8(OUTSIDE_LEFT)
-                flags[split] |= np.uint8(OUTSIDE_LEFT if flags[split] & MISSING_LEFT else 0)
-            sets[split] = len(put)
-            put.append(own)
-        self._build.tensor(f"{prefix}.flags", flags, np.uint8)
-        self._build.tensor(f"{prefix}.category_set", sets, np.int32)
-        self._build.tensor(
-            f"{prefix}.set_offset", np.cumsum([0, *(len(word) for word in put)]), np.int64
+    def _part(self, t: int, target: dict[str, Any], width: str) -> Part:
+        prediction = dict(target["prediction"])
+        return Part(
+            margin=self._at(target["margin"]),
+            probability=_maybe(self._at, target["probability"]),
+            rule=prediction.pop("rule"),
+            value=self._at(prediction.pop("value")),
+            parameters=prediction,
+            classes=None if target["classes"] is None else list(self._core.classes(t) or ()),
+            width=width,
+            score=_maybe(self._at, target.get("score")),
+            name=target["name"],
         )
-        self._build.tensor(f"{prefix}.set_words", np.concatenate(put), np.uint32)
+
+    def _target(self, target: dict[str, Any]) -> dict[str, Any]:
+        """Return a target as the outer model has it."""
+        put: dict[str, Any] = dict(target)
+        for key in ("margin", "probability", "score"):
+            if target.get(key) is not None:
+                put[key] = self._at(target[key])
+        put["prediction"] = {
+            **target["prediction"],
+            "value": self._at(target["prediction"]["value"]),
+        }
+        if target["classes"] is not None:
+            put["classes"] = {
+                **target["classes"],
+                "values": self._renamed(target["classes"]["values"]),
+            }
+        return put
+
+    def _transform(self) -> Frame | None:
+        given = self._structure.get("transform")
+        if given is None:
+            return None
+        value = self._at(given["value"])
+        return whole(
+            value, self._build.width_of(value), names=self._core.column_names("transform")[0]
+        )
 
 
-def _recoded(
-    words: NDArray[np.uint32], codes: NDArray[np.int64], *, missing_left: bool
-) -> NDArray[np.uint32]:
-    """Return a set over shared codes; `codes[c]` is that of the estimator's own code c."""
-    n_words = int(codes.max(initial=0)) // 32 + 1
-    bits = np.full(n_words * 32, missing_left)
-    own = np.unpackbits(words.view(np.uint8), bitorder="little").astype(bool)
-    bits[codes] = np.concatenate([own, np.zeros(max(len(codes) - len(own), 0), bool)])[: len(codes)]
-    return np.packbits(bits, bitorder="little").view(np.uint32)
+def _maybe(put: Any, value: int | None) -> int | None:
+    return None if value is None else put(value)

@@ -12,13 +12,21 @@ from fastscore.importers import (
     _sklearn_boosting,
     _sklearn_cluster,
     _sklearn_gaussian,
+    _sklearn_compose,
     _sklearn_hist,
     _sklearn_isolation,
     _sklearn_linear,
     _sklearn_margins,
     _sklearn_refused,
     _sklearn_trees,
+    _transform_encode,
+    _transform_impute,
+    _transform_scale,
 )
+from fastscore.importers._transform import TRANSFORMERS, import_transformer
+
+_FAMILIES = (_transform_encode, _transform_impute, _transform_scale)
+"""They register themselves."""
 
 _REGRESSIONS = (
     "LinearRegression",
@@ -100,6 +108,8 @@ IMPORTERS: dict[str, Callable[[Any, Options], _core.Model]] = {
     "BaggingRegressor": _sklearn_bagging.import_regressor,
     "IsolationForest": _sklearn_isolation.import_isolation,
     "RandomTreesEmbedding": _sklearn_isolation.import_embedding,
+    **dict.fromkeys(TRANSFORMERS, import_transformer),
+    "Pipeline": _sklearn_compose.import_pipeline,
 }
 """What is imported, by the name of its class."""
 

@@ -1,0 +1,125 @@
+"""scikit-learn's Pipeline, ColumnTransformer and FeatureUnion, nested in any way.
+
+Their parts get the columns that the source gives them; which these are was found when they were
+fitted. Data are taken as float64 tables: a step computes as the source does on float64.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastscore import _core
+from fastscore._errors import UnsupportedModelError
+from fastscore._options import Options
+from fastscore.importers._builder import Builder
+from fastscore.importers._flow import Frame, joined, mapped, numbers, raw, value_of
+from fastscore.importers._splice import attach_whole
+from fastscore.importers._transform import (
+    become_transform,
+    check_fitted,
+    finish,
+    transformed,
+    transformer,
+)
+
+
+def import_pipeline(pipeline: Any, options: Options) -> _core.Model:
+    """Pipeline; make_pipeline."""
+    options.allow("a scikit-learn Pipeline", "features")
+    steps = _steps(pipeline)
+    if not steps:
+        raise UnsupportedModelError("Pipeline: all its steps are 'passthrough'; it does nothing")
+    first = steps[0][1]
+    check_fitted(steps[-1][1])
+    count = getattr(first, "n_features_in_", None)
+    if count is None:
+        raise UnsupportedModelError(
+            f"Pipeline: its first step, {type(first).__name__}, does not know how many features it "
+            "takes; call fit on the pipeline first"
+        )
+    names = getattr(first, "feature_names_in_", None)
+    build = Builder(int(count), None if names is None else [str(name) for name in names])
+    frame = raw(build)
+    for name, step in steps[:-1]:
+        frame = transformed(build, step, frame, f"Pipeline step {name!r}")
+    name, last = steps[-1]
+    owner = f"Pipeline step {name!r}"
+    if not hasattr(last, "predict"):
+        become_transform(build, transformed(build, last, frame, owner), owner)
+        return finish(build, pipeline)
+    found = attach_whole(build, last, owner=owner, frame=frame)
+    found.become_outputs(build)
+    return finish(build, pipeline, leaf=found.leaf, notes=found.notes)
+
+
+@transformer("Pipeline")
+def pipeline_frame(build: Builder, pipeline: Any, frame: Frame) -> Frame:
+    """Pipeline: its steps one after another, inside another."""
+    for name, step in _steps(pipeline):
+        frame = transformed(build, step, frame, f"step {name!r}")
+    return frame
+
+
+def _steps(pipeline: Any) -> list[tuple[str, Any]]:
+    """Return the steps that do something."""
+    return [(name, step) for name, step in pipeline.steps if not _passes(step)]
+
+
+def _passes(step: Any) -> bool:
+    return step is None or (isinstance(step, str) and step == "passthrough")
+
+
+@transformer("ColumnTransformer")
+def column_transformer(build: Builder, estimator: Any, frame: Frame) -> Frame:
+    """ColumnTransformer; make_column_transformer."""
+    weights = estimator.transformer_weights or {}
+    parts = [
+        _weighted(
+            build,
+            transformed(build, each, frame.take(columns), f"transformer {name!r}"),
+            weights.get(name),
+            name,
+        )
+        for name, each, columns in _column_parts(estimator)
+    ]
+    return joined(parts, sparse=bool(estimator.sparse_output_), apart=_gives_frames(estimator))
+
+
+def _column_parts(estimator: Any) -> Iterator[tuple[str, Any, list[int]]]:
+    columns = estimator._transformer_to_input_indices
+    for name, each, _ in estimator.transformers_:
+        if not (isinstance(each, str) and each == "drop") and len(columns[name]):
+            yield name, each, [int(column) for column in columns[name]]
+
+
+@transformer("FeatureUnion")
+def feature_union(build: Builder, estimator: Any, frame: Frame) -> Frame:
+    """FeatureUnion; make_union."""
+    weights = estimator.transformer_weights or {}
+    parts = [
+        _weighted(
+            build,
+            transformed(build, each, frame, f"transformer {name!r}"),
+            weights.get(name),
+            name,
+        )
+        for name, each in estimator.transformer_list
+        if not (isinstance(each, str) and each == "drop")
+    ]
+    sparse = any(part.sparse for part in parts)
+    return joined(parts, sparse=sparse, apart=_gives_frames(estimator))
+
+
+def _weighted(build: Builder, frame: Frame, weight: float | None, name: str) -> Frame:
+    if weight is None or not len(frame):
+        return frame
+    own = numbers(build, frame, f"the weight of {name!r}")
+    value = build.link(value_of(build, own), "multiply", by=float(weight))
+    largest = max(column.most for column in own.columns)
+    return mapped(own, value, most=abs(float(weight)) * largest)
+
+
+def _gives_frames(estimator: Any) -> bool:
+    """Whether it gives a frame, whose columns keep types of their own."""
+    from sklearn.utils._set_output import _get_output_config
+
+    return bool(_get_output_config("transform", estimator)["dense"] != "default")
