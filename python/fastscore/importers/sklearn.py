@@ -22,10 +22,18 @@ from fastscore.importers import (
     _transform_encode,
     _transform_impute,
     _transform_scale,
+    _transform_select,
+    _transform_shape,
 )
 from fastscore.importers._transform import TRANSFORMERS, import_transformer
 
-_FAMILIES = (_transform_encode, _transform_impute, _transform_scale)
+_FAMILIES = (
+    _transform_encode,
+    _transform_impute,
+    _transform_scale,
+    _transform_select,
+    _transform_shape,
+)
 """They register themselves."""
 
 _REGRESSIONS = (
@@ -110,6 +118,8 @@ IMPORTERS: dict[str, Callable[[Any, Options], _core.Model]] = {
     "RandomTreesEmbedding": _sklearn_isolation.import_embedding,
     **dict.fromkeys(TRANSFORMERS, import_transformer),
     "Pipeline": _sklearn_compose.import_pipeline,
+    "RFE": _transform_select.import_elimination,
+    "RFECV": _transform_select.import_elimination,
 }
 """What is imported, by the name of its class."""
 
