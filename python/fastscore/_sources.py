@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 
 from fastscore._bounds import linear_bound
 from fastscore._bounds_scores import margin, transform_bound
+from fastscore._bounds_transform import transform_bound
 from fastscore._model import Model
 from fastscore._source_catboost import CatBoostSource
+from fastscore._source_pipeline import PipelineSource, picks_by_name
 from fastscore._source_xgboost import XGBoostSource
 from fastscore.importers._source import version
 
@@ -22,7 +24,7 @@ class Source(Protocol):
     `linear_relative: str`, where a class has it, is the bound of linear margins; else 1e-12.
     `link_ulps: int`, where a class has it, is within how many ulp of our own its exponentials and
     logarithms are; else 2. `takes_frames`: it knows categories by value, so a model that encodes
-    some hands it frames.
+    some hands it frames. `by_name`: it may pick columns by name, so a model with names does.
     """
 
     name: str
@@ -69,7 +71,20 @@ def open_source(source: Any, model: Model) -> Source:
             f"source is a {type(source).__name__} of {_LIBRARIES[library]}, but the model was "
             f"imported from {ours}"
         )
+    found = _open(source, model)
+    if found is not None:
+        return found
+    raise TypeError(
+        f"source is a {type(source).__module__}.{type(source).__qualname__}; it must be the live "
+        "model of scikit-learn, LightGBM, XGBoost or CatBoost that this model was imported from"
+    )
+
+
+def _open(source: Any, model: Model) -> Source | None:
+    library = type(source).__module__.split(".")[0]
     if library == "sklearn":
+        if type(source).__name__ == "Pipeline" and hasattr(source.steps[-1][1], "predict"):
+            return PipelineSource(source, model, _opened)
         return SklearnSource(source)
     if library == "lightgbm":
         return LightGBMSource(source, model)
@@ -77,10 +92,14 @@ def open_source(source: Any, model: Model) -> Source:
         return XGBoostSource(source, model)
     if library == "catboost":
         return CatBoostSource(source, model)
-    raise TypeError(
-        f"source is a {type(source).__module__}.{type(source).__qualname__}; it must be the live "
-        "model of scikit-learn, LightGBM, XGBoost or CatBoost that this model was imported from"
-    )
+    return None
+
+
+def _opened(source: Any, model: Model) -> Source:
+    """Return a step of a pipeline behind its face."""
+    found = _open(source, model)
+    assert found is not None  # it was imported
+    return found
 
 
 _CLUSTERS = ("cluster_centers_", "means_")
@@ -100,6 +119,7 @@ class SklearnSource:
             self._estimator = copy.copy(estimator)
         if hasattr(self._estimator, "n_jobs"):
             self._estimator.n_jobs = 1
+        self.by_name = picks_by_name(estimator)
         self.name = f"{type(estimator).__name__} (scikit-learn {version('sklearn')})"
 
     def output(self, output: str, x: NDArray[np.float64]) -> Any:
@@ -158,6 +178,8 @@ class SklearnSource:
     def linear_bound(self, x: NDArray[np.float64]) -> NDArray[np.float64] | None:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "X does not have valid feature names")
+            if hasattr(self._estimator, "transform") and not hasattr(self._estimator, "predict"):
+                return transform_bound(self._estimator, x)
             return linear_bound(self._estimator, x)
 
     def transform_bound(self, x: NDArray[np.float64]) -> NDArray[np.float64] | None:

@@ -115,7 +115,17 @@ def as_frame(data: Any, model: Model, rows: int) -> Any:
     loose = {_plain(name): i for i, name in enumerate(names)}
     places = [exact.get(name, loose.get(_plain(name))) for name in own]
     found = [place for place in places if place is not None]
-    return data.iloc[:, found] if hasattr(data, "iloc") else data[:, found]
+    return _doubles(data.iloc[:, found] if hasattr(data, "iloc") else data[:, found])
+
+
+def _doubles(frame: Any) -> Any:
+    """Return a frame with its floats as float64, as models read them."""
+    if hasattr(frame, "iloc"):
+        narrow = [name for name, dtype in frame.dtypes.items() if dtype in ("float16", "float32")]
+        return frame.astype(dict.fromkeys(narrow, "float64"))
+    narrow = [name for name, dtype in frame.schema.items() if str(dtype) in ("Float16", "Float32")]
+    polars = sys.modules["polars"]
+    return frame.with_columns(polars.col(name).cast(polars.Float64) for name in narrow)
 
 
 def _missing_where_absent(data: Any) -> NDArray[np.float64]:

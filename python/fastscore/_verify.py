@@ -71,6 +71,7 @@ def verify(model: Model, data: Any, source: Any) -> VerifyReport:
             raise type(error)(f"{refused}: fill or drop these rows to verify the others") from error
         ours[output] = layout.numpy(scores, "source")
     by_value = bool(model._core.encoded) and getattr(theirs, "takes_frames", False)
+    by_value |= model._names is not None and getattr(theirs, "by_name", False)
     matrix = (as_frame if by_value else as_matrix)(data, model, table.num_rows)
     structure = json.loads(model._core.spec)
     targets = structure["targets"]

@@ -1,0 +1,112 @@
+"""How far what scikit-learn's transformers give may be off, for `verify`.
+
+Most give equal bits: None. Projections are sums as those of linear models. Functions,
+distributions and norms are promised within 1e-12 of what they give, and where such steps follow
+each other, their bounds add up.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bound = NDArray[np.float64] | None
+
+_RELATIVE = 1e-12
+_BENT = ("FunctionTransformer", "PowerTransformer", "QuantileTransformer", "Normalizer")
+_SPLINES = 1e-13
+
+
+def transform_bound(estimator: Any, x: Any) -> Bound:
+    """Return the bound of each number that a transformer gives, `(rows, columns)`."""
+    if estimator is None or isinstance(estimator, str):
+        return None
+    name = type(estimator).__name__
+    if name == "Pipeline":
+        return _pipeline(estimator, x)
+    if name == "ColumnTransformer":
+        columns = estimator._transformer_to_input_indices
+        return _beside(
+            [
+                (each, _columns(x, columns[label]))
+                for label, each, _ in estimator.transformers_
+                if not (isinstance(each, str) and each == "drop") and len(columns[label])
+            ]
+        )
+    if name == "FeatureUnion":
+        return _beside(
+            [
+                (each, x)
+                for _, each in estimator.transformer_list
+                if not (isinstance(each, str) and each == "drop")
+            ]
+        )
+    return _one(estimator, x, None)
+
+
+def _pipeline(pipeline: Any, x: Any) -> Bound:
+    bound = None
+    for _, step in pipeline.steps:
+        if step is None or isinstance(step, str):
+            continue
+        bound = transform_bound(step, x) if bound is None else _one(step, x, bound)
+        x = step.transform(x)
+    return bound
+
+
+def _beside(parts: list[tuple[Any, Any]]) -> Bound:
+    bounds = [(transform_bound(each, x), each, x) for each, x in parts]
+    if all(bound is None for bound, _, _ in bounds):
+        return None
+    return np.hstack(
+        [np.zeros(_given(each, x).shape) if bound is None else bound for bound, each, x in bounds]
+    )
+
+
+def _one(estimator: Any, x: Any, before: Bound) -> Bound:
+    """Return the bound of one step, that of its input given."""
+    name = type(estimator).__name__
+    if hasattr(estimator, "components_") and name in ("PCA", "IncrementalPCA", "TruncatedSVD"):
+        components = np.abs(np.asarray(estimator.components_, dtype=np.float64))
+        size = np.abs(_given(None, x)) @ components.T
+        if name != "TruncatedSVD":
+            size = size + np.abs(estimator.mean_) @ components.T
+        bound = _RELATIVE * size
+        if before is not None:
+            bound = bound + before @ components.T
+        if getattr(estimator, "whiten", False):
+            least = np.finfo(np.float64).eps
+            bound = bound / np.maximum(np.sqrt(estimator.explained_variance_), least)
+        own: NDArray[np.float64] = bound
+        return own
+    if before is not None and name in ("StandardScaler", "RobustScaler", "MaxAbsScaler"):
+        scale = getattr(estimator, "scale_", None)
+        return before if scale is None else before / scale
+    if before is not None and name == "MinMaxScaler":
+        return before * np.abs(estimator.scale_)
+    if before is not None and hasattr(estimator, "get_support"):
+        return before[:, estimator.get_support()]
+    bent = name in _BENT and not (name == "FunctionTransformer" and estimator.func is None)
+    if before is None and not bent and name != "SplineTransformer":
+        return None
+    given = np.abs(_given(estimator, x))
+    scaler = getattr(estimator, "_scaler", None)
+    if scaler is not None and scaler.mean_ is not None and scaler.scale_ is not None:
+        given = given + np.abs(scaler.mean_ / scaler.scale_)
+    if before is None:
+        return _RELATIVE * given + (_SPLINES if name == "SplineTransformer" else 0.0)
+    # A step of any slope after rounded numbers.
+    return 1e2 * _RELATIVE * (given + 1)
+
+
+def _given(estimator: Any, x: Any) -> NDArray[np.float64]:
+    """Return what a step gives, or what it is given, as a matrix of numbers."""
+    found = x if estimator is None else estimator.transform(x)
+    found = found.toarray() if hasattr(found, "toarray") else found
+    return np.asarray(found, dtype=np.float64)
+
+
+def _columns(x: Any, places: Any) -> Any:
+    if hasattr(x, "iloc"):
+        return x.iloc[:, places]
+    return x[:, places]

@@ -1,0 +1,95 @@
+"""scikit-learn's pipelines behind the face of `verify`: the last step gets what the others give."""
+
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastscore._bounds_transform import transform_bound
+from fastscore.importers._source import version
+
+if TYPE_CHECKING:
+    from fastscore._model import Model
+    from fastscore._sources import Source
+
+
+class PipelineSource:
+    """A Pipeline whose last step predicts; each step runs on one thread."""
+
+    takes_frames = True
+
+    def __init__(
+        self, pipeline: Any, model: "Model", open_source: Callable[[Any, "Model"], "Source"]
+    ) -> None:
+        self._pipeline = pipeline
+        self._last = pipeline.steps[-1][1]
+        self._inner = open_source(self._last, model)
+        self._seen: tuple[Any, Any] | None = None
+        self.by_name = picks_by_name(pipeline)
+        self.name = f"Pipeline (scikit-learn {version('sklearn')})"
+
+    def __getattr__(self, name: str) -> Any:
+        # What a source may say of its exactness is what the last step says.
+        if name in ("link_ulps", "linear_relative"):
+            return getattr(self._inner, name)
+        raise AttributeError(name)
+
+    def _handed(self, x: Any) -> Any:
+        """Return what the last step gets, dense; NaN where XGBoost gets no entry."""
+        if self._seen is None or self._seen[0] is not x:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                found = x
+                for _, step in self._pipeline.steps[:-1]:
+                    if step not in (None, "passthrough"):
+                        found = step.transform(found)
+            if hasattr(found, "toarray"):
+                found = _dense(found, type(self._last).__module__.split(".")[0] == "xgboost")
+            self._seen = x, found
+        return self._seen[1]
+
+    def output(self, output: str, x: Any) -> Any:
+        return self._inner.output(output, self._handed(x))
+
+    def classes(self, target: int) -> NDArray[Any]:
+        return self._inner.classes(target)
+
+    def class_scores(self, x: Any, target: int) -> NDArray[Any]:
+        return self._inner.class_scores(self._handed(x), target)
+
+    def linear_bound(self, x: Any) -> NDArray[np.float64] | None:
+        handed = self._handed(x)
+        bound = self._inner.linear_bound(np.asarray(handed) if _is_plain(handed) else handed)
+        before = transform_bound(self._pipeline[:-1], x)
+        if bound is None or before is None or not hasattr(self._last, "coef_"):
+            return bound
+        coefficients = np.abs(np.atleast_2d(np.asarray(self._last.coef_, dtype=np.float64)))
+        own: NDArray[np.float64] = bound + before @ coefficients.T
+        return own
+
+
+def picks_by_name(estimator: Any) -> bool:
+    """Whether something in an estimator picks its columns from a frame."""
+    parts = (estimator, *estimator.get_params(deep=True).values())
+    return any(type(part).__name__ == "ColumnTransformer" for part in parts)
+
+
+def _is_plain(table: Any) -> bool:
+    """Whether all columns of what was handed on are numbers."""
+    dtypes = getattr(table, "dtypes", None)
+    if dtypes is None:
+        return True
+    return all(isinstance(dtype, np.dtype) and dtype.kind in "biuf" for dtype in dtypes)
+
+
+def _dense(matrix: Any, missing: bool) -> NDArray[np.float64]:
+    if not missing:
+        dense: NDArray[np.float64] = matrix.toarray()
+        return dense
+    entries = matrix.tocoo()
+    out = np.full(matrix.shape, np.nan)
+    kept = entries.data != 0
+    out[entries.row[kept], entries.col[kept]] = entries.data[kept]
+    return out
