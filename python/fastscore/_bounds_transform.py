@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fastscore import _bounds_scores
+
 Bound = NDArray[np.float64] | None
 
 _RELATIVE = 1e-12
@@ -79,13 +81,16 @@ def _one(estimator: Any, x: Any, before: Bound) -> Bound:
             bound = bound / np.maximum(np.sqrt(estimator.explained_variance_), least)
         own: NDArray[np.float64] = bound
         return own
+    other = _bounds_scores.transform_bound(estimator, x) if before is None else None
+    if other is not None:
+        return other
     if before is not None and name in ("StandardScaler", "RobustScaler", "MaxAbsScaler"):
         scale = getattr(estimator, "scale_", None)
-        return before if scale is None else before / scale
+        return before if scale is None else np.asarray(before / scale)
     if before is not None and name == "MinMaxScaler":
-        return before * np.abs(estimator.scale_)
+        return np.asarray(before * np.abs(estimator.scale_))
     if before is not None and hasattr(estimator, "get_support"):
-        return before[:, estimator.get_support()]
+        return np.asarray(before[:, estimator.get_support()])
     bent = name in _BENT and not (name == "FunctionTransformer" and estimator.func is None)
     if before is None and not bent and name != "SplineTransformer":
         return None
@@ -94,7 +99,7 @@ def _one(estimator: Any, x: Any, before: Bound) -> Bound:
     if scaler is not None and scaler.mean_ is not None and scaler.scale_ is not None:
         given = given + np.abs(scaler.mean_ / scaler.scale_)
     if before is None:
-        return _RELATIVE * given + (_SPLINES if name == "SplineTransformer" else 0.0)
+        return np.asarray(_RELATIVE * given) + (_SPLINES if name == "SplineTransformer" else 0.0)
     # A step of any slope after rounded numbers.
     return 1e2 * _RELATIVE * (given + 1)
 

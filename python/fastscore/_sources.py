@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastscore._bounds import linear_bound
-from fastscore._bounds_scores import margin, transform_bound
+from fastscore._bounds_scores import margin
 from fastscore._bounds_transform import transform_bound
 from fastscore._model import Model
 from fastscore._source_catboost import CatBoostSource
@@ -178,12 +178,12 @@ class SklearnSource:
     def linear_bound(self, x: NDArray[np.float64]) -> NDArray[np.float64] | None:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "X does not have valid feature names")
-            if hasattr(self._estimator, "transform") and not hasattr(self._estimator, "predict"):
-                return transform_bound(self._estimator, x)
             return linear_bound(self._estimator, x)
 
     def transform_bound(self, x: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        return transform_bound(self._estimator, x)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "X does not have valid feature names")
+            return transform_bound(self._estimator, x)
 
 
 def _decides(estimator: Any) -> bool:

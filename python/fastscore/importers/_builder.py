@@ -245,6 +245,8 @@ def _columns(build: Builder, step: dict[str, Any]) -> int:
         return len(tensors[f"{step['tensors']}.column"])
     if op == "polynomial":
         return len(tensors[f"{step['tensors']}.offset"]) - 1
+    if op == "distances":
+        return len(tensors[f"{step['tensors']}.start"])
     if op == "ctr":
         return int(tensors[f"{step['tensors']}.columns"].sum())
     if op == "link":
@@ -253,6 +255,6 @@ def _columns(build: Builder, step: dict[str, Any]) -> int:
             return len(kind["columns"])
         if kind["name"] == "complement":
             return 2
-        if kind["name"] == "weighted_median":
+        if kind["name"] in ("weighted_median", "log_sum_exp"):
             return 1
     return build.width_of(step["input"])

@@ -12,7 +12,7 @@ from fastscore import _core
 from fastscore._errors import UnsupportedModelError
 from fastscore._options import Labels, Options, labels
 from fastscore.importers._builder import Builder
-from fastscore.importers._sklearn_common import FINITE, Policy, builder, check, finish, version
+from fastscore.importers._sklearn_common import ACCEPTS, FINITE, builder, check, finish, version
 from fastscore.importers._sklearn_linear import parameters
 from fastscore.importers._splice import attach
 
@@ -118,7 +118,4 @@ def import_ransac(estimator: Any, options: Options) -> _core.Model:
     for part in parts:
         value = part.prediction()
         build.target(margin=value, rule="value", value=value)
-    policy = parts[0].policy
-    return finish(
-        build, estimator, Policy(policy.missing, policy.non_finite, policy.width, policy.checked)
-    )
+    return finish(build, estimator, ACCEPTS)
