@@ -20,12 +20,12 @@ class PipelineSource:
 
     takes_frames = True
 
-    def __init__(
-        self, pipeline: Any, model: "Model", open_source: Callable[[Any, "Model"], "Source"]
-    ) -> None:
+    def __init__(self, pipeline: Any, open_source: Callable[[Any, "Model"], "Source"]) -> None:
+        from fastscore._import import import_model
+
         self._pipeline = pipeline
         self._last = pipeline.steps[-1][1]
-        self._inner = open_source(self._last, model)
+        self._inner = open_source(self._last, import_model(self._last))
         self._seen: tuple[Any, Any] | None = None
         self.by_name = picks_by_name(pipeline)
         self.name = f"Pipeline (scikit-learn {version('sklearn')})"

@@ -84,7 +84,7 @@ def _open(source: Any, model: Model) -> Source | None:
     library = type(source).__module__.split(".")[0]
     if library == "sklearn":
         if type(source).__name__ == "Pipeline" and hasattr(source.steps[-1][1], "predict"):
-            return PipelineSource(source, model, _opened)
+            return PipelineSource(source, _opened)
         return SklearnSource(source)
     if library == "lightgbm":
         return LightGBMSource(source, model)

@@ -128,15 +128,25 @@ def test_several_classes_start_from_a_forest(n_classes):
     [
         LogisticRegression(max_iter=5000),
         DummyClassifier(strategy="stratified", random_state=0),
-        HistGradientBoostingClassifier(max_iter=2, categorical_features=[4]),
     ],
     ids=lambda init: type(init).__name__,
 )
 def test_starts_that_are_refused(init):
-    """A logarithm of float32 probabilities, chance, and categories rounded to float32."""
+    """A logarithm of float32 probabilities, and chance."""
     estimator = GradientBoostingClassifier(init=init, **SMALL).fit(X, classes_of(SCORE, 2))
     with pytest.raises(fastscore.UnsupportedModelError, match="GradientBoostingClassifier: init"):
         fastscore.import_model(estimator)
+
+
+def test_a_start_with_categories():
+    """They are matched after the rounding to float32 that the ensemble does."""
+    x = X.copy()
+    x[:, 4] = np.random.default_rng(0).choice([0.1, 1 / 3, 2.0, 7.0], len(x))
+    init = HistGradientBoostingRegressor(max_iter=2, min_samples_leaf=2, categorical_features=[4])
+    estimator = GradientBoostingRegressor(init=init, **SMALL).fit(x, SCORE)
+    strange = x.copy()
+    strange[::2, 4] = np.random.default_rng(1).choice([0.1, 0.25, float(np.float32(0.1))], 150)
+    check(estimator, np.r_[x, strange])
 
 
 def test_a_margin_of_zero_is_the_second_class():

@@ -6,7 +6,7 @@ the values that it gives. What the estimator refuses in its features becomes gua
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -88,15 +88,15 @@ class Attached:
     """Of one that transforms."""
     leaf: int | None
     """The step whose leaf indexes it reports."""
-    targets: list[dict[str, Any]]
-    """As the outer model takes them over, where the estimator is its last step."""
+    targets: Callable[[], list[dict[str, Any]]]
+    """Puts them into the outer model, where the estimator is its last step."""
     width: str | None
     """Of its outputs, as the structure has it."""
     notes: list[str]
 
     def become_outputs(self, build: Builder) -> None:
         """Make its outputs the model's."""
-        build.targets = self.targets
+        build.targets = self.targets()
         build.output_width = self.width
         if self.transform is not None:
             value = value_of(build, self.transform)
@@ -190,7 +190,7 @@ class _Splice:
             ],
             transform=self._transform(),
             leaf=None if leaf is None else self._at(leaf + 1) - 1,
-            targets=[self._target(target) for target in structure["targets"]],
+            targets=lambda: [self._target(target) for target in structure["targets"]],
             width=width,
             notes=list(structure["source"].get("notes") or []),
         )
