@@ -118,11 +118,4 @@ def _importer(obj: Any) -> Callable[[Any, Options], _core.Model]:
                 f"{what} is a subclass of {base.__name__} and may compute otherwise; fit a plain "
                 f"{base.__name__} instead. Supported are {supported}"
             )
-    if hasattr(obj, "steps") and hasattr(obj, "named_steps"):
-        last = type(obj.steps[-1][1]).__name__
-        raise UnsupportedModelError(
-            f"{what} can't be imported yet: import its last step alone, pipeline[-1] (a {last}), "
-            "and give it the data as pipeline[:-1].transform leaves them. Supported are "
-            f"{supported}"
-        )
     raise UnsupportedModelError(f"{what} can't be imported yet. Supported are {supported}")
