@@ -12,6 +12,7 @@ from typing import Any
 
 import models
 import numpy as np
+import pandas as pd
 from data import TRAINING, Flights, flights
 from models import Train
 from numpy.typing import NDArray
@@ -60,8 +61,10 @@ class Case:
         return pickle.loads(self.file(".pickle").read_bytes())
 
     @property
-    def x(self) -> NDArray[np.float64]:
-        """The rows to score, C order."""
+    def x(self) -> NDArray[np.float64] | pd.DataFrame:
+        """The rows to score: C order, or a frame for pipelines."""
+        if self.family == "pipeline":
+            return pd.read_pickle(cache() / "raw.pickle")[: self.rows]
         rows = np.load(cache() / ("filled.npy" if self.filled else "rows.npy"), mmap_mode="r")
         return np.array(rows[: self.rows])
 
@@ -80,6 +83,7 @@ class Case:
 def save_rows() -> Flights:
     """Keep the rows that are scored, so that no worker has to load the tables."""
     data = flights()
+    data.raw[TRAINING:].to_pickle(cache() / "raw.pickle")
     np.save(cache() / "filled.npy", data.filled[TRAINING:])
     np.save(cache() / "rows.npy", data.x[TRAINING:])
     return data
@@ -126,6 +130,14 @@ BOOSTING = models.sklearn(
     "GradientBoostingClassifier", TRAINING // 5, n_estimators=200, max_depth=5
 )
 SHALLOW = models.sklearn("RandomForestClassifier", n_estimators=100, max_depth=12)
+
+
+def pipeline(name: str, **more: Any) -> Case:
+    train = models.pipeline(name)
+    case = f"pipeline, {name}"
+    return Case(case, "pipeline", train, "probability", rows=200_000, goal=3, **more)
+
+
 LOGISTIC = models.sklearn("LogisticRegression", solver="newton-cholesky")
 CASES = [
     LIGHTGBM,
@@ -191,6 +203,9 @@ CASES = [
     ),
     CATBOOST,
     one_row(CATBOOST),
+    pipeline("LogisticRegression"),
+    pipeline("LGBMClassifier"),
+    pipeline("HistGradientBoostingClassifier"),
     Case("LogisticRegression", "linear", LOGISTIC, "probability", rows=200_000),
     Case(
         "LinearRegression", "linear", models.sklearn("LinearRegression"), "prediction", rows=200_000

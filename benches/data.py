@@ -19,7 +19,10 @@ class Flights:
     """Rows in random order: the first are for training, the rest for scoring."""
 
     names: list[str]
+    raw: pd.DataFrame
+    """As they are: text, integers, missing values."""
     x: NDArray[np.float64]
+    """Categories as numbers."""
     late: NDArray[np.bool_]
     delay: NDArray[np.float64]
 
@@ -41,11 +44,13 @@ def flights() -> Flights:
     delay = table["arr_delay"].to_numpy(np.float64)
     # What is known at departure.
     after = ["rownames", "arr_time", "arr_delay", "air_time", "tailnum", "time_hour", "year"]
-    features = table.drop(columns=after)
+    raw = table.drop(columns=after).reset_index(drop=True)
+    features = raw.copy()
     for name in CATEGORICAL:
         features[name] = pd.factorize(features[name], sort=True)[0]
     return Flights(
         names=list(features.columns),
+        raw=raw,
         x=np.ascontiguousarray(features.to_numpy(np.float64)),
         late=delay > 15,
         delay=delay,

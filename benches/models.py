@@ -85,3 +85,35 @@ def sklearn(name: str, rows: int = TRAINING, **parameters: Any) -> Train:
         return model.fit(x, (data.late if is_classifier(model) else data.delay)[:rows])
 
     return train
+
+
+def pipeline(name: str) -> Train:
+    """Numbers imputed and scaled, text one-hot, then a classifier of lateness."""
+
+    def train(data: Flights) -> Any:
+        from sklearn.compose import make_column_transformer
+        from sklearn.ensemble import HistGradientBoostingClassifier
+        from sklearn.impute import SimpleImputer
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+        if name == "LGBMClassifier":
+            import lightgbm
+
+            last: Any = lightgbm.LGBMClassifier(n_estimators=200, n_jobs=2, verbose=-1)
+        elif name == "LogisticRegression":
+            last = LogisticRegression(max_iter=1000)
+        else:
+            last = HistGradientBoostingClassifier(max_iter=200, early_stopping=False)
+        numbers = [name for name in data.raw.columns if name not in CATEGORICAL]
+        columns = make_column_transformer(
+            (make_pipeline(SimpleImputer(strategy="median"), StandardScaler()), numbers),
+            (
+                OneHotEncoder(handle_unknown="ignore", sparse_output=False),
+                list(CATEGORICAL),
+            ),
+        )
+        return make_pipeline(columns, last).fit(data.raw[:TRAINING], data.late[:TRAINING])
+
+    return train

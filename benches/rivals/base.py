@@ -21,7 +21,7 @@ class Ready:
 
     score: Callable[[Rows], Any]
     convert: Callable[[Any], Rows] = lambda x: x
-    """From float64 rows to what `score` takes: not timed."""
+    """From float64 rows, or a frame, to what `score` takes: not timed."""
     probabilities: bool = False
     """It gives probabilities where the case asks for margins."""
     built: float = 0.0
@@ -53,7 +53,7 @@ class UnableError(Exception):
 
 
 ALL = frozenset(
-    "lightgbm xgboost catboost hist boosting forest isolation tree linear".split()  # noqa: SIM905
+    "lightgbm xgboost catboost hist boosting forest isolation tree linear pipeline".split()  # noqa: SIM905
 )
 
 

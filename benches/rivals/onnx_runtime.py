@@ -12,7 +12,46 @@ from rivals.base import ALL, Engine, Ready, cached, float32
 OPSETS = {"": 15, "ai.onnx.ml": 3}
 
 
+def convert_pipeline(case: Case, path: Path) -> None:
+    """A pipeline takes a tensor a column: float32, or strings."""
+    import skl2onnx
+    from lightgbm import LGBMClassifier
+    from onnxmltools.convert.lightgbm.operator_converters.LightGbm import convert_lightgbm
+    from skl2onnx.common.data_types import FloatTensorType, StringTensorType
+    from skl2onnx.common.shape_calculator import calculate_linear_classifier_output_shapes
+
+    skl2onnx.update_registered_converter(
+        LGBMClassifier,
+        "LightGbmLGBMClassifier",
+        calculate_linear_classifier_output_shapes,
+        convert_lightgbm,
+        options={"nocl": [True, False], "zipmap": [True, False, "columns"]},
+    )
+    inputs = [
+        (name, (StringTensorType if is_text(column) else FloatTensorType)([None, 1]))
+        for name, column in case.x[:1].items()
+    ]
+    model = case.model
+    options = {id(model): {"zipmap": False}}
+    graph = skl2onnx.to_onnx(model, initial_types=inputs, options=options, target_opset=OPSETS)
+    path.write_bytes(graph.SerializeToString())
+
+
+def is_text(column: Any) -> bool:
+    return column.dtype.kind not in "fiub"
+
+
+def tensors(frame: Any) -> dict[str, Any]:
+    return {
+        name: (column.to_numpy(object) if is_text(column) else column.to_numpy("float32"))[:, None]
+        for name, column in frame.items()
+    }
+
+
 def convert(case: Case, path: Path) -> None:
+    if case.family == "pipeline":
+        convert_pipeline(case, path)
+        return
     model = case.model
     if case.family == "catboost":
         model.save_model(path, format="onnx")
@@ -56,9 +95,12 @@ def prepare(case: Case, threads: int) -> Ready:
     options.log_severity_level = 3
     graph = without_link(path) if case.output == "margin" else path.read_bytes()
     session = onnxruntime.InferenceSession(graph, options, ["CPUExecutionProvider"])
-    (source,) = [i.name for i in session.get_inputs()]
     # Labels come first, then scores.
     outputs = [session.get_outputs()[-1].name]
+
+    if case.family == "pipeline":
+        return Ready(lambda x: session.run(outputs, x)[0], tensors, built=built)
+    (source,) = [i.name for i in session.get_inputs()]
 
     # The converter's scores of an isolation forest are `decision_function`.
     offset = case.model.offset_ if case.family == "isolation" else None

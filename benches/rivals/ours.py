@@ -34,6 +34,8 @@ def prepare_arrow(case: Case, threads: int) -> Ready:
     model = fastscore.import_model(case.model)
 
     def table(x: Any) -> pa.Table:
+        if case.family == "pipeline":
+            return pa.Table.from_pandas(x, preserve_index=False)
         names = [f"Column_{i}" for i in range(x.shape[1])]
         return pa.table({name: np.ascontiguousarray(x[:, i]) for i, name in enumerate(names)})
 

@@ -66,7 +66,7 @@ def scikit_learn(case: Case, threads: int) -> Ready:
     return Ready(method)
 
 
-SKLEARN = frozenset({"hist", "boosting", "forest", "isolation", "tree", "linear"})
+SKLEARN = frozenset({"hist", "boosting", "forest", "isolation", "tree", "linear", "pipeline"})
 SOURCES = [
     Engine("LightGBM", "lightgbm", frozenset({"lightgbm"}), lightgbm),
     Engine("XGBoost, in place", "xgboost-cpu", frozenset({"xgboost"}), xgboost_inplace),
