@@ -107,13 +107,16 @@ fn step(recipe: &Recipe, widths: &[usize]) -> (Step, usize) {
         8 => {
             let keys: Vec<Vec<f64>> = columns.iter().enumerate().map(|(i, _)| sorted(numbers(i % 3 + 1, i))).collect();
             let count = columns.len();
+            // Codes, or any numbers.
+            let codes = recipe.flags[1] & 1 == 0;
+            let value = |i: usize| if codes { (i % 4) as f64 } else { number(i) - 1.0 };
             let map = Map {
                 column: columns.iter().map(|&c| c as i32).collect(),
                 offset: offsets(&keys),
-                value: (0..keys.concat().len()).map(|i| number(i) - 1.0).collect(),
+                value: (0..keys.concat().len()).map(value).collect(),
                 key: keys.concat(),
-                missing: numbers(count, 1),
-                other: (0..count).map(|i| if i % 2 == 0 { NAN } else { number(i) }).collect(),
+                missing: (0..count).map(|i| if codes { [NAN, 4.0][i % 2] } else { number(i + 1) }).collect(),
+                other: (0..count).map(|i| if codes { [-1.0, NAN][i % 2] } else { number(i) }).collect(),
             };
             (Step { input, op: Op::Map(map) }, count)
         }

@@ -32,7 +32,7 @@ pub(super) struct Find {
 impl<'p> Guards<'p> {
     pub(super) fn new(plan: &'p Plan) -> Self {
         let model = plan.model();
-        Guards { plan, model, list: model.guards().iter().filter(|guard| !guard.is_of_features()).collect() }
+        Guards { plan, model, list: plan.guards().iter().collect() }
     }
 
     fn one(&self, values: &Values<impl Columns>, (value, column): (ValueId, usize), row: usize) -> f64 {

@@ -252,7 +252,7 @@ impl<'p> Call<'p> {
         let leaf_step = if output == Output::Leaf { model.leaf_forest().map(|(step, _)| step) } else { None };
         let guards = Guards::new(plan);
         let shown = sources.iter().map(|source| source.value);
-        let (steps, features) = plan.needed(shown, model.columns_guarded(), leaf_step);
+        let (steps, features) = plan.needed(shown, leaf_step);
         Call { plan, steps, features, leaf_step, sources, guards }
     }
 

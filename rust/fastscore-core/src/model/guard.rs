@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{OnBadValue, Tensors, ValueId, Width};
+use super::{OnBadValue, Op, Tensors, ValueId, Width};
 use crate::error::{Result, format_error};
 
 /// A check of a value's columns, made whatever output is asked for.
@@ -95,6 +95,25 @@ impl FeatureChecks {
                     *known = known.or(checks);
                 }
             }
+        }
+    }
+}
+
+impl Refuse {
+    /// Whether a column of a step may hold what is refused; false is for tables and equalities, which say what they give.
+    pub(crate) fn may_find(&self, op: &Op, column: usize) -> bool {
+        let refused = |x: f64| match self {
+            Refuse::Numbers(checks) => {
+                (checks.missing && x.is_nan()) || checks.non_finite.is_some_and(|width| width.round(x).is_infinite())
+            }
+            Refuse::Unknown(_) => x.is_nan(),
+        };
+        match op {
+            Op::OneHot(_) => false,
+            Op::Map(map) => {
+                map.entries(column).1.iter().chain([&map.missing[column], &map.other[column]]).any(|&x| refused(x))
+            }
+            _ => true,
         }
     }
 }

@@ -28,6 +28,8 @@ use crate::reference;
 
 /// More codes than this are not fused: engines number categories by 16 bits.
 const MAX_CODES: usize = 1 << 15;
+/// Nor is a step where tables of codes for all of its columns or splits would take longer than about a second to make.
+const MAX_WORK: usize = 1 << 28;
 /// A larger forest is not copied to be fused.
 const MAX_SPLITS: usize = 1 << 20;
 
@@ -51,76 +53,107 @@ pub(super) fn fuse(model: &Model, program: &mut Program) {
     }
 }
 
-/// What is done to a number.
-#[derive(Debug)]
-enum Function {
-    /// A link of one column.
-    Link(Link, Width),
-    /// 1 where it is this number, else 0.
-    Equal(f64),
-}
-
 /// A column as a function of another one.
 #[derive(Debug)]
 struct Chain {
     base: (ValueId, usize),
-    /// What is done to the base's numbers, in order.
-    functions: Vec<Function>,
+    /// What is done to the base's numbers, in order: steps of one column.
+    steps: Vec<Op>,
 }
 
 impl Chain {
-    /// The column that a view has at `column`, followed back as far as it goes.
-    fn of(model: &Model, program: &Program, view: &View, column: usize) -> Chain {
-        let mut chain = Chain { base: view.at(column), functions: Vec::new() };
-        while let Some(step) = chain.base.0.checked_sub(1)
-            && let Some(run) = program.run(step)
-        {
-            let column = chain.base.1;
-            let (function, from) = match &model.steps()[step].op {
-                Op::OneHot(one_hot) => (Function::Equal(one_hot.value[column]), one_hot.feature[column] as usize),
-                Op::Link(link, width) => match link.of_columns(&[column as u32]) {
-                    Some(link) => (Function::Link(link, *width), column),
-                    None => break,
-                },
-                _ => break,
-            };
-            chain.functions.push(function);
-            chain.base = run.input.at(from);
-            if codes(model, chain.base).is_some() {
-                break;
+    /// The columns that lead to the one that a view has at `column`, the last first, each with the step from it to the one
+    /// before; the column itself has none.
+    fn back<'a>(
+        model: &'a Model,
+        program: &'a Program,
+        view: &View,
+        column: usize,
+    ) -> impl Iterator<Item = ((ValueId, usize), Option<Op>)> {
+        let mut next = Some((view.at(column), None));
+        std::iter::from_fn(move || {
+            let (at, step) = next.take()?;
+            next = before(model, program, at).map(|(at, op)| (at, Some(op)));
+            Some((at, step))
+        })
+    }
+
+    /// From the column furthest back that holds codes, and how many; None where there is none but the column itself.
+    fn from_codes(model: &Model, program: &Program, view: &View, column: usize) -> Option<(Chain, usize)> {
+        let (mut steps, mut found) = (Vec::new(), None);
+        for (at, step) in Chain::back(model, program, view, column) {
+            steps.extend(step);
+            if let Some(codes) = codes(model, at).filter(|_| !steps.is_empty()) {
+                found = Some((at, codes, steps.len()));
             }
         }
-        chain.functions.reverse();
-        chain
+        let (base, codes, length) = found?;
+        steps.truncate(length);
+        steps.reverse();
+        Some((Chain { base, steps }, codes))
+    }
+
+    /// From the column furthest back of which it is a function that never falls; None where that is the column itself.
+    fn rising(model: &Model, program: &Program, view: &View, column: usize) -> Option<Chain> {
+        let mut chain = Chain { base: view.at(column), steps: Vec::new() };
+        for (at, step) in Chain::back(model, program, view, column) {
+            if let Some(step) = step {
+                if !rises(&step) {
+                    break;
+                }
+                chain.steps.push(step);
+                chain.base = at;
+            }
+        }
+        chain.steps.reverse();
+        (!chain.steps.is_empty()).then_some(chain)
     }
 
     fn apply(&self, x: f64) -> f64 {
-        self.functions.iter().fold(x, |x, function| match function {
-            Function::Equal(value) => f64::from(u8::from(x == *value || (x.is_nan() && value.is_nan()))),
-            Function::Link(link, width) => reference::link_of_one(link, *width, x),
-        })
+        self.steps.iter().fold(x, |x, step| reference::of_one(step, x))
     }
+}
 
-    /// Whether it never falls as its number rises, NaN apart: elementary operations, which are rounded correctly.
-    fn rises(&self) -> bool {
-        self.functions.iter().all(|function| match function {
-            Function::Equal(_) => false,
-            Function::Link(link, _) => match link {
-                Link::Affine { scale, .. } => scale.iter().all(|&scale| scale > 0.0),
-                Link::Multiply { by } | Link::Divide { by } => *by > 0.0,
-                Link::Add { .. } | Link::Clip { .. } | Link::RoundToFloat32 {} => true,
-                Link::FillMissing { also, .. } => also.is_none(),
-                Link::Above { above, other, .. } => above >= other,
-                _ => false,
-            },
-        })
+/// The column that a computed column is a function of, and the function.
+fn before(model: &Model, program: &Program, (value, column): (ValueId, usize)) -> Option<((ValueId, usize), Op)> {
+    let step = value.checked_sub(1)?;
+    let run = program.run(step)?;
+    let mut op = model.steps()[step].op.of_columns(&[column as u32])?;
+    let from = match &mut op {
+        Op::OneHot(one_hot) => std::mem::take(&mut one_hot.feature[0]) as usize,
+        Op::Map(map) => std::mem::take(&mut map.column[0]) as usize,
+        Op::Link(..) | Op::Bins(_) => column,
+        _ => return None,
+    };
+    Some((run.input.at(from), op))
+}
+
+/// Whether a step of one column never falls as its number rises, and gives NaN for NaN alone: elementary operations, which
+/// are rounded correctly, and counts.
+fn rises(op: &Op) -> bool {
+    let all_positive = |numbers: &[f64]| numbers.iter().all(|&x| x > 0.0);
+    match op {
+        Op::Bins(_) => true,
+        Op::Link(link, _) => match link {
+            Link::Affine { scale, .. } => all_positive(scale),
+            Link::Standardize { scale, .. } => scale.as_deref().is_none_or(all_positive),
+            Link::Multiply { by } | Link::Divide { by } => *by > 0.0,
+            Link::Add { .. } | Link::Clip { .. } | Link::RoundToFloat32 {} => true,
+            Link::FillMissing { also, .. } => also.is_none(),
+            Link::Impute { missing, .. } => missing.is_none(),
+            Link::Above { above, other, .. } => above >= other,
+            _ => false,
+        },
+        _ => false,
     }
 }
 
 /// How many codes a column holds: its numbers are 0 to one less, -1, or NaN. None where it may hold others.
 fn codes(model: &Model, (value, column): (ValueId, usize)) -> Option<usize> {
-    if value != 0 {
-        return None;
+    if let Some(step) = value.checked_sub(1) {
+        let Op::Map(map) = &model.steps()[step].op else { return None };
+        let others = [map.missing[column], map.other[column]];
+        return count(map.entries(column).1.iter().copied().chain(others));
     }
     let (encoding, _) = model.encoding(column)?;
     let Encoder::Table { codes, .. } = &encoding.encoder else { return None };
@@ -147,16 +180,15 @@ fn fuse_forest(model: &Model, program: &Program, step: usize, forest: &Forest) -
     read.dedup();
     let mut splits = Splits::new(forest, input);
     let mut fused: HashMap<i32, Column> = HashMap::new();
-    for feature in read {
-        let chain = Chain::of(model, program, input, feature as usize);
-        if chain.functions.is_empty() {
-            continue;
-        }
-        let codes = codes(model, chain.base).filter(|_| forest.missing_value.is_none());
-        if let Some(codes) = codes {
-            let values = Table::of(&chain, codes);
-            fused.insert(feature, Column { base: splits.base(chain.base), kind: Kind::Codes(values) });
-        } else if chain.rises() && forest.width == Width::Float64 && forest.missing_value.is_none() {
+    for feature in read.into_iter().filter(|_| forest.missing_value.is_none()) {
+        let from_codes = Chain::from_codes(model, program, input, feature as usize);
+        let from_codes = from_codes.filter(|(_, codes)| codes.saturating_mul(forest.feature.len()) <= MAX_WORK);
+        if let Some((chain, codes)) = from_codes {
+            let column = Column { base: splits.base(chain.base), kind: Kind::Codes(Table::of(&chain, codes)) };
+            fused.insert(feature, column);
+        } else if forest.width == Width::Float64
+            && let Some(chain) = Chain::rising(model, program, input, feature as usize)
+        {
             fused.insert(feature, Column { base: splits.base(chain.base), kind: Kind::Number(chain) });
         }
     }
@@ -178,12 +210,14 @@ struct Column {
     kind: Kind,
 }
 
+#[derive(Debug)]
 enum Kind {
     Codes(Table),
     Number(Chain),
 }
 
 /// A function of codes.
+#[derive(Debug)]
 struct Table {
     missing: f64,
     outside: f64,
@@ -192,11 +226,26 @@ struct Table {
 
 impl Table {
     fn of(chain: &Chain, codes: usize) -> Table {
-        Table {
-            missing: chain.apply(f64::NAN),
-            outside: chain.apply(-1.0),
-            values: (0..codes).map(|code| chain.apply(code as f64)).collect(),
-        }
+        let itself = Table { missing: f64::NAN, outside: -1.0, values: (0..codes).map(|code| code as f64).collect() };
+        chain.steps.iter().fold(itself, |table, step| table.then(step))
+    }
+
+    /// What a step of one column makes of it.
+    fn then(mut self, step: &Op) -> Table {
+        let apply = |x: f64| match step {
+            // As the interpreter has it, which looks at one key after another.
+            Op::Map(map) if !x.is_nan() => {
+                let (keys, values) = map.entries(0);
+                let place = keys.partition_point(|&key| key < x);
+                if keys.get(place) == Some(&x) { values[place] } else { map.other[0] }
+            }
+            Op::OneHot(one_hot) if !x.is_nan() => f64::from(u8::from(x == one_hot.value[0])),
+            _ => reference::of_one(step, x),
+        };
+        self.missing = apply(self.missing);
+        self.outside = apply(self.outside);
+        self.values.iter_mut().for_each(|x| *x = apply(*x));
+        self
     }
 }
 
@@ -384,7 +433,7 @@ fn fuse_linear(model: &Model, program: &Program, step: usize, linear: &Linear) -
                 let column = view.len();
                 view.push((group.base.0, group.base.1 as u32));
                 terms.push(Term::Lookup { column, tables: group.tables(linear, at) });
-                at += group.of_code.len();
+                at += group.columns;
                 fused = true;
             }
             None => {
@@ -399,12 +448,12 @@ fn fuse_linear(model: &Model, program: &Program, step: usize, linear: &Linear) -
     fused.then(|| (LinearLookup { intercept: linear.intercept.clone(), terms }, View::Picked(view)))
 }
 
-/// Consecutive columns that are 1 for one code each.
+/// Consecutive columns of which at most one is 1 for each code, and all others are 0.
 struct Group {
     base: (ValueId, usize),
-    codes: usize,
-    /// Of each column the code; None is NaN.
-    of_code: Vec<Option<usize>>,
+    columns: usize,
+    /// Which of the columns is 1 for NaN, for what is no code, and for each code from 0 on.
+    hit: Vec<Option<usize>>,
 }
 
 impl Group {
@@ -413,47 +462,44 @@ impl Group {
         let mut group: Option<Group> = None;
         for column in at..linear.inputs {
             let finite = (0..linear.outputs).all(|o| linear.coefficients[o * linear.inputs + column].is_finite());
-            let chain = Chain::of(model, program, input, column);
-            let Some(codes) = codes(model, chain.base).filter(|_| finite && !chain.functions.is_empty()) else { break };
-            let Some(code) = only_one(&Table::of(&chain, codes)) else { break };
-            let group = group.get_or_insert_with(|| Group { base: chain.base, codes, of_code: Vec::new() });
-            if group.base != chain.base || group.of_code.contains(&code) {
+            let chain = Chain::from_codes(model, program, input, column).filter(|_| finite);
+            let chain = chain.filter(|(_, codes)| codes.saturating_mul(linear.inputs) <= MAX_WORK);
+            let Some((chain, codes)) = chain else { break };
+            let group = group.get_or_insert_with(|| Group { base: chain.base, columns: 0, hit: vec![None; codes + 2] });
+            if group.base != chain.base || !group.add(&Table::of(&chain, codes)) {
                 break;
             }
-            group.of_code.push(code);
         }
-        group.filter(|group| group.of_code.len() > 1)
+        group.filter(|group| group.columns > 1)
+    }
+
+    /// Add a column; false, and nothing done, where it is not 0 or 1, or 1 where another column is.
+    fn add(&mut self, table: &Table) -> bool {
+        let values = || [table.missing, table.outside].into_iter().chain(table.values.iter().copied());
+        let fits = |(hit, x): (&Option<usize>, f64)| x.to_bits() == 0 || (x == 1.0 && hit.is_none());
+        if !self.hit.iter().zip(values()).all(fits) {
+            return false;
+        }
+        for (hit, _) in self.hit.iter_mut().zip(values()).filter(|(_, x)| *x == 1.0) {
+            *hit = Some(self.columns);
+        }
+        self.columns += 1;
+        true
     }
 
     /// Of each output the coefficients of the codes.
     fn tables(&self, linear: &Linear, at: usize) -> Vec<Codes> {
         let table = |output: usize| {
-            let coefficients = &linear.coefficients[output * linear.inputs + at..][..self.of_code.len()];
+            let coefficients = &linear.coefficients[output * linear.inputs + at..][..self.columns];
             // -0 is what changes nothing: not even the sign of a zero.
-            let mut table = Codes { missing: -0.0, outside: -0.0, of_code: vec![-0.0; self.codes], then: -0.0 };
-            for (code, &coefficient) in self.of_code.iter().zip(coefficients) {
-                match code {
-                    Some(code) => table.of_code[*code] = coefficient,
-                    None => table.missing = coefficient,
-                }
-                // The products of the others are zeros, of which a positive one makes a negative zero positive.
-                if coefficient.is_sign_positive() {
-                    table.then = 0.0;
-                }
-            }
-            table
+            let of = |hit: &Option<usize>| hit.map_or(-0.0, |column| coefficients[column]);
+            // The products of the others are zeros, of which a positive one makes a negative zero positive.
+            let then = if coefficients.iter().any(|x| x.is_sign_positive()) { 0.0 } else { -0.0 };
+            let of_code = self.hit.iter().skip(2).map(of).collect();
+            Codes { missing: of(&self.hit[0]), outside: of(&self.hit[1]), of_code, then }
         };
         (0..linear.outputs).map(table).collect()
     }
-}
-
-/// The only code for which a table has 1, where it has 0 for all others. `Some(None)` is NaN.
-fn only_one(table: &Table) -> Option<Option<usize>> {
-    let all = || std::iter::once(table.missing).chain(table.values.iter().copied()).chain([table.outside]);
-    let plain = all().all(|x| x.to_bits() == 0 || x == 1.0);
-    let mut hits = all().enumerate().filter(|&(_, x)| x == 1.0);
-    let (place, _) = hits.next().filter(|_| plain)?;
-    (hits.next().is_none() && place <= table.values.len()).then(|| place.checked_sub(1))
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::kernels::forest::walk::Walk;
 use crate::kernels::{Columns, Values, ctr, distances, linear, link, tables};
-use crate::model::{Ctr, Model, Op, ValueId};
+use crate::model::{Ctr, Guard, Model, Op, ValueId};
 use crate::simd::Level;
 
 use program::Program;
@@ -119,15 +119,19 @@ impl Plan {
         self.program.view(value)
     }
 
-    /// The steps that must run for these values of the model, and columns of values, in order, and per feature whether it is
-    /// read. Of a `leaf_step` only what it reads is needed.
+    /// The steps that must run for these values of the model and for the guards, in order, and per feature whether it is read.
+    /// Of a `leaf_step` only what it reads is needed.
     pub(crate) fn needed(
         &self,
         values: impl IntoIterator<Item = ValueId>,
-        columns: impl IntoIterator<Item = (ValueId, usize)>,
         leaf_step: Option<usize>,
     ) -> (Vec<usize>, Vec<bool>) {
-        self.program.needed(values, columns, leaf_step)
+        self.program.needed(values, leaf_step)
+    }
+
+    /// What must be checked of values that are computed.
+    pub(crate) fn guards(&self) -> &[Guard] {
+        self.program.guards()
     }
 
     /// Columns that a step's value has where it is computed.

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use super::fuse;
 use crate::kernels::lookup::LinearLookup;
-use crate::model::{Link, Model, Op, ValueId};
+use crate::model::{Guard, Link, Model, Op, Refuse, ValueId};
 
 /// Where the columns of a value are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +90,10 @@ pub(crate) struct Program {
     runs: Vec<Option<Run>>,
     /// Per value of the model its columns.
     views: Vec<View>,
+    /// What must be checked of values that are computed.
+    guards: Vec<Guard>,
+    /// The columns that they look at.
+    guarded: Vec<(ValueId, u32)>,
 }
 
 impl Run {
@@ -107,7 +111,8 @@ impl Run {
 impl Program {
     /// Every step of a model; `as_it_is`: all columns, as the model has them.
     pub(crate) fn new(model: &Model, as_it_is: bool) -> Program {
-        let mut program = Program { runs: Vec::new(), views: vec![View::Whole(0, model.width(0))] };
+        let views = vec![View::Whole(0, model.width(0))];
+        let mut program = Program { runs: Vec::new(), views, guards: Vec::new(), guarded: Vec::new() };
         for (index, step) in model.steps().iter().enumerate() {
             let (view, run) = match &step.op {
                 Op::Concat(_) => (View::Picked(step.inputs().flat_map(|v| program.views[v].columns()).collect()), None),
@@ -125,10 +130,13 @@ impl Program {
             program.views.push(view);
             program.runs.push(run);
         }
+        program.guards = model.guards().iter().filter(|guard| !guard.is_of_features()).cloned().collect();
         if !as_it_is {
+            program.drop_idle_guards(model);
             fuse::fuse(model, &mut program);
             program.prune(model);
         }
+        program.guarded = program.columns_guarded(model);
         for step in 0..program.runs.len() {
             let (needs, features) = split(program.reads(model, step));
             if let Some(run) = &mut program.runs[step] {
@@ -163,19 +171,17 @@ impl Program {
         &self.views[value]
     }
 
-    /// The steps that must run for these values of the model, and columns of values, in order, and per feature whether one of
-    /// them, or a value itself, reads it. Of a `leaf_step` only what it reads is needed.
+    /// The steps that must run for these values of the model and for the guards, in order, and per feature whether one of
+    /// them, or a value or guard itself, reads it. Of a `leaf_step` only what it reads is needed.
     pub(crate) fn needed(
         &self,
         values: impl IntoIterator<Item = ValueId>,
-        columns: impl IntoIterator<Item = (ValueId, usize)>,
         leaf_step: Option<usize>,
     ) -> (Vec<usize>, Vec<bool>) {
         let mut needed = vec![false; self.runs.len()];
         let mut features = vec![false; self.views[0].len()];
-        let whole = values.into_iter().flat_map(|value| self.views[value].columns());
-        let single = columns.into_iter().map(|(value, column)| self.views[value].at(column));
-        for (value, column) in whole.chain(single.map(|(value, column)| (value, column as u32))) {
+        let shown = values.into_iter().flat_map(|value| self.views[value].columns());
+        for (value, column) in shown.chain(self.guarded.iter().copied()) {
             match value.checked_sub(1) {
                 Some(step) => needed[step] = true,
                 None => features[column as usize] = true,
@@ -203,6 +209,44 @@ impl Program {
         columns
     }
 
+    /// Do without checks of columns that can't hold what is refused: those of tables and equalities.
+    fn drop_idle_guards(&mut self, model: &Model) {
+        let views = &self.views;
+        self.guards.retain_mut(|guard| {
+            let checked: Vec<usize> = guard.checked(model.width(guard.value)).collect();
+            let may_fail = |column: usize| {
+                let (value, column) = views[guard.value].at(column);
+                value.checked_sub(1).is_none_or(|step| guard.refuse.may_find(&model.steps()[step].op, column))
+            };
+            let kept: Vec<usize> = (0..checked.len()).filter(|&place| may_fail(checked[place])).collect();
+            guard.columns = Some(kept.iter().map(|&place| checked[place]).collect());
+            if let Refuse::Unknown(of) = &mut guard.refuse {
+                *of = kept.iter().map(|&place| of[place]).collect();
+            }
+            if let Some(names) = &mut guard.names {
+                *names = kept.iter().map(|&place| std::mem::take(&mut names[place])).collect();
+            }
+            !kept.is_empty()
+        });
+    }
+
+    /// What must be checked of values that are computed.
+    pub(crate) fn guards(&self) -> &[Guard] {
+        &self.guards
+    }
+
+    fn columns_guarded(&self, model: &Model) -> Vec<(ValueId, u32)> {
+        let columns = |guard: &Guard| {
+            let own = guard.checked(model.width(guard.value)).map(|column| (guard.value, column));
+            own.chain(guard.of().iter().copied()).collect::<Vec<_>>()
+        };
+        let place = |(value, column): (ValueId, usize)| {
+            let (value, column) = self.views[value].at(column);
+            (value, column as u32)
+        };
+        self.guards.iter().flat_map(columns).map(place).collect()
+    }
+
     /// Leave out steps and columns that neither an output, nor a guard, nor what one of these reads reads.
     fn prune(&mut self, model: &Model) {
         let mut read: Vec<BTreeSet<u32>> = vec![BTreeSet::new(); self.views.len()];
@@ -212,9 +256,8 @@ impl Program {
                 read[value].insert(column);
             }
         }
-        for (value, column) in model.columns_guarded() {
-            let (value, column) = self.views[value].at(column);
-            read[value].insert(column as u32);
+        for (value, column) in self.columns_guarded(model) {
+            read[value].insert(column);
         }
         for step in (0..self.runs.len()).rev() {
             // All that read this value come later.

@@ -5,8 +5,8 @@ mod link;
 mod tables;
 
 use crate::model::{
-    Category, Child, Comparison, Ctr, Distances, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest, Linear, Link, Metric,
-    Model, Op, Width,
+    Category, Child, Comparison, Ctr, Distances, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest, Linear, Metric, Model,
+    OneHot, Op, Width,
 };
 
 /// What a model computes for one row.
@@ -28,11 +28,7 @@ pub fn interpret(model: &Model, features: &[f64]) -> Row {
             Op::LeafIndicator(forest) => indicate(forest, input),
             Op::Linear(model) => linear(model, input),
             Op::Link(kind, width) => link::link(kind, *width, input),
-            Op::OneHot(one_hot) => {
-                let pairs = one_hot.feature.iter().zip(&one_hot.value);
-                let equal = |x: f64, value: f64| x == value || (x.is_nan() && value.is_nan());
-                pairs.map(|(&c, &value)| if equal(input[c as usize], value) { 1.0 } else { 0.0 }).collect()
-            }
+            Op::OneHot(model) => one_hot(model, input),
             Op::Ctr(model) => ctr(model, input),
             Op::Distances(model) => distances(model, input),
             Op::Concat(_) => step.inputs().flat_map(|value| values[value].iter().copied()).collect(),
@@ -61,6 +57,12 @@ pub fn interpret(model: &Model, features: &[f64]) -> Row {
         }
     };
     Row { values, leaves }
+}
+
+fn one_hot(model: &OneHot, input: &[f64]) -> Vec<f64> {
+    let equal = |x: f64, value: f64| x == value || (x.is_nan() && value.is_nan());
+    let pairs = model.feature.iter().zip(&model.value);
+    pairs.map(|(&c, &value)| if equal(input[c as usize], value) { 1.0 } else { 0.0 }).collect()
 }
 
 fn ctr(model: &Ctr, input: &[f64]) -> Vec<f64> {
@@ -112,9 +114,16 @@ fn indicate(forest: &Forest, input: &[f64]) -> Vec<f64> {
     columns
 }
 
-/// A link of one column, of one number.
-pub(crate) fn link_of_one(kind: &Link, width: Width, x: f64) -> f64 {
-    link::link(kind, width, &[x]).first().copied().unwrap_or(f64::NAN)
+/// A step of one column, of one number; NaN where it has none.
+pub(crate) fn of_one(op: &Op, x: f64) -> f64 {
+    let result = match op {
+        Op::Link(kind, width) => link::link(kind, *width, &[x]),
+        Op::OneHot(model) => one_hot(model, &[x]),
+        Op::Map(model) => tables::map(model, &[x]),
+        Op::Bins(model) => tables::bins(model, &[x]),
+        _ => Vec::new(),
+    };
+    result.first().copied().unwrap_or(f64::NAN)
 }
 
 /// The leaf that a row reaches, counted over the whole forest.
