@@ -25,6 +25,8 @@ def linear_bound(estimator: Any, x: NDArray[Any]) -> Bound:
         return own
     if hasattr(estimator, "coef_"):
         return _linear(estimator, x)
+    if hasattr(estimator, "get_support") and hasattr(estimator, "estimator_"):
+        return linear_bound(estimator.estimator_, x[:, estimator.get_support()])
     if hasattr(estimator, "inlier_mask_") and hasattr(estimator, "estimator_"):
         return linear_bound(estimator.estimator_, x)
     if hasattr(estimator, "estimators_features_"):

@@ -1,7 +1,8 @@
 """scikit-learn's pipelines behind the face of `verify`: the last step gets what the others give."""
 
+import contextlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,17 @@ from fastscore.importers._source import version
 if TYPE_CHECKING:
     from fastscore._model import Model
     from fastscore._sources import Source
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Run scikit-learn without the warnings that say nothing new here."""
+    with warnings.catch_warnings():
+        # Our columns are in the source's order; only their names are gone.
+        warnings.filterwarnings("ignore", "X does not have valid feature names")
+        warnings.filterwarnings("ignore", "Found unknown categories in columns")
+        warnings.filterwarnings("ignore", "Skipping features without any observed values")
+        yield
 
 
 class PipelineSource:
@@ -39,8 +51,7 @@ class PipelineSource:
     def _handed(self, x: Any) -> Any:
         """Return what the last step gets, dense; NaN where XGBoost gets no entry."""
         if self._seen is None or self._seen[0] is not x:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
+            with quietly():
                 found = x
                 for _, step in self._pipeline.steps[:-1]:
                     if step not in (None, "passthrough"):
@@ -62,7 +73,8 @@ class PipelineSource:
     def linear_bound(self, x: Any) -> NDArray[np.float64] | None:
         handed = self._handed(x)
         bound = self._inner.linear_bound(np.asarray(handed) if _is_plain(handed) else handed)
-        before = transform_bound(self._pipeline[:-1], x)
+        with quietly():
+            before = transform_bound(self._pipeline[:-1], x)
         if bound is None or before is None or not hasattr(self._last, "coef_"):
             return bound
         coefficients = np.abs(np.atleast_2d(np.asarray(self._last.coef_, dtype=np.float64)))

@@ -13,7 +13,7 @@ from fastscore._bounds_scores import margin
 from fastscore._bounds_transform import transform_bound
 from fastscore._model import Model
 from fastscore._source_catboost import CatBoostSource
-from fastscore._source_pipeline import PipelineSource, picks_by_name
+from fastscore._source_pipeline import PipelineSource, picks_by_name, quietly
 from fastscore._source_xgboost import XGBoostSource
 from fastscore.importers._source import version
 
@@ -124,9 +124,7 @@ class SklearnSource:
 
     def output(self, output: str, x: NDArray[np.float64]) -> Any:
         estimator = self._estimator
-        with warnings.catch_warnings():
-            # Our columns are in the source's order; only their names are gone.
-            warnings.filterwarnings("ignore", "X does not have valid feature names")
+        with quietly():
             if output == "prediction":
                 return estimator.predict(x)
             if output == "probability":
@@ -176,13 +174,11 @@ class SklearnSource:
         return np.asarray(shares[target] if isinstance(shares, list) else shares)
 
     def linear_bound(self, x: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "X does not have valid feature names")
+        with quietly():
             return linear_bound(self._estimator, x)
 
     def transform_bound(self, x: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "X does not have valid feature names")
+        with quietly():
             return transform_bound(self._estimator, x)
 
 

@@ -166,25 +166,34 @@ def shown(build: Builder, column: Column) -> str:
 
 def gather(build: Builder, frame: Frame) -> tuple[int, list[int]]:
     """Return one value that has all columns, and where each of them is in it."""
-    values = tuple(dict.fromkeys(column.value for column in frame.columns)) or (0,)
-    if len(values) == 1:
-        return values[0], [column.index for column in frame.columns]
-    value = build.shared("concat", values, lambda: {"op": "concat", "inputs": list(values)})
-    start, starts = 0, {}
-    for each in values:
-        starts[each] = start
-        start += build.width_of(each)
-    return value, [starts[column.value] + column.index for column in frame.columns]
+    used: dict[int, set[int]] = {}
+    for column in frame.columns:
+        used.setdefault(column.value, set()).add(column.index)
+    if len(used) <= 1:
+        return next(iter(used), 0), [column.index for column in frame.columns]
+    # Only the columns that are used: the others may not even be there in the data.
+    inputs, places, start = [], {}, 0
+    for value, indexes in used.items():
+        chosen = sorted(indexes)
+        inputs.append(_picked(build, value, chosen))
+        places.update({(value, index): start + at for at, index in enumerate(chosen)})
+        start += len(chosen)
+    joined_value = build.shared("concat", tuple(inputs), lambda: {"op": "concat", "inputs": inputs})
+    return joined_value, [places[column.value, column.index] for column in frame.columns]
 
 
 def value_of(build: Builder, frame: Frame) -> int:
     """Return a value whose columns are the frame's, in order."""
-    value, places = gather(build, frame)
-    if places == list(range(build.width_of(value))):
+    return _picked(build, *gather(build, frame))
+
+
+def _picked(build: Builder, value: int, columns: list[int]) -> int:
+    if columns == list(range(build.width_of(value))):
         return value
-    key = (value, *places)
-    kind = {"name": "columns", "columns": places}
-    return build.shared("columns", key, lambda: {"op": "link", "input": value, "kind": kind})
+    kind = {"name": "columns", "columns": columns}
+    return build.shared(
+        "columns", (value, *columns), lambda: {"op": "link", "input": value, "kind": kind}
+    )
 
 
 def narrowed(build: Builder, frame: Frame) -> Frame:
