@@ -3,11 +3,11 @@
 //! Each forest gets every engine that can run it ([`forest`]); the number of rows decides between them.
 //! `FASTSCORE_ENGINE` forces one of them, or the reference interpreter, for tests.
 
+mod explain;
 mod forest;
 mod fuse;
 mod program;
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
@@ -264,64 +264,6 @@ impl Plan {
             }
             _ => {}
         }
-    }
-
-    /// The plan as text: each step, the engine that runs it, and why.
-    pub fn explain(&self) -> String {
-        let mut text = String::new();
-        let features = self.model.features().count;
-        let read = self.model.features_read().iter().filter(|&&read| read).count();
-        let _ = writeln!(text, "plan for {} ({} instructions)", self.model.source().class, self.level);
-        if self.is_reference() {
-            let _ = writeln!(text, "  every step runs in the reference interpreter (FASTSCORE_ENGINE)");
-        }
-        let _ = writeln!(text, "  value 0: {features} features, {read} read");
-        for (index, (step, engine)) in self.model.steps().iter().zip(&self.engines).enumerate() {
-            let Some(run) = self.program.run(index) else {
-                let columns = self.program.view(index + 1).len();
-                let how = match &step.op {
-                    Op::Concat(_) | Op::Link(..) => "columns of other values, read where they are",
-                    _ => "not computed, as nothing reads it",
-                };
-                let _ = writeln!(text, "  value {}: {columns} column(s): {how}", index + 1);
-                continue;
-            };
-            let _ = write!(text, "  value {}: {} column(s) from value {}: ", index + 1, run.width, step.input);
-            let _ = match (self.program.op(&self.model, index), engine) {
-                (Op::Forest(forest), Engine::Forest(engines)) => {
-                    let how = if run.is_fused() { ", splits on what its columns are made of" } else { "" };
-                    let _ = writeln!(text, "forest of {} trees{how}", forest.trees());
-                    engines.explain(&mut text);
-                    Ok(())
-                }
-                (Op::LeafIndicator(forest), Engine::Indicator(walk)) => {
-                    writeln!(text, "leaf indicators of {} trees; {}", forest.trees(), walk.describe())
-                }
-                (Op::Forest(forest) | Op::LeafIndicator(forest), _) => {
-                    writeln!(text, "forest of {} trees", forest.trees())
-                }
-                (Op::OneHot(_), _) => writeln!(text, "equal to given numbers or not"),
-                (Op::Ctr(ctr), _) => {
-                    writeln!(text, "statistics of {} tables of {} keys", ctr.tables(), ctr.key.len())
-                }
-                (Op::Concat(_), _) => Ok(()),
-                (Op::Sum(others), _) => writeln!(text, "plus values {others:?}"),
-                (Op::Product(others), _) => writeln!(text, "times values {others:?}"),
-                (Op::Map(map), _) => writeln!(text, "{} known numbers looked up", map.key.len()),
-                (Op::Bins(bins), _) => writeln!(text, "places among {} edges", bins.edge.len()),
-                (Op::Interpolate(points), _) => writeln!(text, "lines between {} points", points.x.len()),
-                (Op::Polynomial(_), _) => writeln!(text, "products of columns"),
-                (Op::Linear(linear), _) => {
-                    let how = if run.is_fused() { ", coefficients of categories looked up" } else { "" };
-                    writeln!(text, "linear {} x {}; streaming kernel{how}", linear.inputs, linear.outputs)
-                }
-                (Op::Distances(distances), _) => {
-                    writeln!(text, "{:?} distances of {} terms", distances.metric, distances.column.len())
-                }
-                (Op::Link(kind, width), _) => writeln!(text, "link {kind:?} at {width:?}"),
-            };
-        }
-        text
     }
 }
 
