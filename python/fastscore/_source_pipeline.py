@@ -88,6 +88,11 @@ def picks_by_name(estimator: Any) -> bool:
     return any(type(part).__name__ == "ColumnTransformer" for part in parts)
 
 
+def numbers(table: Any) -> Any:
+    """Return what a transformer gives as an array, where it gives a frame."""
+    return np.asarray(table, dtype=np.float64) if hasattr(table, "columns") else table
+
+
 def _is_plain(table: Any) -> bool:
     """Whether all columns of what was handed on are numbers."""
     dtypes = getattr(table, "dtypes", None)

@@ -13,7 +13,7 @@ from fastscore._bounds_scores import margin
 from fastscore._bounds_transform import transform_bound
 from fastscore._model import Model
 from fastscore._source_catboost import CatBoostSource
-from fastscore._source_pipeline import PipelineSource, picks_by_name, quietly
+from fastscore._source_pipeline import PipelineSource, numbers, picks_by_name, quietly
 from fastscore._source_xgboost import XGBoostSource
 from fastscore.importers._source import version
 
@@ -134,7 +134,7 @@ class SklearnSource:
             if output == "score":
                 return estimator.score_samples(x) if hasattr(estimator, "score_samples") else None
             if output == "transform":
-                return estimator.transform(x) if hasattr(estimator, "transform") else None
+                return numbers(estimator.transform(x)) if hasattr(estimator, "transform") else None
             if hasattr(estimator, "decision_function") and _decides(estimator):
                 return estimator.decision_function(x)
             own = margin(estimator, x)

@@ -113,4 +113,5 @@ def source_runs() -> Iterator[None]:
         warnings.filterwarnings("ignore", "X does not have valid feature names")
         warnings.filterwarnings("ignore", "Cannot compute class probabilities or labels due to")
         warnings.filterwarnings("ignore", "Failed to import numba")
+        warnings.filterwarnings("ignore", "Found unknown categories in columns")
         yield

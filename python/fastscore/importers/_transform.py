@@ -94,6 +94,9 @@ def become_transform(build: Builder, frame: Frame, owner: str) -> None:
     value = value_of(build, numbers(build, frame, owner))
     if value == 0:
         value = build.columns(0, range(build.n_features))
+    if frame.sparse and any(column.most != 1.0 for column in frame.columns):
+        # Zeros that a sparse matrix does not hold are positive.
+        value = build.link(value, "add", value=0.0)
     names = frame.names
     if names is None or len(set(names)) < len(names):
         names = [str(i) for i in range(len(frame))]

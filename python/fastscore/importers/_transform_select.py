@@ -61,13 +61,13 @@ def import_elimination(estimator: Any, options: Options) -> _core.Model:
         int(estimator.n_features_in_), None if names is None else [str(each) for each in names]
     )
     frame = transformed(build, estimator, raw(build), name)
-    leaf, notes = None, None
+    notes = None
     if hasattr(estimator, "predict"):
         found = attach_whole(build, estimator.estimator_, owner=name, frame=frame)
         found.become_outputs(build)
-        leaf, notes = found.leaf, found.notes
+        notes = found.notes
     become_transform(build, frame, name)
-    return finish(build, estimator, leaf=leaf, notes=notes)
+    return finish(build, estimator, notes=notes)
 
 
 @transformer("PCA", "IncrementalPCA", "TruncatedSVD")

@@ -23,6 +23,8 @@ from support import FLOAT32_MAX, awkward_rows, sklearn_splits
 from matrix import sklearn_ensemble_cases as ensembles
 from matrix import sklearn_gaussian_cases as gaussian
 from matrix import sklearn_linear_cases as linears
+from matrix import sklearn_pipeline_cases as pipelines
+from matrix import sklearn_transform_cases as transforms
 from matrix.case import (
     EQUAL,
     LABELS,
@@ -40,7 +42,9 @@ SCORED = 517
 
 
 def expected(source: Any, data: Any, output: str) -> Any:
-    """What scikit-learn gives."""
+    """What scikit-learn gives; of a pipeline, what its last step does."""
+    if hasattr(source, "named_steps") and output in ("margin", "leaf"):
+        return pipelines.of_last_step(source, data, output, expected)
     if output == "prediction":
         return source.predict(data)
     if output == "probability":
@@ -51,7 +55,8 @@ def expected(source: Any, data: Any, output: str) -> Any:
         return source.score_samples(data)
     if output == "transform":
         columns = source.transform(data)
-        return columns.toarray() if hasattr(columns, "toarray") else columns
+        # Whatever type the source has them in.
+        return np.asarray(columns.toarray() if hasattr(columns, "toarray") else columns, float)
     assert output == "margin", output
     if hasattr(source, "decision_function"):
         return source.decision_function(data)
@@ -228,6 +233,8 @@ CASES = [
     _logistic("without intercept", 3, fit_intercept=False),
     *linears.CASES,
     *gaussian.CASES,
+    *transforms.CASES,
+    *pipelines.CASES,
 ]
 
 
@@ -267,4 +274,6 @@ REFUSALS = [
     *ensembles.REFUSALS,
     *linears.REFUSALS,
     *gaussian.REFUSALS,
+    *transforms.REFUSALS,
+    *pipelines.REFUSALS,
 ]
