@@ -136,7 +136,7 @@ def _equal(ours: Any, theirs: Any, source: Any, data: Any) -> None:
     np.testing.assert_array_equal(ours, theirs)
 
 
-NUMBERS_EQUAL = Bound("equal numbers (sparse steps lose a zero's sign)", _equal)
+NUMBERS_EQUAL = Bound("equal numbers", _equal)
 
 
 def _projected(source: Any, data: Any) -> Any:
