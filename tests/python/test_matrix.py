@@ -18,7 +18,7 @@ CASES = {
     for library, case in tables.cases()
 }
 REFUSALS = {f"{library.name}: {each.what}": each for library, each in tables.refusals()}
-ENGINES = ("walk", "sliced", "oblivious", "reference")
+ENGINES = ("walk", "sliced", "oblivious", "abreast", "reference")
 LEVELS = ("portable", "avx2", "avx512")
 ABSENT = ("this CPU lacks", "does not fit that engine")
 """What the errors say where an engine or level can't run a case here."""

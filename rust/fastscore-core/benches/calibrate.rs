@@ -38,9 +38,8 @@ const SHAPES: [(usize, usize, usize, usize, usize); 19] = [
     (20, 64, 50, 250, 50),
     (20, 0, 50, 100, 10),
 ];
-const ROWS: [usize; 7] = [1, 4, 16, 64, 256, 512, 8192];
-const ENGINES: [(&str, Forced); 3] =
-    [("oblivious", Forced::Oblivious), ("sliced", Forced::Sliced), ("walk", Forced::Walk)];
+const ROWS: [usize; 10] = [1, 2, 4, 8, 16, 64, 128, 256, 512, 8192];
+const ENGINES: [Forced; 4] = [Forced::Oblivious, Forced::Sliced, Forced::Abreast, Forced::Walk];
 
 /// Numbers from a linear congruential generator.
 struct Random(u64);
@@ -165,7 +164,7 @@ fn main() {
             let chosen = Plan::compile_for(model.clone(), level, None).unwrap();
             let plans: Vec<_> = ENGINES
                 .into_iter()
-                .filter_map(|(name, forced)| Some((name, Plan::compile_for(model.clone(), level, Some(forced)).ok()?)))
+                .filter_map(|forced| Some((forced.name(), Plan::compile_for(model.clone(), level, Some(forced)).ok()?)))
                 .collect();
             for rows in ROWS {
                 let lines: Vec<_> =

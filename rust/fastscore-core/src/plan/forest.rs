@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use super::Forced;
 use crate::error::{Error, Result};
 use crate::kernels::Columns;
+use crate::kernels::forest::abreast::{self, Abreast};
 use crate::kernels::forest::oblivious::{self, Oblivious};
 use crate::kernels::forest::sliced::{self, Sliced};
 use crate::kernels::forest::walk::{self, Walk};
@@ -20,13 +21,20 @@ use crate::simd::Level;
 #[derive(Debug)]
 pub(crate) struct Engines {
     level: Level,
-    walk: Walk,
-    oblivious: Option<Oblivious>,
-    sliced: Option<Sliced>,
+    laid_out: LaidOut,
     /// What is known of each engine, in the order of [`Kind::ALL`].
-    known: [Known; 3],
+    known: Vec<Known>,
     /// From the first row count of each on, up to the next one's, the engine that is chosen. The first is 0.
     choice: Vec<(usize, Kind)>,
+}
+
+/// The engines that are kept: those that are chosen for some number of rows.
+#[derive(Debug, Default)]
+struct LaidOut {
+    oblivious: Option<Oblivious>,
+    sliced: Option<Sliced>,
+    abreast: Option<Abreast>,
+    walk: Option<Walk>,
 }
 
 /// What an engine makes of the forest: its cost and description, or why it does not fit.
@@ -37,16 +45,18 @@ type Known = std::result::Result<(Cost, String), Misfit>;
 enum Kind {
     Oblivious = 0,
     Sliced = 1,
-    Walk = 2,
+    Abreast = 2,
+    Walk = 3,
 }
 
 impl Kind {
-    const ALL: [Kind; 3] = [Kind::Oblivious, Kind::Sliced, Kind::Walk];
+    const ALL: [Kind; 4] = [Kind::Oblivious, Kind::Sliced, Kind::Abreast, Kind::Walk];
 
     fn name(self) -> &'static str {
         match self {
             Kind::Oblivious => "oblivious",
             Kind::Sliced => "bit-sliced",
+            Kind::Abreast => "abreast",
             Kind::Walk => "walk",
         }
     }
@@ -58,6 +68,7 @@ pub(crate) struct Scratch {
     pub walk: walk::Scratch,
     pub oblivious: oblivious::Scratch,
     pub sliced: sliced::Scratch,
+    pub abreast: abreast::Scratch,
 }
 
 /// Nodes that take more than this are streamed through the cache for each block.
@@ -65,45 +76,90 @@ const DEEP_BYTES: usize = 256 << 10;
 /// Rows from which on the choice does not change: more than any engine computes at once.
 const MANY_ROWS: usize = 4096;
 
-impl Engines {
-    /// Lay out a checked forest. `forced` is the only engine to use, if any. Engines that are not chosen are not kept.
-    pub(crate) fn new(forest: &Forest, level: Level, forced: Option<Forced>) -> Result<Engines> {
-        let walk = walk(forest, level)?;
-        let wanted = |kind: Forced| forced.is_none_or(|forced| forced == kind || forced == Forced::Reference);
-        let not_asked = || Misfit("another engine is forced".into());
-        let oblivious = if wanted(Forced::Oblivious) { Oblivious::new(forest, level) } else { Err(not_asked()) };
-        let sliced = if wanted(Forced::Sliced) { Sliced::new(forest, level) } else { Err(not_asked()) };
-        let known = [
-            oblivious.as_ref().map(|engine| (engine.cost(), engine.describe())).map_err(Clone::clone),
-            sliced.as_ref().map(|engine| (engine.cost(level), engine.describe())).map_err(Clone::clone),
-            Ok((walk.cost(walked_sums(forest)), walk.describe())),
-        ];
-        let only = |name: &str, kind: Kind| match &known[kind as usize] {
-            Ok(_) => Ok(vec![(0, kind)]),
-            Err(misfit) => Err(Error::InvalidArgument(format!(
-                "FASTSCORE_ENGINE={name}: the forest does not fit that engine: {misfit}"
-            ))),
-        };
-        let choice = match forced {
-            Some(Forced::Walk) => only("walk", Kind::Walk)?,
-            Some(Forced::Sliced) => only("sliced", Kind::Sliced)?,
-            Some(Forced::Oblivious) => only("oblivious", Kind::Oblivious)?,
-            Some(Forced::Reference) | None => choices(&known),
-        };
+impl Kind {
+    /// What forces it.
+    fn forced(self) -> Forced {
+        match self {
+            Kind::Oblivious => Forced::Oblivious,
+            Kind::Sliced => Forced::Sliced,
+            Kind::Abreast => Forced::Abreast,
+            Kind::Walk => Forced::Walk,
+        }
+    }
+}
+
+impl LaidOut {
+    /// Lay out a checked forest for an engine.
+    fn add(&mut self, kind: Kind, forest: &Forest, level: Level) -> Known {
+        match kind {
+            Kind::Oblivious => {
+                let engine = self.oblivious.insert(Oblivious::new(forest, level)?);
+                Ok((engine.cost(), engine.describe()))
+            }
+            Kind::Sliced => {
+                let engine = self.sliced.insert(Sliced::new(forest, level)?);
+                Ok((engine.cost(level), engine.describe()))
+            }
+            Kind::Abreast => {
+                let engine = self.abreast.insert(Abreast::new(forest, level)?);
+                Ok((engine.cost(), engine.describe()))
+            }
+            Kind::Walk => {
+                let many = || Misfit("more than 2^32 - 1 nodes".into());
+                let engine = self.walk.insert(Walk::new(forest, level).ok_or_else(many)?);
+                Ok((engine.cost(walked_sums(forest)), engine.describe()))
+            }
+        }
+    }
+
+    /// Drop the engines that are not chosen.
+    fn keep(&mut self, choice: &[(usize, Kind)]) {
         let chosen = |kind: Kind| choice.iter().any(|&(_, other)| other == kind);
-        let oblivious = oblivious.ok().filter(|_| chosen(Kind::Oblivious));
-        let sliced = sliced.ok().filter(|_| chosen(Kind::Sliced));
-        Ok(Engines { level, walk, oblivious, sliced, known, choice })
+        self.oblivious.take_if(|_| !chosen(Kind::Oblivious));
+        self.sliced.take_if(|_| !chosen(Kind::Sliced));
+        self.abreast.take_if(|_| !chosen(Kind::Abreast));
+        self.walk.take_if(|_| !chosen(Kind::Walk));
+    }
+}
+
+impl Engines {
+    /// Lay out a checked forest. `forced` is the only engine to use, if any. One engine is laid out after the other, and those
+    /// that are not chosen are dropped at once.
+    pub(crate) fn new(forest: &Forest, level: Level, forced: Option<Forced>) -> Result<Engines> {
+        let mut engines = Engines { level, laid_out: LaidOut::default(), known: Vec::new(), choice: Vec::new() };
+        for kind in Kind::ALL {
+            let wanted = forced.is_none_or(|forced| forced == kind.forced() || forced == Forced::Reference);
+            let known = match wanted {
+                true => engines.laid_out.add(kind, forest, level),
+                false => Err(Misfit("another engine is forced".into())),
+            };
+            if forced == Some(kind.forced())
+                && let Err(misfit) = &known
+            {
+                let name = kind.forced().name();
+                return Err(Error::InvalidArgument(format!(
+                    "FASTSCORE_ENGINE={name}: the forest does not fit that engine: {misfit}"
+                )));
+            }
+            engines.known.push(known);
+            engines.choice = choices(&engines.known);
+            engines.laid_out.keep(&engines.choice);
+        }
+        if engines.choice.is_empty() {
+            return Err(too_large());
+        }
+        Ok(engines)
     }
 
     /// Nanoseconds that so many rows take in the engine that is chosen.
     pub(crate) fn chosen_cost(&self, rows: usize) -> f64 {
-        self.known[self.pick(rows) as usize].as_ref().map_or(0.0, |(cost, _)| cost.of(rows))
+        let known = self.pick(rows).and_then(|kind| self.known[kind as usize].as_ref().ok());
+        known.map_or(0.0, |(cost, _)| cost.of(rows))
     }
 
-    fn pick(&self, rows: usize) -> Kind {
+    fn pick(&self, rows: usize) -> Option<Kind> {
         let later = self.choice.partition_point(|&(from, _)| from <= rows);
-        self.choice.get(later.saturating_sub(1)).map_or(Kind::Walk, |&(_, kind)| kind)
+        self.choice.get(later.saturating_sub(1)).map(|&(_, kind)| kind)
     }
 
     /// Add every tree's leaf value to `out[o * stride + r]`, which holds where the sums start.
@@ -116,10 +172,23 @@ impl Engines {
         stride: usize,
         rows: usize,
     ) {
-        match (self.pick(rows), &self.oblivious, &self.sliced) {
-            (Kind::Oblivious, Some(oblivious), _) => oblivious.sum(input, &mut scratch.oblivious, out, stride, rows),
-            (Kind::Sliced, _, Some(sliced)) => sliced.sum(self.level, input, &mut scratch.sliced, out, stride, rows),
-            _ => self.walk.sum(forest, input, &mut scratch.walk, out, stride, rows),
+        let LaidOut { oblivious, sliced, abreast, walk } = &self.laid_out;
+        // What is chosen is laid out.
+        match self.pick(rows) {
+            Some(Kind::Oblivious) => {
+                oblivious.iter().for_each(|engine| engine.sum(input, &mut scratch.oblivious, out, stride, rows));
+            }
+            Some(Kind::Sliced) => {
+                let level = self.level;
+                sliced.iter().for_each(|engine| engine.sum(level, input, &mut scratch.sliced, out, stride, rows));
+            }
+            Some(Kind::Abreast) => {
+                abreast.iter().for_each(|engine| engine.sum(input, &mut scratch.abreast, out, stride, rows));
+            }
+            Some(Kind::Walk) => {
+                walk.iter().for_each(|engine| engine.sum(forest, input, &mut scratch.walk, out, stride, rows));
+            }
+            None => {}
         }
     }
 
@@ -132,25 +201,39 @@ impl Engines {
         out: &mut [&mut [i32]],
         rows: usize,
     ) {
-        match (self.pick(rows), &self.oblivious, &self.sliced) {
-            (Kind::Oblivious, Some(oblivious), _) => oblivious.leaf_ids(input, &mut scratch.oblivious, out, rows),
-            (Kind::Sliced, _, Some(sliced)) => sliced.leaf_ids(self.level, input, &mut scratch.sliced, out, rows),
-            _ => self.walk.leaf_ids(forest, input, &mut scratch.walk, out, rows),
+        let LaidOut { oblivious, sliced, abreast, walk } = &self.laid_out;
+        match self.pick(rows) {
+            Some(Kind::Oblivious) => {
+                oblivious.iter().for_each(|engine| engine.leaf_ids(input, &mut scratch.oblivious, out, rows));
+            }
+            Some(Kind::Sliced) => {
+                let level = self.level;
+                sliced.iter().for_each(|engine| engine.leaf_ids(level, input, &mut scratch.sliced, out, rows));
+            }
+            Some(Kind::Abreast) => {
+                abreast.iter().for_each(|engine| engine.leaf_ids(forest, input, &mut scratch.abreast, out, rows));
+            }
+            Some(Kind::Walk) => {
+                walk.iter().for_each(|engine| engine.leaf_ids(forest, input, &mut scratch.walk, out, rows));
+            }
+            None => {}
         }
     }
 
     /// Bytes of scratch that a row of a large block takes.
     pub(crate) fn scratch_per_row(&self) -> usize {
-        match self.pick(MANY_ROWS) {
-            // Their scratch does not grow with the block.
-            Kind::Oblivious | Kind::Sliced => 0,
-            Kind::Walk => self.walk.scratch_per_row(),
-        }
+        // The scratch of the others does not grow with the block.
+        self.walk_of_many().map_or(0, Walk::scratch_per_row)
     }
 
     /// Whether large blocks stream nodes that do not stay in cache.
     pub(crate) fn is_deep(&self) -> bool {
-        self.pick(MANY_ROWS) == Kind::Walk && self.walk.node_bytes() > DEEP_BYTES
+        self.walk_of_many().is_some_and(|walk| walk.node_bytes() > DEEP_BYTES)
+    }
+
+    /// The walk, where it runs large blocks.
+    fn walk_of_many(&self) -> Option<&Walk> {
+        self.laid_out.walk.as_ref().filter(|_| self.pick(MANY_ROWS) == Some(Kind::Walk))
     }
 
     /// For `explain_plan()`: the choice by rows, then every engine with what it costs or why it does not fit.
@@ -176,18 +259,15 @@ impl Engines {
     }
 }
 
-/// The cheapest engine for each number of rows.
-fn choices(known: &[Known; 3]) -> Vec<(usize, Kind)> {
-    let cheapest = |rows: usize| {
+/// The cheapest engine for each number of rows, of those that are known; empty where none fits.
+fn choices(known: &[Known]) -> Vec<(usize, Kind)> {
+    let mut choice: Vec<(usize, Kind)> = Vec::new();
+    for rows in 1..=MANY_ROWS {
         let costs = Kind::ALL.into_iter().zip(known);
         let costs = costs.filter_map(|(kind, known)| Some((kind, known.as_ref().ok()?.0.of(rows))));
-        costs.min_by(|a, b| a.1.total_cmp(&b.1)).map_or(Kind::Walk, |(kind, _)| kind)
-    };
-    let mut choice = vec![(0, cheapest(1))];
-    for rows in 2..=MANY_ROWS {
-        let kind = cheapest(rows);
-        if choice.last().is_some_and(|&(_, last)| last != kind) {
-            choice.push((rows, kind));
+        let Some((kind, _)) = costs.min_by(|a, b| a.1.total_cmp(&b.1)) else { break };
+        if choice.last().is_none_or(|&(_, last)| last != kind) {
+            choice.push((if rows == 1 { 0 } else { rows }, kind));
         }
     }
     choice
@@ -203,7 +283,11 @@ fn walked_sums(forest: &Forest) -> f64 {
 
 /// The walk, which runs every forest that 32 bits can number.
 pub(crate) fn walk(forest: &Forest, level: Level) -> Result<Walk> {
-    Walk::new(forest, level).ok_or_else(|| Error::UnsupportedModel("the forest has more than 2^32 - 1 nodes".into()))
+    Walk::new(forest, level).ok_or_else(too_large)
+}
+
+fn too_large() -> Error {
+    Error::UnsupportedModel("the forest has more than 2^32 - 1 nodes".into())
 }
 
 #[cfg(test)]
@@ -237,10 +321,15 @@ mod tests {
                 let forest = stumps(trees, outputs);
                 let engines = Engines::new(&forest, level, None).unwrap();
                 let chosen = |kind| engines.choice.iter().any(|&(_, other)| other == kind);
-                assert_eq!(engines.oblivious.is_some(), chosen(Kind::Oblivious), "{trees} trees of {outputs} columns");
-                assert_eq!(engines.sliced.is_some(), chosen(Kind::Sliced), "{trees} trees of {outputs} columns");
-                let forced = Engines::new(&forest, level, Some(Forced::Walk)).unwrap();
-                assert!(forced.oblivious.is_none() && forced.sliced.is_none());
+                let kept = |engines: &Engines| {
+                    let LaidOut { oblivious, sliced, abreast, walk } = &engines.laid_out;
+                    [oblivious.is_some(), sliced.is_some(), abreast.is_some(), walk.is_some()]
+                };
+                assert_eq!(kept(&engines), Kind::ALL.map(chosen), "{trees} trees of {outputs} columns");
+                for kind in Kind::ALL {
+                    let forced = Engines::new(&forest, level, Some(kind.forced())).unwrap();
+                    assert_eq!(kept(&forced), Kind::ALL.map(|other| other == kind));
+                }
             }
         }
     }

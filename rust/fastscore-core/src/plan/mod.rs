@@ -43,8 +43,26 @@ pub enum Forced {
     Sliced,
     /// The oblivious engine, for any number of rows; an error where a forest does not fit it.
     Oblivious,
+    /// Trees abreast, for any number of rows; an error where a forest does not fit that.
+    Abreast,
     /// The reference interpreter.
     Reference,
+}
+
+impl Forced {
+    /// All of them, in the order in which they are listed to users.
+    pub const ALL: [Forced; 5] = [Forced::Walk, Forced::Sliced, Forced::Oblivious, Forced::Abreast, Forced::Reference];
+
+    /// What it is called in `FASTSCORE_ENGINE`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Forced::Walk => "walk",
+            Forced::Sliced => "sliced",
+            Forced::Oblivious => "oblivious",
+            Forced::Abreast => "abreast",
+            Forced::Reference => "reference",
+        }
+    }
 }
 
 /// What runs a step.
@@ -77,15 +95,13 @@ impl Plan {
         let level = Level::from_env_value(variable("FASTSCORE_SIMD").as_deref()).map_err(Error::InvalidArgument)?;
         let forced = match variable("FASTSCORE_ENGINE").as_deref() {
             None | Some("") => None,
-            Some("walk") => Some(Forced::Walk),
-            Some("sliced") => Some(Forced::Sliced),
-            Some("oblivious") => Some(Forced::Oblivious),
-            Some("reference") => Some(Forced::Reference),
-            Some(other) => {
-                return Err(Error::InvalidArgument(format!(
-                    "FASTSCORE_ENGINE={other} is not one of walk, sliced, oblivious, reference"
-                )));
-            }
+            Some(name) => match Forced::ALL.into_iter().find(|forced| forced.name() == name) {
+                Some(forced) => Some(forced),
+                None => {
+                    let names = Forced::ALL.map(Forced::name).join(", ");
+                    return Err(Error::InvalidArgument(format!("FASTSCORE_ENGINE={name} is not one of {names}")));
+                }
+            },
         };
         Plan::compile_for(model, level, forced)
     }

@@ -18,29 +18,6 @@ pub(crate) type Quad = [u64; 4];
 /// A tree's leaf values, and the leaf of each of 64 rows.
 pub(crate) type Looked<'a> = (LeafTable, &'a [u8; WORD]);
 
-/// Keys that a byte permutation chooses among.
-pub(crate) const MOST_KEYS: usize = 128;
-
-/// A split of each of 64 trees.
-#[derive(Debug, Clone, Copy)]
-#[repr(C, align(64))]
-pub(crate) struct SplitLine {
-    /// Which key it compares, below [`MOST_KEYS`].
-    pub plane: [u8; WORD],
-    /// A key above goes right.
-    pub rank: [u8; WORD],
-    /// The first leaf of its left subtree.
-    pub first: [u8; WORD],
-    /// The first leaf of its right subtree.
-    pub next: [u8; WORD],
-}
-
-impl SplitLine {
-    /// No tree has a split: no key is above.
-    pub(crate) const NONE: SplitLine =
-        SplitLine { plane: [0; WORD], rank: [u8::MAX; WORD], first: [0; WORD], next: [0; WORD] };
-}
-
 /// What differs between processors.
 pub(crate) trait Bits: Copy {
     /// Bit i is set where `keys[i] <= threshold`.
@@ -55,17 +32,6 @@ pub(crate) trait Bits: Copy {
     fn part(self, here: &Quad, condition: &Quad) -> (Quad, Quad);
     /// How many of a feature's thresholds are below each x.
     fn rank(self, table: &Table, x: &[f64; 8]) -> [u16; 8];
-
-    /// Line by line, `at[i]` becomes `next[i]` where it is `first[i]` and `keys[plane[i]] > rank[i]`.
-    #[inline(always)]
-    fn descend(self, keys: &[u8; MOST_KEYS], lines: &[SplitLine], at: &mut [u8; WORD]) {
-        for line in lines {
-            for (i, at) in at.iter_mut().enumerate() {
-                let above = keys[usize::from(line.plane[i]) % MOST_KEYS] > line.rank[i];
-                *at = if above & (*at == line.first[i]) { line.next[i] } else { *at };
-            }
-        }
-    }
 }
 
 /// Something to do with [`Bits`]. `run` should be `#[inline(always)]`, so that it is compiled for the level.
@@ -146,7 +112,7 @@ impl Bits for Portable {
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{BitWork, Bits, LeafTables, Looked, MOST_KEYS, Portable, Quad, SplitLine, Table, WORD};
+    use super::{BitWork, Bits, LeafTables, Looked, Portable, Quad, Table, WORD};
     use crate::simd::Level;
     use crate::simd::leaf_table::{LeafTable, has_byte_permutations};
 
@@ -306,29 +272,6 @@ mod x86 {
         fn rank(self, table: &Table, x: &[f64; 8]) -> [u16; 8] {
             // SAFETY: an `Avx512` is only made where the processor has it.
             unsafe { table.rank_avx512(x) }
-        }
-
-        #[inline(always)]
-        fn descend(self, keys: &[u8; MOST_KEYS], lines: &[SplitLine], at: &mut [u8; WORD]) {
-            if !VBMI {
-                return Portable.descend(keys, lines, at);
-            }
-            // SAFETY: an `Avx512<true>` is only made where the processor has VBMI. Every vector is one array of a line,
-            // `at`, or half of `keys`; a permutation takes the lower seven bits of a plane.
-            unsafe {
-                let low = _mm512_loadu_si512(keys.as_ptr().cast());
-                let high = _mm512_loadu_si512(keys.as_ptr().add(WORD).cast());
-                let mut here = _mm512_loadu_si512(at.as_ptr().cast());
-                for line in lines {
-                    let plane = _mm512_loadu_si512(line.plane.as_ptr().cast());
-                    let key = _mm512_permutex2var_epi8(low, plane, high);
-                    let right = _mm512_cmpgt_epu8_mask(key, _mm512_loadu_si512(line.rank.as_ptr().cast()));
-                    let first = _mm512_loadu_si512(line.first.as_ptr().cast());
-                    let moves = _mm512_mask_cmpeq_epi8_mask(right, here, first);
-                    here = _mm512_mask_loadu_epi8(here, moves, line.next.as_ptr().cast());
-                }
-                _mm512_storeu_si512(at.as_mut_ptr().cast(), here);
-            }
         }
     }
 
@@ -513,43 +456,7 @@ mod tests {
         })
     }
 
-    fn array_of(bytes: &[u8]) -> [u8; MOST_KEYS] {
-        std::array::from_fn(|i| bytes[i])
-    }
-
-    struct Fall<'a>(&'a [u8; MOST_KEYS], &'a [SplitLine], &'a mut [u8; WORD]);
-
-    impl BitWork for Fall<'_> {
-        fn run(self, bits: impl Bits) {
-            bits.descend(self.0, self.1, self.2);
-        }
-    }
-
     proptest! {
-        #[test]
-        fn every_level_descends(bytes in proptest::collection::vec(any::<u8>(), MOST_KEYS + 20 * 4 * WORD)) {
-            let (keys, lines) = bytes.split_at(MOST_KEYS);
-            let array = |bytes: &[u8], most: u8| std::array::from_fn(|i| bytes[i] % most);
-            let lines: Vec<SplitLine> = lines.chunks(4 * WORD).map(|b| SplitLine {
-                plane: array(b, MOST_KEYS as u8),
-                rank: array(&b[WORD..], 255),
-                first: array(&b[2 * WORD..], 3),
-                next: array(&b[3 * WORD..], 3),
-            }).collect();
-            let keys = array_of(keys);
-            let mut expected = [0; WORD];
-            run(Level::Portable, Fall(&keys, &lines, &mut expected));
-            for (i, &at) in expected.iter().enumerate() {
-                let right = |line: &SplitLine, at: u8| line.first[i] == at && keys[usize::from(line.plane[i])] > line.rank[i];
-                prop_assert_eq!(at, lines.iter().fold(0, |at, line| if right(line, at) { line.next[i] } else { at }));
-            }
-            for level in Level::ALL {
-                let mut got = [0; WORD];
-                run(level, Fall(&keys, &lines, &mut got));
-                prop_assert_eq!(got, expected, "{}", level);
-            }
-        }
-
         #[test]
         fn every_level_compares_and_spreads(
             keys in proptest::collection::vec(any::<u8>(), WORD),

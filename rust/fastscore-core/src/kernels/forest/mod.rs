@@ -1,5 +1,6 @@
 //! Engines for forests. Each gives the bits of [`crate::reference`].
 
+pub(crate) mod abreast;
 mod bits_by_category;
 mod categories;
 pub(crate) mod oblivious;
@@ -22,6 +23,9 @@ fn pass_for(left: usize) -> usize {
     PASSES.partition_point(|&rows| rows < left).min(PASSES.len() - 1)
 }
 
+/// Rows that [`abreast`] takes at once: as few as the rows left need.
+const BLOCKS: [usize; 4] = [1, 2, 4, 8];
+
 /// Why a forest does not fit an engine, in the words of `explain_plan()`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Misfit(pub String);
@@ -37,10 +41,10 @@ impl fmt::Display for Misfit {
 pub(crate) enum Cost {
     /// So much a row, in multiples of `step` rows.
     Rows { row: f64, step: usize },
-    /// `few` a row for up to `most` rows, `row` a row for more.
-    Few { most: usize, few: f64, row: f64 },
     /// So much for each of [`PASSES`].
     Passes([f64; PASSES.len()]),
+    /// So much for each of [`BLOCKS`].
+    Blocks([f64; BLOCKS.len()]),
 }
 
 impl Cost {
@@ -48,15 +52,18 @@ impl Cost {
     pub(crate) fn of(&self, rows: usize) -> f64 {
         match *self {
             Cost::Rows { row, step } => row * rows.next_multiple_of(step) as f64,
-            Cost::Few { most, few, row } => rows as f64 * if rows <= most { few } else { row },
-            Cost::Passes(passes) => {
-                let last = PASSES.len() - 1;
-                let rest = rows % PASSES[last];
-                let part = if rest == 0 { 0.0 } else { passes[pass_for(rest)] };
-                (rows / PASSES[last]) as f64 * passes[last] + part
-            }
+            Cost::Passes(costs) => in_parts(&PASSES, &costs, rows),
+            Cost::Blocks(costs) => in_parts(&BLOCKS, &costs, rows),
         }
     }
+}
+
+/// Nanoseconds for rows in parts of so many rows: the largest, and for what is left as few as it needs.
+fn in_parts(parts: &[usize], costs: &[f64], rows: usize) -> f64 {
+    let last = parts.len() - 1;
+    let rest = rows % parts[last];
+    let part = if rest == 0 { 0.0 } else { costs[parts.partition_point(|&rows| rows < rest)] };
+    (rows / parts[last]) as f64 * costs[last] + part
 }
 
 /// The trees, those of one output side by side and in the source's order: their sums are independent of the others'.

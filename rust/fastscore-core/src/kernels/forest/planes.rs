@@ -15,6 +15,8 @@
 //!
 //! A plane for categorical splits holds the index of x's category instead (categories.rs).
 
+mod row;
+
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 

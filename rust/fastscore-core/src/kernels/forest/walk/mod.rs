@@ -23,20 +23,14 @@
 //! | `f64` | 16 bytes: threshold, plane, left | everything else without categories |
 //! | `f64` | 16 bytes: threshold or set, plane and a bit for categorical splits, left | categorical splits |
 //!
-//! Up to 32 rows over `u16` ranks go through all splits of 64 trees at a time instead, where bytes hold everything and the
-//! processor permutes them (preorder.rs).
-//!
 //! A leaf's number is where its threshold would be. Keys are prepared for a block: row r of plane p is at
 //! `keys[r * planes + p]`, so that the levels of a row read one or two cache lines. Bound: per row, tree and level two loads
 //! (node, key), a compare and an add, some seven instructions.
 
 mod direct;
 mod node;
-mod preorder;
 mod scan;
 mod trees;
-
-use std::fmt::Write as _;
 
 use super::categories::Sets;
 use super::planes::{self, Planes};
@@ -46,7 +40,6 @@ use crate::model::{Forest, LinearLeaves, Width};
 use crate::simd::Level;
 use direct::DirectTrees;
 use node::{CATEGORICAL, Mixed, Narrow, Ranked, Wide, nodes};
-use preorder::{MOST_ROWS, Preorder};
 use trees::{Buffers, Trees};
 
 /// From so many trees a plane on, ranks are worth their search.
@@ -58,8 +51,6 @@ const MOST_RANKS: usize = 4095;
 #[derive(Debug)]
 pub(crate) struct Walk {
     layout: Layout,
-    /// For a few rows.
-    preorder: Option<Preorder>,
 }
 
 #[derive(Debug)]
@@ -137,9 +128,7 @@ impl Layout {
 impl Walk {
     /// Lay out a checked forest. None when it has more nodes, or sets more words, than 32 bits count.
     pub(crate) fn new(forest: &Forest, level: Level) -> Option<Self> {
-        let layout = Layout::new(forest, level)?;
-        let preorder = if let Layout::Ranked(trees) = &layout { trees.preorder(level) } else { None };
-        Some(Walk { layout, preorder })
+        Some(Walk { layout: Layout::new(forest, level)? })
     }
 
     /// Bytes of scratch that a row of a block takes.
@@ -155,12 +144,7 @@ impl Walk {
     /// What it costs, with so much a row for what is added.
     pub(crate) fn cost(&self, sums: f64) -> Cost {
         let row = any_layout!(self, trees => trees.cost()) + sums;
-        match (&self.layout, &self.preorder) {
-            (Layout::Ranked(trees), Some(preorder)) => {
-                Cost::Few { most: MOST_ROWS, few: trees.preorder_cost(preorder) + sums, row }
-            }
-            _ => Cost::Rows { row, step: 1 },
-        }
+        Cost::Rows { row, step: 1 }
     }
 
     /// For `explain_plan()`.
@@ -172,11 +156,7 @@ impl Walk {
             Layout::Mixed(_) => "float64 values and categories",
             Layout::Direct(_) | Layout::DirectNan(_) => "values where they lie",
         };
-        let mut text = any_layout!(self, trees => trees.describe(keys));
-        if self.preorder.is_some() {
-            let _ = write!(text, "; up to {MOST_ROWS} rows one by one, 64 trees side by side");
-        }
-        text
+        any_layout!(self, trees => trees.describe(keys))
     }
 
     /// Margins: `out[o * stride + r]`, which holds where the sums start, gets every tree's leaf value.
@@ -294,12 +274,7 @@ impl Walk {
     /// Calls `visit(tree, first row, leaf of each row from there)`, each tree and row once, trees of a row in order.
     fn run(&self, input: &impl Columns, scratch: &mut Scratch, rows: usize, visit: impl FnMut(usize, usize, &[u32])) {
         match &self.layout {
-            Layout::Ranked(trees) => match &self.preorder {
-                Some(preorder) if rows <= MOST_ROWS => {
-                    trees.run_preorder(preorder, input, &mut scratch.ranked, rows, visit);
-                }
-                _ => trees.run(input, &mut scratch.ranked, rows, visit),
-            },
+            Layout::Ranked(trees) => trees.run(input, &mut scratch.ranked, rows, visit),
             Layout::Narrow(trees) => trees.run(input, &mut scratch.narrow, rows, visit),
             Layout::Wide(trees) => trees.run(input, &mut scratch.wide, rows, visit),
             Layout::Mixed(trees) => trees.run(input, &mut scratch.wide, rows, visit),

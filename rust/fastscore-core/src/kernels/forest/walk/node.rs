@@ -30,18 +30,6 @@ pub(super) struct Ranked {
     plane: u16,
 }
 
-impl Ranked {
-    /// The left child, counted from the root; the right one follows.
-    pub(super) fn left(self) -> u32 {
-        self.left
-    }
-
-    /// A split's threshold.
-    pub(super) fn rank(self) -> u16 {
-        self.rank
-    }
-}
-
 impl Node for Ranked {
     type Key = u16;
     fn new(rank: u16, plane: u32, left: u32) -> Option<Self> {

@@ -2,11 +2,9 @@
 
 use super::super::categories::Sets;
 use super::super::planes::{Key, Planes};
-use super::node::{Node, Nodes, Ranked, Tree};
-use super::preorder::Preorder;
+use super::node::{Node, Nodes, Tree};
 use super::scan::{CHUNK, Prepared, scan, step};
 use crate::kernels::Columns;
-use crate::simd::Level;
 
 /// Rows whose keys are found together.
 const TILE: usize = 64;
@@ -49,30 +47,6 @@ pub(super) fn groups<N: Node>(nodes: &Nodes<N>) -> Vec<usize> {
     }
     groups.push(nodes.trees.len());
     groups
-}
-
-impl Trees<Ranked> {
-    /// The layout for a few rows, where that is better.
-    pub(super) fn preorder(&self, level: Level) -> Option<Preorder> {
-        Preorder::new(&self.nodes, level)
-    }
-
-    /// Nanoseconds that a row takes there, roughly.
-    pub(super) fn preorder_cost(&self, preorder: &Preorder) -> f64 {
-        16.0 * self.planes.len() as f64 + preorder.cost()
-    }
-
-    /// As [`Trees::run`].
-    pub(super) fn run_preorder(
-        &self,
-        preorder: &Preorder,
-        input: &impl Columns,
-        buffers: &mut Buffers<u16>,
-        rows: usize,
-        visit: impl FnMut(usize, usize, &[u32]),
-    ) {
-        preorder.run(&self.planes, &self.table, input, &mut buffers.keys, rows, visit);
-    }
 }
 
 impl<N: Node> Trees<N> {
