@@ -79,6 +79,13 @@ class Model:
         """Return the plan as text: steps, engines and why."""
 
     def score(self, table: Table, output: str, threads: int | None, missing: str, /) -> Scores: ...
+    def score_few(
+        self, data: object, output: object, threads: object, missing: object, /
+    ) -> NDArray[Any] | None:
+        """Score a few rows of a plain matrix of numbers.
+
+        None where it is no such matrix, or where anything else is out of the ordinary.
+        """
     def score_matrix(
         self, x: NDArray[Any], output: str, threads: int | None, missing: str, /
     ) -> Scores:

@@ -23,6 +23,10 @@ def score(
     missing: str,
 ) -> Any:
     """Score `data` and return `output` in the container that came in."""
+    few = core.score_few(data, output, threads, missing)
+    if few is not None:
+        labels = layouts[output].classes[0]
+        return few if labels is None else labels.take(few)
     try:
         layout = layouts[output]
     except (KeyError, TypeError):

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use fastscore_core::Error;
 use fastscore_core::exec::table::{Body, Chunk, Column, Csr, Nulls, Numbers, Strided, Table, Values};
-use fastscore_core::exec::{self, Data, OnRefused, Output, Scores};
+use fastscore_core::exec::{self, Data, FEW_ROWS, OnRefused, Output, Scores};
 use fastscore_core::model::*;
 use fastscore_core::plan::{Forced, Plan};
 use fastscore_core::reference;
@@ -327,6 +327,15 @@ fn run(plan: &Plan, table: &Table, output: Output, threads: usize) -> Vec<u64> {
     bits(&exec::score(plan, table, output, Some(threads), OnRefused::Raise, &|| false).unwrap())
 }
 
+/// The first of these rows by the short way; None where the plan has none.
+fn run_few(plan: &Plan, rows: &[[f64; FEATURES]], output: Output) -> Option<Vec<u64>> {
+    let read = |features: &[usize], out: &mut [f64]| {
+        let cells = features.iter().flat_map(|&feature| rows.iter().map(move |row| row[feature]));
+        out.iter_mut().zip(cells).for_each(|(to, x)| *to = x);
+    };
+    exec::score_few(plan, rows.len(), output, OnRefused::Raise, read).map(|scores| bits(&scores))
+}
+
 /// What the interpreter says, column by column.
 fn expected(model: &Model, rows: &[[f64; FEATURES]], output: Output) -> Vec<u64> {
     let interpreted: Vec<_> = rows.iter().map(|row| reference::interpret(model, row)).collect();
@@ -558,6 +567,11 @@ proptest! {
             for output in [Output::Margin, Output::Probability, Output::Leaf] {
                 let found = difference(&run(&plan, &table, output, 1), &expected(&model, &rows, output));
                 prop_assert_eq!(found, None, "{} {:?}", name, output);
+                let rows = &rows[..rows.len().min(FEW_ROWS)];
+                let few = run_few(&plan, rows, output);
+                prop_assert_eq!(few.is_none(), name.contains("Reference"));
+                let found = few.and_then(|few| difference(&few, &expected(&model, rows, output)));
+                prop_assert_eq!(found, None, "{} few rows, {} {:?}", rows.len(), name, output);
             }
         }
     }
@@ -734,8 +748,7 @@ fn large_forests_equal_the_reference() {
     }
 }
 
-/// Many trees with few thresholds, of which a byte holds leaves and ranks: a row or a few go through 64 of them at a time
-/// where the processor permutes bytes. Trees of different sizes, one without a split, and a last group that is not full.
+/// Many trees with few thresholds, of which a byte holds leaves and ranks: a row or a few go through 64 of them at a time. Trees of different sizes, one without a split, and a last group that is not full.
 #[test]
 fn few_rows_through_many_trees_equal_the_reference() {
     for (most, outputs) in [(31, 1), (256, 1), (12, 3)] {
@@ -750,7 +763,7 @@ fn few_rows_through_many_trees_equal_the_reference() {
         let model = Arc::new(model(forest, Width::Float64, vec![], OnBadValue::Accept));
         let all = rows(&model, &(0..40).collect::<Vec<_>>());
         for (name, plan) in plans(&model) {
-            for count in [1, 2, 7, 31, 32, 33, 40] {
+            for count in [1, 2, 3, 4, 5, 7, 8, 9, 32, 33, 40] {
                 let rows = &all[all.len() - count..];
                 let columns = columns(rows);
                 let body = Body::Columns(columns.iter().map(|c| numbers([c.as_slice()])).collect());
@@ -758,6 +771,9 @@ fn few_rows_through_many_trees_equal_the_reference() {
                 for output in [Output::Margin, Output::Leaf] {
                     let found = difference(&run(&plan, &table, output, 1), &expected(&model, rows, output));
                     assert_eq!(found, None, "{most} leaves, {count} rows, {name}, {output:?}");
+                    let few = run_few(&plan, rows, output);
+                    let found = few.and_then(|few| difference(&few, &expected(&model, rows, output)));
+                    assert_eq!(found, None, "{most} leaves, few rows: {count}, {name}, {output:?}");
                 }
             }
         }

@@ -4,6 +4,7 @@ mod arrow_ffi;
 mod catboost;
 mod column_stream;
 mod errors;
+mod few;
 mod labels;
 mod model;
 mod numpy_ffi;

@@ -15,6 +15,7 @@ use serde::Deserialize;
 
 use crate::catboost::CatboostOptions;
 use crate::errors::to_python;
+use crate::few;
 use crate::labels;
 use crate::scores::Scores;
 use crate::table::Table;
@@ -194,6 +195,17 @@ impl Model {
     #[pyo3(signature = (table, output, threads, missing, /))]
     fn score(&self, py: Python<'_>, table: &Table, output: &str, threads: Threads, missing: &str) -> PyResult<Scores> {
         self.run(py, table, output, threads, missing)
+    }
+
+    #[pyo3(signature = (data, output, threads, missing, /))]
+    fn score_few<'py>(
+        &self,
+        data: &Bound<'py, PyAny>,
+        output: &Bound<'py, PyAny>,
+        threads: &Bound<'py, PyAny>,
+        missing: &Bound<'py, PyAny>,
+    ) -> Option<Bound<'py, PyAny>> {
+        few::score(self.plan.get()?, data, output, threads, missing)
     }
 
     #[pyo3(signature = (x, output, threads, missing, /))]

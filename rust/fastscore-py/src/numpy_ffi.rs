@@ -52,7 +52,8 @@ impl NumpyArray {
         }
     }
 
-    fn in_place(array: &Bound<'_, PyUntypedArray>) -> Option<Self> {
+    /// The same without a copy; None where there would be one.
+    pub fn in_place(array: &Bound<'_, PyUntypedArray>) -> Option<Self> {
         let dtype = array.dtype();
         let item = dtype.itemsize();
         // SAFETY: `array` is a live NumPy array, so the pointer to its object is valid.
@@ -94,6 +95,38 @@ impl NumpyArray {
     /// Whether this is an array of booleans.
     pub fn is_bool(&self) -> bool {
         self.kind == b'b'
+    }
+
+    /// Whether the elements are numbers or booleans.
+    pub fn is_numbers(&self) -> bool {
+        matches!((self.kind, self.item), (b'f', 2 | 4 | 8) | (b'i' | b'u', 1 | 2 | 4 | 8) | (b'b', 1))
+    }
+
+    /// All rows of some columns of an array of numbers, one column after the other.
+    pub fn read_columns(&self, columns: &[usize], out: &mut [f64]) {
+        match (self.kind, self.item) {
+            (b'f', 8) => self.read::<f64>(columns, out, |x| x),
+            (b'f', 4) => self.read::<f32>(columns, out, f64::from),
+            (b'f', 2) => self.read::<f16>(columns, out, f64::from),
+            (b'i', 8) => self.read::<i64>(columns, out, |x| x as f64),
+            (b'i', 4) => self.read::<i32>(columns, out, f64::from),
+            (b'i', 2) => self.read::<i16>(columns, out, f64::from),
+            (b'i', 1) => self.read::<i8>(columns, out, f64::from),
+            (b'u', 8) => self.read::<u64>(columns, out, |x| x as f64),
+            (b'u', 4) => self.read::<u32>(columns, out, f64::from),
+            (b'u', 2) => self.read::<u16>(columns, out, f64::from),
+            (b'u' | b'b', 1) => self.read::<u8>(columns, out, f64::from),
+            _ => {}
+        }
+    }
+
+    fn read<T: Copy>(&self, columns: &[usize], out: &mut [f64], convert: impl Fn(T) -> f64) {
+        let elements = self.elements::<T>();
+        for (&column, out) in columns.iter().zip(out.chunks_mut(self.rows.max(1))) {
+            for (row, to) in out.iter_mut().enumerate() {
+                *to = convert(elements[row * self.strides[0] + column * self.strides[1]]);
+            }
+        }
     }
 
     /// The array's elements from the first one's address to the last one's.

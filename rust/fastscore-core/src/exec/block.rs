@@ -7,7 +7,7 @@ use super::encode::{Encoded, Problem, Rule};
 use super::refusal::{mark, may_be_refused};
 use super::rows::Array;
 use super::table::{Body, Column, Csr, Numbers, Table};
-use crate::kernels::{Columns, Rows};
+use crate::kernels::Rows;
 use crate::model::{Absent, Checks, Features, Model, Unknown};
 
 /// Rows read at a time from memory that is not contiguous by column: so many rows of some dozen columns stay in the
@@ -368,12 +368,14 @@ impl<'r, 't> Block<'r, 't> {
     }
 }
 
-impl Columns for Block<'_, '_> {
-    fn column(&self, feature: usize) -> &[f64] {
+impl Block<'_, '_> {
+    /// A feature's rows.
+    pub(super) fn column(&self, feature: usize) -> &[f64] {
         self.slot_rows(self.reader.slot[feature] as usize)
     }
 
-    fn rows(&self) -> Option<Rows<'_>> {
+    /// The block as rows of an array, where it lies so.
+    pub(super) fn array_rows(&self) -> Option<Rows<'_>> {
         self.reader.array.as_ref().map(|array| array.rows(self.start))
     }
 }

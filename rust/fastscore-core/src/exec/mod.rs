@@ -5,6 +5,7 @@ mod bind;
 mod block;
 pub mod category;
 mod encode;
+pub(crate) mod few;
 mod guards;
 mod pool;
 mod refusal;
@@ -14,6 +15,7 @@ mod scores;
 pub mod table;
 
 pub use bind::{Binding, bind};
+pub use few::{FEW_ROWS, score_few};
 pub use pool::{thread_count, thread_limit};
 pub use score::{OnRefused, lacks, score};
 pub use scores::{Data, Group, Output, Scores, column_names};

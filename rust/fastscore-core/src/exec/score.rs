@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::bind::bind;
 use super::block::{Block, Reader};
+use super::few::Input;
 use super::guards::Guards;
 use super::pool;
 use super::scores::{Data, Group, Output, Scores, Source, sources, widths};
@@ -119,7 +120,7 @@ fn refusal(
             // Rows that lack a value, if they become null.
             worker.pass(rows, OnRefused::Null);
             let Worker { call, block, values, stride, bad, .. } = &worker;
-            let values = Values { features: block, steps: values, stride: *stride, rows };
+            let values = Values { features: &Input::Block(block), steps: values, stride: *stride, rows };
             call.guards.note(&values, bad, start, on_refused, &mut finds);
         }
     }
@@ -169,10 +170,21 @@ fn zeros<T: Copy + Default>(rows: usize, columns: usize) -> Result<Vec<T>> {
 }
 
 /// The rows of a block in the result, column by column.
-enum Slices<'a> {
+pub(super) enum Slices<'a> {
     F64(Vec<&'a mut [f64]>),
     F32(Vec<&'a mut [f32]>),
     I32(Vec<&'a mut [i32]>),
+}
+
+impl<'a> Slices<'a> {
+    /// All rows of a group's columns.
+    pub(super) fn of(data: &'a mut Data, rows: usize) -> Self {
+        match data {
+            Data::F64(data) => Slices::F64(data.chunks_mut(rows).collect()),
+            Data::F32(data) => Slices::F32(data.chunks_mut(rows).collect()),
+            Data::I32(data) => Slices::I32(data.chunks_mut(rows).collect()),
+        }
+    }
 }
 
 struct Job<'a> {
@@ -338,7 +350,7 @@ impl<'r, 't> Worker<'r, 't> {
     /// Find the rows whose values steps refuse; false when the call must fail.
     fn pass(&mut self, rows: usize, on_refused: OnRefused) -> bool {
         let Worker { call, block, values, stride, bad, .. } = self;
-        let values = Values { features: &*block, steps: values, stride: *stride, rows };
+        let values = Values { features: &Input::Block(&*block), steps: values, stride: *stride, rows };
         call.guards.is_empty() || call.guards.pass(&values, bad, on_refused)
     }
 
@@ -346,7 +358,7 @@ impl<'r, 't> Worker<'r, 't> {
         let Worker { call, block, values, stride, scratch, .. } = self;
         for &step in &call.steps {
             let (before, after) = values.split_at_mut(step);
-            let values = Values { features: &*block, steps: before, stride: *stride, rows };
+            let values = Values { features: &Input::Block(&*block), steps: before, stride: *stride, rows };
             call.plan.run(step, &values, scratch, &mut after[0]);
         }
     }
@@ -373,7 +385,7 @@ impl<'r, 't> Worker<'r, 't> {
     /// Write what the output shows of the values.
     fn write(&mut self, job: &mut Job) {
         let Worker { call, block, values, stride, scratch, leaves, .. } = self;
-        let values = Values { features: &*block, steps: values, stride: *stride, rows: job.rows };
+        let values = Values { features: &Input::Block(&*block), steps: values, stride: *stride, rows: job.rows };
         if let (Some(step), [Slices::I32(out)]) = (call.leaf_step, job.groups.as_mut_slice()) {
             if !call.plan.is_reference() {
                 return call.plan.run_leaves(step, &values, scratch, out);
@@ -390,7 +402,7 @@ impl<'r, 't> Worker<'r, 't> {
 }
 
 /// Write a value's columns, or the class codes that follow from them.
-fn decide(source: &Source, value: &impl Columns, out: &mut Slices) {
+pub(super) fn decide(source: &Source, value: &impl Columns, out: &mut Slices) {
     match out {
         Slices::F64(columns) => {
             for (c, column) in columns.iter_mut().enumerate() {

@@ -8,9 +8,11 @@ mod forest;
 mod fuse;
 mod program;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result};
+use crate::exec::Output;
+use crate::exec::few::Needs;
 use crate::kernels::forest::walk::Walk;
 use crate::kernels::{Columns, Values, ctr, distances, linear, link, tables};
 use crate::model::{Ctr, Guard, Model, Op, ValueId};
@@ -32,6 +34,8 @@ pub struct Plan {
     level: Level,
     engines: Vec<Engine>,
     forced: Option<Forced>,
+    /// What a few rows need, for each of [`Output::ALL`], found at first need.
+    needs: [OnceLock<Option<Needs>>; Output::ALL.len()],
 }
 
 /// What `FASTSCORE_ENGINE` asks for. Every engine gives the same bits.
@@ -122,12 +126,17 @@ impl Plan {
             }
         };
         let engines = (0..model.steps().len()).map(engine).collect::<Result<Vec<_>>>()?;
-        Ok(Plan { model, program, level, engines, forced })
+        Ok(Plan { model, program, level, engines, forced, needs: Default::default() })
     }
 
     /// The model.
     pub fn model(&self) -> &Model {
         &self.model
+    }
+
+    /// What a few rows need for an output; None where they take the long way.
+    pub(crate) fn needs(&self, output: Output) -> Option<&Needs> {
+        self.needs[output as usize].get_or_init(|| Needs::new(self, output)).as_ref()
     }
 
     /// The columns of a value of the model.

@@ -238,6 +238,7 @@ mod x86 {
     }
 
     /// Half of the trees of a group, from `lane` on.
+    #[expect(clippy::needless_range_loop, reason = "iterators' closures would be compiled without the features")]
     #[inline]
     #[target_feature(enable = "avx2")]
     fn half_avx2<const ROWS: usize>(

@@ -231,21 +231,10 @@ impl Abreast {
     ) -> usize {
         let Scratch { keys, at } = scratch;
         let mut bytes = [[0; MOST_KEYS]; ROWS];
-        if ROWS <= 2 {
-            for (row, bytes) in (start..).zip(&mut bytes) {
-                self.planes.fill_row(&self.ranks, input, row, keys);
-                for (byte, &(plane, first)) in bytes.iter_mut().zip(&self.segments.list) {
-                    *byte = byte_of(keys[plane as usize], first);
-                }
-            }
-        } else {
-            keys.resize(self.planes.len() * ROWS, 0);
-            self.planes.fill(&self.ranks, input, start, rows, keys, ROWS);
-            for (place, &(plane, first)) in self.segments.list.iter().enumerate() {
-                let keys = &keys[plane as usize * ROWS..][..ROWS];
-                for (bytes, &key) in bytes.iter_mut().zip(keys) {
-                    bytes[place] = byte_of(key, first);
-                }
+        for (row, bytes) in (start..start + rows).zip(&mut bytes) {
+            self.planes.fill_row(&self.ranks, input, row, keys);
+            for (byte, &(plane, first)) in bytes.iter_mut().zip(&self.segments.list) {
+                *byte = byte_of(keys[plane as usize], first);
             }
         }
         at.resize((self.groups.len() - 1) * ROWS, [0; WORD]);
