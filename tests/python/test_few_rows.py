@@ -1,5 +1,6 @@
 """A few rows of a NumPy array take a way of their own: the same bits, types and errors."""
 
+import fastscore
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes, load_iris, load_wine
@@ -10,8 +11,6 @@ from sklearn.ensemble import (
 )
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
-
-import fastscore
 
 MANY = 200
 """More rows than are few."""
@@ -48,14 +47,14 @@ def listed(scores):
 
 
 def equal(few, many):
-    for part, whole in zip(listed(few), listed(many), strict=True):
+    for part, all_rows in zip(listed(few), listed(many), strict=True):
         assert type(part) is np.ndarray
-        assert part.dtype == whole.dtype
-        assert part.shape == whole[: len(part)].shape
-        whole = whole[: len(part)]
-        assert part.tolist() == whole.tolist() if part.dtype == object else (part == whole).all()
+        whole = all_rows[: len(part)]
+        assert (part.dtype, part.shape) == (whole.dtype, whole.shape)
         if part.dtype.kind == "f":
             assert part.tobytes() == whole.tobytes()
+        else:
+            assert part.tolist() == whole.tolist()
         part[...] = part  # It can be written to.
 
 

@@ -43,14 +43,13 @@ impl Needs {
     /// None where the model has no such output, or where a few rows take the long way.
     pub(crate) fn new(plan: &Plan, output: Output) -> Option<Self> {
         let model = plan.model();
-        let guarded = model.guards().iter().any(|guard| !guard.is_of_features());
-        if plan.is_reference() || guarded || !model.features().encodings.is_empty() {
+        if plan.is_reference() || !plan.guards().is_empty() || !model.features().encodings.is_empty() {
             return None;
         }
         let widths = widths(model, output)?;
         let sources = sources(model, output);
         let leaf_step = if output == Output::Leaf { Some(model.leaf_forest()?.0) } else { None };
-        let (steps, read) = plan.needed(sources.iter().map(|source| source.value), [], leaf_step);
+        let (steps, read) = plan.needed(sources.iter().map(|source| source.value), leaf_step);
         let wanted = |&feature: &usize| read[feature] || model.checks(feature).refuses();
         let features: Vec<usize> = (0..read.len()).filter(wanted).collect();
         let mut slot = vec![u32::MAX; read.len()];
