@@ -58,9 +58,10 @@ class Builder:
         """Return how many columns a value has."""
         return self.n_features if value == 0 else _columns(self, self.steps[value - 1])
 
-    def link(self, value: int, name: str, /, **parameters: Any) -> int:
-        """Append a link step."""
-        return self.add({"op": "link", "input": value, "kind": {"name": name, **parameters}})
+    def link(self, value: int, name: str, /, width: str = "float64", **parameters: Any) -> int:
+        """Append a link step, which computes at this width."""
+        step = {"op": "link", "input": value, "kind": {"name": name, **parameters}}
+        return self.add(step if width == "float64" else step | {"width": width})
 
     def linear(
         self,

@@ -37,6 +37,8 @@ class Column:
     """The largest magnitude that it may have: infinite where infinities may be."""
     width: str = "float64"
     """The type that the source has it in."""
+    gaps: int | None = None
+    """The raw feature that is NaN in the same rows, where one is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,8 @@ class Frame:
 def raw(build: Builder) -> Frame:
     """Return the features themselves."""
     names: Sequence[str | None] = build.names or [None] * build.n_features
-    return Frame(tuple(Column(0, i, name, "any", i) for i, name in enumerate(names)))
+    columns = (Column(0, i, name, "any", i, gaps=i) for i, name in enumerate(names))
+    return Frame(tuple(columns))
 
 
 def whole(
@@ -224,29 +227,33 @@ def refuse(
     """
     largest = LARGEST if width == "float64" else LARGEST_FLOAT32
     out = list(frame.columns)
-    groups: dict[tuple[int, tuple[str, ...]], list[int]] = {}
+    groups: dict[tuple[int, tuple[str, ...]], list[tuple[int, str | None]]] = {}
     for at in range(len(out)) if columns is None else sorted(columns):
         column = out[at]
-        own: tuple[str, ...] = ("missing",) if missing and column.missing else ()
+        own: tuple[str, ...] = ()
+        if missing and column.missing and column.value and column.gaps is not None:
+            # Said of the column of the data, which lacks the value.
+            groups.setdefault((0, ("missing",)), []).append((column.gaps, None))
+        elif missing and column.missing:
+            own = ("missing",)
         if non_finite and column.most > largest and column.kind != "text":
             own += ("non_finite",)
         if own:
-            groups.setdefault((column.value, own), []).append(at)
+            groups.setdefault((column.value, own), []).append((column.index, column.name))
         out[at] = replace(
             column,
             missing=column.missing and not missing,
             most=min(column.most, largest) if non_finite else column.most,
         )
-    for (value, what), places in groups.items():
-        own_names = [frame.columns[at].name for at in places]
-        names = [name for name in own_names if name is not None]
+    for (value, what), found in groups.items():
+        names = [name for _, name in found if name is not None]
         build.guard(
             value=value,
-            columns=[frame.columns[at].index for at in places],
+            columns=[index for index, _ in found],
             refuse=list(what),
             width=width,
             step=step,
-            names=names if value and len(names) == len(places) else None,
+            names=names if value and len(names) == len(found) else None,
         )
     return replace(frame, columns=tuple(out))
 
@@ -266,12 +273,23 @@ def refuse_unknown(
     )
 
 
-def mapped(frame: Frame, value: int, **changes: Any) -> Frame:
-    """Return the frame's columns after an element-wise step whose output is `value`."""
+def mapped(frame: Frame, value: int, *, gaps: bool = False, **changes: Any) -> Frame:
+    """Return the frame's columns after an element-wise step whose output is `value`.
+
+    `gaps`: it gives NaN for NaN, and for nothing else.
+    """
     return replace(
         frame,
         columns=tuple(
-            replace(c, value=value, index=i, kind="number", feature=None, **changes)
+            replace(
+                c,
+                value=value,
+                index=i,
+                kind="number",
+                feature=None,
+                gaps=c.gaps if gaps else None,
+                **changes,
+            )
             for i, c in enumerate(frame.columns)
         ),
     )

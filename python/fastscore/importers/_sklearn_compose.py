@@ -12,7 +12,7 @@ from fastscore._errors import UnsupportedModelError
 from fastscore._options import Options
 from fastscore.importers._builder import Builder
 from fastscore.importers._flow import Frame, joined, mapped, numbers, raw, value_of
-from fastscore.importers._splice import attach_whole
+from fastscore.importers._splice import COMPOSED, Attached, attach_whole
 from fastscore.importers._transform import (
     become_transform,
     check_fitted,
@@ -38,17 +38,36 @@ def import_pipeline(pipeline: Any, options: Options) -> _core.Model:
         )
     names = getattr(first, "feature_names_in_", None)
     build = Builder(int(count), None if names is None else [str(name) for name in names])
-    frame = raw(build)
+    found = _attach_steps(build, steps, raw(build), "")
+    if found.parts:
+        found.become_outputs(build)
+        return finish(build, pipeline, leaf=found.leaf, notes=found.notes)
+    assert found.transform is not None  # what does not predict transforms
+    become_transform(build, found.transform, "Pipeline")
+    return finish(build, pipeline)
+
+
+def _attach_steps(
+    build: Builder, steps: list[tuple[str, Any]], frame: Frame, owner: str
+) -> Attached:
+    """Append the steps of a pipeline; returns what the last one gives."""
+    prefix = f"{owner}: " if owner else ""
     for name, step in steps[:-1]:
-        frame = transformed(build, step, frame, f"Pipeline step {name!r}")
+        frame = transformed(build, step, frame, f"{prefix}Pipeline step {name!r}")
     name, last = steps[-1]
-    owner = f"Pipeline step {name!r}"
-    if not hasattr(last, "predict"):
-        become_transform(build, transformed(build, last, frame, owner), owner)
-        return finish(build, pipeline)
-    found = attach_whole(build, last, owner=owner, frame=frame)
-    found.become_outputs(build)
-    return finish(build, pipeline, leaf=found.leaf, notes=found.notes)
+    owner = f"{prefix}Pipeline step {name!r}"
+    if hasattr(last, "predict"):
+        return attach_whole(build, last, owner=owner, frame=frame)
+    return Attached(transform=transformed(build, last, frame, owner))
+
+
+def attach_pipeline(build: Builder, pipeline: Any, frame: Frame, owner: str) -> Attached:
+    """Append a pipeline inside another estimator."""
+    steps = _steps(pipeline)
+    return _attach_steps(build, steps, frame, owner) if steps else Attached(transform=frame)
+
+
+COMPOSED["Pipeline"] = attach_pipeline
 
 
 @transformer("Pipeline")

@@ -7,7 +7,7 @@ the values that it gives. What the estimator refuses in its features becomes gua
 
 import json
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -83,16 +83,16 @@ class Part:
 class Attached:
     """All that an estimator gives, as values of the outer builder."""
 
-    parts: list[Part]
-    transform: Frame | None
+    parts: list[Part] = field(default_factory=list)
+    transform: Frame | None = None
     """Of one that transforms."""
-    leaf: int | None
+    leaf: int | None = None
     """The step whose leaf indexes it reports."""
-    targets: Callable[[], list[dict[str, Any]]]
+    targets: Callable[[], list[dict[str, Any]]] = list
     """Puts them into the outer model, where the estimator is its last step."""
-    width: str | None
+    width: str | None = None
     """Of its outputs, as the structure has it."""
-    notes: list[str]
+    notes: list[str] = field(default_factory=list)
 
     def become_outputs(self, build: Builder) -> None:
         """Make its outputs the model's."""
@@ -102,6 +102,16 @@ class Attached:
             value = value_of(build, self.transform)
             names = self.transform.names or [str(i) for i in range(len(self.transform))]
             build.transform = {"value": value, "names": build.strings("transform.names", names)}
+
+
+COMPOSED: dict[str, Callable[[Builder, Any, Frame, str], Attached]] = {}
+"""Estimators of which nothing but steps is to be put in, by class: no model of their own is made.
+
+They get the frame as it is, so that their steps compute at its width.
+"""
+
+_ANY_WIDTH = ("forest", "leaf_indicator", "linear", "one_hot", "map", "bins", "concat", "sum")
+_EXACT_LINKS = ("columns", "round_to_float32", "impute", "clip", "above")
 
 
 def attach(build: Builder, estimator: Any, *, owner: str, frame: Frame | None = None) -> list[Part]:
@@ -118,6 +128,10 @@ def attach_whole(
     """`attach`, with all that the estimator gives."""
     from fastscore._import import _importer
 
+    kind = type(estimator)
+    if kind.__module__.split(".")[0] == "sklearn" and kind.__name__ in COMPOSED:
+        frame = raw(build) if frame is None else frame
+        return COMPOSED[kind.__name__](build, estimator, frame, owner)
     try:
         core = _importer(estimator)(estimator, Options())
     except UnsupportedModelError as error:
@@ -160,6 +174,8 @@ class _Splice:
             raise UnsupportedModelError(
                 f"{owner}: {name} was fitted on {core.n_features} features, but gets {len(frame)}"
             )
+        if frame.width == "float32":
+            self._refuse_width()
         self._sparse = frame.sparse
         self._given = list(frame.columns)
         """The features, each known to be a number or text."""
@@ -196,6 +212,22 @@ class _Splice:
         )
 
     # --- what it gets
+
+    def _refuse_width(self) -> None:
+        """Refuse float32 numbers where a step computes with the features at their own width."""
+        known = {0}
+        for value, step in enumerate(self._structure["steps"], 1):
+            inputs = step.get("inputs") or [step.get("input")]
+            if known.isdisjoint(inputs):
+                continue
+            name = step["kind"]["name"] if step["op"] == "link" else step["op"]
+            if name in _EXACT_LINKS or name == "concat":
+                known.add(value)
+            elif name not in _ANY_WIDTH and (step.get("width") or "float64") != "float32":
+                raise UnsupportedModelError(
+                    f"{self._owner}: {self._name} gets float32 numbers and computes at that width "
+                    f"({name}), which is not supported; have the steps before it give float64"
+                )
 
     def _encoded(self, frame: Frame) -> Frame:
         """Return the features as the inner steps see them: numbers, and codes of its categories."""
@@ -256,7 +288,8 @@ class _Splice:
         kinds = guard["refuse"]
         if guard["value"] == 0 and "unknown" not in kinds:
             own = {kind: kind in kinds for kind in ("missing", "non_finite")}
-            self._refuse(guard["step"], guard["width"], guard["columns"], **own)
+            width = guard.get("width") or "float64"
+            self._refuse(guard["step"], width, guard["columns"], **own)
             return
         put = {**guard, "value": self._at(guard["value"])}
         if guard.get("of") is not None:

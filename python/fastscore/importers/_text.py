@@ -7,7 +7,7 @@ feature: steps look the numbers up (`lookups`).
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -151,19 +151,18 @@ def values_of(
 def refuse_others(build: Builder, known: Values, step: str) -> None:
     """Refuse values that a step does not know, a missing one too if it is none of its own."""
     column = known.column
+    if known.missing is None:
+        refuse(build, Frame((column,)), step, missing=True)
     if column.kind == "text" and column.value == 0 and column.feature is not None:
         build.texts[column.feature].restrict(known.keys)
-        if known.missing is None:
-            refuse(build, Frame((column,)), step, missing=True)
         return
-    missing = math.nan if known.missing is None else 0.0
-    table = Lookup(column, dict.fromkeys(known.keys, 0.0), missing, math.nan)
+    table = Lookup(column, dict.fromkeys(known.keys, 0.0), 0.0, math.nan)
     refuse_unknown(build, lookups(build, [table]), [0], [column], step)
 
 
 def as_text(column: Column) -> Column:
     """Return the column as one of codes."""
-    return Column(column.value, column.index, column.name, "text", column.feature, column.missing)
+    return replace(column, kind="text")
 
 
 def as_number(build: Builder, column: Column, owner: str) -> Column:

@@ -103,6 +103,7 @@ def _filled(build: Builder, frame: Frame, fills: Sequence[Any], marker: Any) -> 
                 value=value,
                 index=at,
                 missing=column.missing and key is not None,
+                gaps=column.gaps if key is not None else None,
                 most=max(column.most, abs(values[at])),
             )
     return replace(frame, columns=tuple(columns))
