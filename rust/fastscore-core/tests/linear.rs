@@ -16,6 +16,12 @@ use proptest::prelude::*;
 
 /// A model of one step over the features.
 fn model(features: usize, op: Op) -> Result<Model, Error> {
+    chain(features, vec![op], 1)
+}
+
+/// A model of steps over the features, each of which reads the one before; `shown` is its margin.
+fn chain(features: usize, ops: Vec<Op>, shown: usize) -> Result<Model, Error> {
+    let last = ops.len();
     Model::new(ModelParts {
         features: Features {
             count: features,
@@ -30,14 +36,14 @@ fn model(features: usize, op: Op) -> Result<Model, Error> {
             width: Width::Float64,
             absent: Absent::Zero,
         },
-        steps: vec![Step { input: 0, op }],
+        steps: ops.into_iter().enumerate().map(|(input, op)| Step { input, op }).collect(),
         guards: vec![],
         targets: vec![Target {
             name: None,
             classes: None,
-            margin: 1,
+            margin: shown,
             probability: None,
-            prediction: Decision::Value(1),
+            prediction: Decision::Value(last),
             score: None,
         }],
         transform: None,
@@ -65,11 +71,15 @@ fn column(values: Values) -> Column {
 
 /// The rows as columns of their own, as an array of rows and as its columns: each level gives the reference's bits.
 fn check(op: &Op, rows: &[Vec<f64>]) {
+    check_chain(&[op.clone()], 1, rows);
+}
+
+fn check_chain(ops: &[Op], shown: usize, rows: &[Vec<f64>]) {
     let (count, features) = (rows.len(), rows[0].len());
-    let model = Arc::new(model(features, op.clone()).unwrap());
-    let mut expected = vec![0; model.width(1) * count];
+    let model = Arc::new(chain(features, ops.to_vec(), shown).unwrap());
+    let mut expected = vec![0; model.width(shown) * count];
     for (r, row) in rows.iter().enumerate() {
-        for (o, &x) in reference::interpret(&model, row).values[1].iter().enumerate() {
+        for (o, &x) in reference::interpret(&model, row).values[shown].iter().enumerate() {
             expected[o * count + r] = bits(x);
         }
     }
@@ -82,7 +92,7 @@ fn check(op: &Op, rows: &[Vec<f64>]) {
         let table = Table::new(None, Body::Columns(columns), count).unwrap();
         for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
             let plan = Plan::compile_for(model.clone(), level, None).unwrap();
-            assert!(score(&plan, &table) == expected, "{level} {op:?}");
+            assert!(score(&plan, &table) == expected, "{level} {}", plan.explain());
         }
     }
 }
@@ -135,6 +145,62 @@ proptest! {
             check(&Op::Distances(distances(features, outputs, metric)), &rows);
         }
     }
+}
+
+/// Dense layers of these sizes with the links between them.
+fn layers(sizes: &[usize], links: &[Link], width: Width) -> Vec<Op> {
+    let mut ops = Vec::new();
+    for (at, pair) in sizes.windows(2).enumerate() {
+        ops.push(Op::Linear(linear(pair[0], pair[1], width)));
+        if let Some(link) = links.get(at) {
+            ops.push(Op::Link(link.clone(), width));
+        }
+    }
+    ops
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn networks_give_the_bits_of_their_steps(
+        rows in prop::collection::vec(prop::collection::vec(value(), 7..8), 1..150),
+        sizes in prop::collection::vec(1usize..20, 2..5),
+        kinds in prop::collection::vec(0usize..5, 4..5),
+        shown in any::<prop::sample::Index>(),
+    ) {
+        let kind = |kind: &usize| match kind {
+            0 => Link::Relu {},
+            1 => Link::Sigmoid { scale: 1.0 },
+            2 => Link::Exp {},
+            3 => Link::Multiply { by: 0.5 },
+            _ => Link::Softmax {},
+        };
+        let links: Vec<Link> = kinds.iter().map(kind).collect();
+        let sizes: Vec<usize> = [&[7], sizes.as_slice()].concat();
+        for width in [Width::Float64, Width::Float32] {
+            let ops = layers(&sizes, &links[..sizes.len() - 2], width);
+            check_chain(&ops, ops.len(), &rows);
+            // A value inside that is shown ends one network and begins another.
+            check_chain(&ops, 1 + shown.index(ops.len()), &rows);
+        }
+    }
+}
+
+#[test]
+fn a_plan_has_networks_where_values_are_read_once() {
+    let relu = [Link::Relu {}, Link::Relu {}];
+    let plan = |width, shown| {
+        let ops = layers(&[5, 8, 6, 1], &relu, width);
+        let model = Arc::new(chain(5, ops, shown).unwrap());
+        Plan::compile_for(model, Level::Portable, None).unwrap().explain()
+    };
+    assert!(plan(Width::Float32, 5).contains("a tile of rows through 5-8-6-1"));
+    assert!(plan(Width::Float64, 5).contains("a tile of rows through 5-8-6-1"));
+    // The first layer's value is read from outside.
+    assert!(plan(Width::Float64, 1).contains("a tile of rows through 8-6-1"));
+    let one = Arc::new(model(9, Op::Linear(linear(9, 2, Width::Float64))).unwrap());
+    assert!(Plan::compile_for(one, Level::Portable, None).unwrap().explain().contains("streaming kernel"));
 }
 
 #[test]

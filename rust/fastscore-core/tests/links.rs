@@ -202,7 +202,7 @@ fn ties_zeros_and_missing_values() {
     assert_eq!(row(&Link::FillMissing { value: 4.0, also: None }, &[NAN, INF]), all(&[4.0, INF]));
     let fill = Link::FillMissing { value: 4.0, also: Some(0.0) };
     assert_eq!(row(&fill, &[NAN, -0.0, 5e-324]), all(&[4.0, 4.0, 5e-324]));
-    assert_eq!(row(&Link::Relu {}, &[-0.0, NAN, -INF, 5e-324]), all(&[0.0, NAN, 0.0, 5e-324]));
+    assert_eq!(row(&Link::Relu {}, &[-0.0, NAN, -INF, 5e-324]), all(&[-0.0, NAN, 0.0, 5e-324]));
     assert_eq!(row(&Link::LogSumExp {}, &[-INF, -INF]), all(&[-INF]));
     assert_eq!(row(&Link::LogSumExp {}, &[INF, 1.0]), all(&[INF]));
     assert_eq!(row(&Link::LogSumExp {}, &[1000.0, 0.0]), all(&[1000.0]));

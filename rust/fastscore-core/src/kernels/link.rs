@@ -42,7 +42,12 @@ pub(crate) fn link(
         }
     }
     let mut columns: Vec<&mut [f64]> = out.chunks_mut(stride).take(count).map(|column| &mut column[..rows]).collect();
-    let columns = columns.as_mut_slice();
+    apply(level, link, width, &mut columns);
+}
+
+/// Replace columns by a link's that gives as many.
+pub(crate) fn apply(level: Level, link: &Link, width: Width, columns: &mut [&mut [f64]]) {
+    let rows = columns.first().map_or(0, |column| column.len());
     let mut vector =
         |function: &dyn Fn(Level, &mut [f64])| columns.iter_mut().for_each(|column| function(level, column));
     match (link, width) {
@@ -101,7 +106,7 @@ pub(crate) fn link(
             each(columns, |x| if x.is_nan() || x == *also { *value } else { x });
         }
         (Link::Above { at, above, other }, _) => each(columns, |x| if x > *at { *above } else { *other }),
-        (Link::Relu {}, _) => each(columns, |x| if x <= 0.0 { 0.0 } else { width.round(x) }),
+        (Link::Relu {}, _) => each(columns, |x| if x < 0.0 { 0.0 } else { width.round(x) }),
         (Link::RoundToFloat32 {}, _) => each(columns, |x| Width::Float32.round(x)),
         (Link::Normalize { pairwise, keep_zeros }, _) => normalize(*pairwise, *keep_zeros, width, columns, rows),
         (Link::Confidence {}, _) => each(columns, |x| x / (3.0 * (x.abs() + 1.0))),

@@ -1,6 +1,7 @@
 //! Slices in, slices out. A block's columns lie one after another: row r of column c is at `c * stride + r`.
 
 pub(crate) mod ctr;
+pub(crate) mod dense;
 pub(crate) mod distances;
 pub(crate) mod forest;
 pub(crate) mod gather;

@@ -112,7 +112,7 @@ pub enum Link {
     },
     /// The nearest float32.
     RoundToFloat32 {},
-    /// 0 where `x <= 0`, else x (NaN stays).
+    /// 0 where `x < 0`, else x (NaN and -0 stay).
     Relu {},
     /// All columns to one: `m + log(sum of exp(x - m))`, the sum in column order, m the largest column, or 0 where that
     /// is not finite.
@@ -218,6 +218,11 @@ impl Link {
             Link::Impute { values, .. } => (values.len() == input).then_some(input),
             _ => Some(input),
         }
+    }
+
+    /// Whether each column is the same function of its own column only.
+    pub(crate) fn is_of_each_column(&self) -> bool {
+        self.of_columns(&[]).is_some_and(|link| link == *self)
     }
 
     /// The link of some of its columns, where each column is a function of its own column only.

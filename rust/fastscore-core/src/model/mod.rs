@@ -323,7 +323,7 @@ impl Model {
     }
 
     /// The columns of values that guards look at, but for what is checked of features before any step.
-    fn columns_guarded(&self) -> impl Iterator<Item = (ValueId, usize)> {
+    pub(crate) fn columns_guarded(&self) -> impl Iterator<Item = (ValueId, usize)> {
         let guards = self.parts.guards.iter().filter(|guard| !guard.is_of_features());
         guards.flat_map(|guard| {
             let own = guard.checked(self.widths[guard.value]).map(|column| (guard.value, column));

@@ -58,10 +58,14 @@ impl Plan {
                 Ok(())
             }
             (Op::LeafIndicator(_), Engine::Indicator(walk)) => writeln!(text, "{}; {}", name(op), walk.describe()),
-            (Op::Linear(_), _) => {
-                let how = if run.is_fused() { "coefficients of categories looked up" } else { "streaming kernel" };
-                writeln!(text, "{}; {how}", name(op))
-            }
+            (Op::Linear(linear), _) => match (run.lookup(), run.network()) {
+                (Some(_), _) => writeln!(text, "{}; coefficients of categories looked up", name(op)),
+                (_, Some(network)) => {
+                    let (width, sizes) = (linear.width, network.describe());
+                    writeln!(text, "{}; dense kernel at {width:?}, a tile of rows through {sizes}", name(op))
+                }
+                _ => writeln!(text, "{}; streaming kernel", name(op)),
+            },
             _ => writeln!(text, "{}", name(op)),
         }
     }

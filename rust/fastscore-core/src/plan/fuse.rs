@@ -18,6 +18,7 @@
 
 use std::collections::HashMap;
 
+use super::network::{Readers, network};
 use super::program::{Fused, Program, View};
 use crate::kernels::lookup::{Codes, LinearLookup, Term};
 use crate::model::{
@@ -35,6 +36,7 @@ const MAX_SPLITS: usize = 1 << 20;
 
 /// Fuse what can be fused in every step.
 pub(super) fn fuse(model: &Model, program: &mut Program) {
+    let readers = Readers::new(model);
     for step in 0..model.steps().len() {
         if program.run(step).is_none() {
             continue;
@@ -47,6 +49,8 @@ pub(super) fn fuse(model: &Model, program: &mut Program) {
             }
             _ => None,
         };
+        let fused = fused
+            .or_else(|| network(model, program, &readers, step).map(|(network, view)| (Fused::Network(network), view)));
         if let Some((fused, view)) = fused {
             program.replace(step, fused, view);
         }

@@ -6,6 +6,7 @@
 mod explain;
 mod forest;
 mod fuse;
+mod network;
 mod program;
 
 use std::sync::{Arc, OnceLock};
@@ -14,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::exec::Output;
 use crate::exec::few::Needs;
 use crate::kernels::forest::walk::Walk;
-use crate::kernels::{Columns, Values, ctr, distances, linear, link, tables};
+use crate::kernels::{Columns, Values, ctr, dense, distances, linear, link, tables};
 use crate::model::{Ctr, Guard, Model, Op, ValueId};
 use crate::simd::Level;
 
@@ -90,6 +91,7 @@ enum Engine {
 pub(crate) struct Scratch {
     forest: forest::Scratch,
     keys: Vec<u64>,
+    network: dense::Scratch,
 }
 
 impl Plan {
@@ -198,7 +200,11 @@ impl Plan {
             let row = match (self.program.op(&self.model, step), engine) {
                 (_, Engine::Forest(engines)) => return engines.chosen_cost(rows),
                 (_, Engine::Indicator(walk)) => return walk.cost(0.0).of(rows),
-                (Op::Linear(linear), _) => linear.coefficients.len(),
+                (Op::Linear(linear), _) => match run.network() {
+                    // Some 16 multiply-adds a nanosecond.
+                    Some(network) => network.products() / 16 + run.input.len(),
+                    None => linear.coefficients.len(),
+                },
                 (Op::Ctr(ctr), _) => ctr.tables() * LOOKUP_NS,
                 (Op::OneHot(one_hot), _) => one_hot.feature.len(),
                 (Op::Distances(distances), _) => 2 * distances.column.len(),
@@ -231,9 +237,10 @@ impl Plan {
                 out.fill(0.0);
                 walk.indicate(forest, input, &mut scratch.forest.walk, out, stride, rows);
             }
-            (Op::Linear(model), _) => match run.lookup() {
-                Some(lookup) => lookup.run(self.level, input, out, stride, rows),
-                None => linear::linear(self.level, model, input, out, stride, rows),
+            (Op::Linear(model), _) => match (run.lookup(), run.network()) {
+                (Some(lookup), _) => lookup.run(self.level, input, out, stride, rows),
+                (_, Some(network)) => network.run(self.level, input, &mut scratch.network, out, stride, rows),
+                _ => linear::linear(self.level, model, input, out, stride, rows),
             },
             (Op::Link(kind, precision), _) => {
                 link::link(self.level, kind, *precision, input, run.input.len(), out, stride, rows);

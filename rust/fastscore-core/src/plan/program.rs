@@ -10,6 +10,7 @@
 use std::collections::BTreeSet;
 
 use super::fuse;
+use crate::kernels::dense::Network;
 use crate::kernels::lookup::LinearLookup;
 use crate::model::{Guard, Link, Model, Op, Refuse, ValueId};
 
@@ -65,6 +66,8 @@ pub(crate) enum Fused {
     Op(Box<Op>),
     /// A linear step with its one-hot columns looked up.
     Lookup(LinearLookup),
+    /// A linear step with the layers before it.
+    Network(Network),
 }
 
 /// A step that is run.
@@ -100,6 +103,11 @@ impl Run {
     /// The lookup that it is instead of a linear step.
     pub(crate) fn lookup(&self) -> Option<&LinearLookup> {
         if let Some(Fused::Lookup(lookup)) = &self.fused { Some(lookup) } else { None }
+    }
+
+    /// The network that it is instead of a linear step.
+    pub(crate) fn network(&self) -> Option<&Network> {
+        if let Some(Fused::Network(network)) = &self.fused { Some(network) } else { None }
     }
 
     /// Whether it computes what the model's step does not.
@@ -202,7 +210,7 @@ impl Program {
     fn reads(&self, model: &Model, step: usize) -> Vec<(ValueId, u32)> {
         let Some(run) = &self.runs[step] else { return Vec::new() };
         let mut columns: Vec<_> = match (&run.fused, self.op(model, step).columns_read()) {
-            (Some(Fused::Lookup(_)), _) | (_, None) => run.input.columns().collect(),
+            (Some(Fused::Lookup(_) | Fused::Network(_)), _) | (_, None) => run.input.columns().collect(),
             (_, Some(columns)) => run.input.pick(columns.into_iter().map(|c| c as usize)).columns().collect(),
         };
         columns.extend(run.others.iter().flat_map(View::columns));

@@ -71,7 +71,7 @@ pub(super) fn link(kind: &Link, width: Width, input: &[f64]) -> Vec<f64> {
             (0..input.len()).map(|column| if first == Some(column) { *hit } else { *miss }).collect()
         }
         Link::WeightedMedian { weights } => vec![weighted_median(weights, input)],
-        Link::Relu {} => each(&|x| if x <= 0.0 { 0.0 } else { width.round(x) }),
+        Link::Relu {} => each(&|x| if x < 0.0 { 0.0 } else { width.round(x) }),
         Link::LogSumExp {} => {
             let max = input.iter().skip(1).fold(input[0], |max, &x| if x > max { x } else { max });
             let shift = if max.is_finite() { max } else { 0.0 };

@@ -36,6 +36,7 @@
 
 pub(crate) mod bits;
 mod centred_log;
+pub(crate) mod dense;
 pub(crate) mod descend;
 mod exp;
 mod exp2;
