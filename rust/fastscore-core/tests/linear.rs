@@ -21,8 +21,12 @@ fn model(features: usize, op: Op) -> Result<Model, Error> {
 
 /// A model of steps over the features, each of which reads the one before; `shown` is its margin.
 fn chain(features: usize, ops: Vec<Op>, shown: usize) -> Result<Model, Error> {
+    Model::new(parts(features, ops, shown))
+}
+
+fn parts(features: usize, ops: Vec<Op>, shown: usize) -> ModelParts {
     let last = ops.len();
-    Model::new(ModelParts {
+    ModelParts {
         features: Features {
             count: features,
             names: None,
@@ -50,7 +54,7 @@ fn chain(features: usize, ops: Vec<Op>, shown: usize) -> Result<Model, Error> {
         output_width: Width::Float64,
         leaf: None,
         source: Source::default(),
-    })
+    }
 }
 
 fn bits(x: f64) -> u64 {
@@ -71,7 +75,7 @@ fn column(values: Values) -> Column {
 
 /// The rows as columns of their own, as an array of rows and as its columns: each level gives the reference's bits.
 fn check(op: &Op, rows: &[Vec<f64>]) {
-    check_chain(&[op.clone()], 1, rows);
+    check_chain(std::slice::from_ref(op), 1, rows);
 }
 
 fn check_chain(ops: &[Op], shown: usize, rows: &[Vec<f64>]) {
@@ -209,6 +213,103 @@ fn many_rows_and_columns() {
         let rows: Vec<Vec<f64>> = (0..count).map(|r| numbers(features, r)).collect();
         for width in [Width::Float64, Width::Float32] {
             check(&Op::Linear(linear(features, outputs, width)), &rows);
+        }
+    }
+}
+
+#[test]
+fn columns_of_every_type_are_converted_as_they_are_read() {
+    let rows = 3001;
+    let at = |r: usize, most: usize| (r * 7919 + 13) % most;
+    let f64s: Vec<f64> = (0..rows).map(|r| at(r, 1000) as f64 / 7.0).collect();
+    let f32s: Vec<f32> = (0..rows).map(|r| at(r, 1000) as f32 / 7.0).collect();
+    let i8s: Vec<i8> = (0..rows).map(|r| at(r, 256) as u8 as i8).collect();
+    let i16s: Vec<i16> = (0..rows).map(|r| at(r, 60_000) as u16 as i16).collect();
+    let i32s: Vec<i32> = (0..rows).map(|r| at(r, 1 << 40) as u32 as i32).collect();
+    let i64s: Vec<i64> = (0..rows).map(|r| i64::MAX - at(r, 100_000) as i64 * 77).collect();
+    let u8s: Vec<u8> = (0..rows).map(|r| at(r, 256) as u8).collect();
+    let u16s: Vec<u16> = (0..rows).map(|r| at(r, 60_000) as u16).collect();
+    let u32s: Vec<u32> = (0..rows).map(|r| u32::MAX - at(r, 100_000) as u32).collect();
+    let u64s: Vec<u64> = (0..rows).map(|r| u64::MAX - at(r, 100_000) as u64 * 99).collect();
+    let columns = || {
+        vec![
+            column(Values::F64(Strided::contiguous(&f64s))),
+            column(Values::F32(Strided::contiguous(&f32s))),
+            column(Values::I8(Strided::contiguous(&i8s))),
+            column(Values::I16(Strided::contiguous(&i16s))),
+            column(Values::I32(Strided::contiguous(&i32s))),
+            column(Values::I64(Strided::contiguous(&i64s))),
+            column(Values::U8(Strided::contiguous(&u8s))),
+            column(Values::U16(Strided::contiguous(&u16s))),
+            column(Values::U32(Strided::contiguous(&u32s))),
+            column(Values::U64(Strided::contiguous(&u64s))),
+        ]
+    };
+    let row = |r: usize| {
+        let wide = [i64s[r] as f64, u8s[r].into(), u16s[r].into(), u32s[r].into(), u64s[r] as f64];
+        let narrow = [f64s[r], f32s[r].into(), i8s[r].into(), i16s[r].into(), i32s[r].into()];
+        [narrow, wide].concat()
+    };
+    for (sizes, width) in [
+        (vec![10, 2], Width::Float64),
+        (vec![10, 9], Width::Float64),
+        (vec![10, 3], Width::Float32),
+        (vec![10, 5, 2], Width::Float64),
+    ] {
+        let ops = layers(&sizes, &[Link::Relu {}], width);
+        let ops = ops[..2 * sizes.len() - 3].to_vec();
+        let last = ops.len();
+        let model = Arc::new(chain(10, ops, last).unwrap());
+        let mut expected = vec![0; model.width(last) * rows];
+        for r in 0..rows {
+            for (o, &x) in reference::interpret(&model, &row(r)).values[last].iter().enumerate() {
+                expected[o * rows + r] = bits(x);
+            }
+        }
+        let table = Table::new(None, Body::Columns(columns()), rows).unwrap();
+        for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
+            let plan = Plan::compile_for(model.clone(), level, None).unwrap();
+            assert!(score(&plan, &table) == expected, "{level} {}", plan.explain());
+        }
+    }
+}
+
+#[test]
+fn refused_values_are_found_whatever_their_sum() {
+    let rows = 1500;
+    let clean: Vec<Vec<f64>> = (0..3).map(|c| numbers(rows, c)).collect();
+    for outputs in [1, 6] {
+        let mut step = linear(3, outputs, Width::Float64);
+        // The value of a column that counts for nothing is refused too.
+        step.coefficients[1] = 0.0;
+        let mut parts = parts(3, vec![Op::Linear(step)], 1);
+        (parts.input.missing, parts.input.non_finite) = (OnBadValue::Refuse, OnBadValue::Refuse);
+        let plan = Plan::compile_for(Arc::new(Model::new(parts).unwrap()), Level::detect(), None).unwrap();
+        let call = |data: &[Vec<f64>], narrow: bool, on_refused| {
+            let f32s: Vec<f32> = data[1].iter().map(|&x| x as f32).collect();
+            let mut columns: Vec<_> = data.iter().map(|x| column(Values::F64(Strided::contiguous(x)))).collect();
+            if narrow {
+                columns[1] = column(Values::F32(Strided::contiguous(&f32s)));
+            }
+            let table = Table::new(None, Body::Columns(columns), rows).unwrap();
+            exec::score(&plan, &table, Output::Margin, Some(1), on_refused, &|| false)
+        };
+        // A sum that overflows is no refused value.
+        let mut large = clean.clone();
+        large[0][7] = f64::MAX;
+        assert!(call(&large, false, OnRefused::Raise).is_ok());
+        for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            for (narrow, c) in [(false, 0), (false, 1), (true, 1), (false, 2)] {
+                let mut data = large.clone();
+                data[c][1234] = bad;
+                match call(&data, narrow, OnRefused::Raise) {
+                    Err(Error::MissingValue { row: 1234, count: 1, .. }) => assert!(bad.is_nan()),
+                    Err(Error::NonFinite { row: 1234, count: 1, .. }) => assert!(bad.is_infinite()),
+                    other => panic!("{other:?}"),
+                }
+                let nulls = call(&data, narrow, OnRefused::Null).unwrap().nulls.unwrap();
+                assert!((0..rows).all(|r| nulls[r] == u8::from(r == 1234)));
+            }
         }
     }
 }

@@ -7,12 +7,15 @@ use super::encode::{Encoded, Problem, Rule};
 use super::refusal::{mark, may_be_refused};
 use super::rows::Array;
 use super::table::{Body, Column, Csr, Numbers, Table};
-use crate::kernels::Rows;
+use crate::kernels::{Cells, Rows};
 use crate::model::{Absent, Checks, Features, Model, Unknown};
 
 /// Rows read at a time from memory that is not contiguous by column: so many rows of some dozen columns stay in the
 /// first cache level while all columns read them.
 const TILE: usize = 64;
+
+/// Between columns that are made of rows, so that they do not all begin in one set of the cache.
+const GAP: usize = 8;
 
 /// What a call reads, the same for every block.
 pub(super) struct Reader<'t> {
@@ -24,6 +27,10 @@ pub(super) struct Reader<'t> {
     sparse_slot: Vec<u32>,
     /// The table as an array of rows, where it is one and nothing needs converting.
     array: Option<Array<'t>>,
+    /// Whether columns are converted only when they are asked for: each is read once, as it lies in memory.
+    streams: bool,
+    /// Whether a sum of all columns is finite only where none is refused.
+    sums_tell: bool,
     features: &'t Features,
     /// What an entry is that a sparse matrix does not hold.
     absent: Absent,
@@ -55,6 +62,8 @@ pub(super) enum Way<'t> {
 enum Place<'t> {
     /// In the table itself.
     Direct(&'t [f64]),
+    /// In the table itself, of another type; a column is made when it is asked for.
+    Cells(Cells<'t>),
     /// In the block's own memory.
     Own,
     /// In rows of the table; columns are made when they are asked for.
@@ -70,8 +79,10 @@ pub(super) struct Block<'r, 't> {
     stride: usize,
     start: usize,
     rows: usize,
-    /// Columns made from the table's rows: row r of slot s is at `s * stride + r`.
+    /// Columns made from the table's rows: row r of slot s is at `s * (stride + GAP) + r`.
     turned: OnceCell<Vec<f64>>,
+    /// Per slot the column that was asked for though its cells are of another type.
+    converted: Vec<OnceCell<Vec<f64>>>,
     /// The memory that they had in the block before.
     spare: Cell<Vec<f64>>,
     entries: Vec<f64>,
@@ -80,7 +91,7 @@ pub(super) struct Block<'r, 't> {
 impl<'t> Reader<'t> {
     /// `read` flags the features that the output needs. A feature that is not read is still loaded where its values
     /// could be refused.
-    pub(super) fn new(table: &'t Table<'t>, binding: &Binding, read: &[bool], model: &'t Model) -> Self {
+    pub(super) fn new(table: &'t Table<'t>, binding: &Binding, read: &[bool], model: &'t Model, streams: bool) -> Self {
         let mut slot = vec![u32::MAX; binding.len()];
         let mut loaded = Vec::new();
         for (feature, &column) in binding.iter().enumerate() {
@@ -105,7 +116,10 @@ impl<'t> Reader<'t> {
         }
         let checks = loaded.iter().fold(Checks::default(), |all, loaded| all.or(loaded.checks));
         let (features, absent) = (model.features(), model.input().absent);
-        let mut reader = Reader { table, loaded, slot, sparse_slot, array: None, features, absent, checks };
+        let tells = |loaded: &Loaded| matches!(loaded.way, Way::Numbers) && loaded.checks.are_of_float64();
+        let sums_tell = loaded.iter().all(tells);
+        let mut reader =
+            Reader { table, loaded, slot, sparse_slot, array: None, streams, sums_tell, features, absent, checks };
         reader.array = reader.find_array();
         reader
     }
@@ -124,6 +138,15 @@ impl<'t> Reader<'t> {
     /// Features loaded for each row.
     pub(super) fn width(&self) -> usize {
         self.loaded.len()
+    }
+
+    /// Those of them that take memory in a block.
+    pub(super) fn width_in_memory(&self) -> usize {
+        if !self.streams || self.array.is_some() {
+            return self.width();
+        }
+        let own = |loaded: &&Loaded| self.numbers(loaded.column).is_none_or(|numbers| !numbers.is_plain());
+        self.loaded.iter().filter(own).count()
     }
 
     fn numbers(&self, column: usize) -> Option<&'t Numbers<'t>> {
@@ -207,9 +230,15 @@ impl<'r, 't> Block<'r, 't> {
             start: 0,
             rows: 0,
             turned: OnceCell::new(),
+            converted: Vec::new(),
             spare: Cell::default(),
             entries: Vec::new(),
         }
+    }
+
+    /// Whether a sum of all columns is finite only where none is refused.
+    pub(super) fn sums_tell(&self) -> bool {
+        self.reader.sums_tell
     }
 
     /// The most rows that it takes.
@@ -223,6 +252,10 @@ impl<'r, 't> Block<'r, 't> {
         self.rows = rows;
         self.places.clear();
         let reader = self.reader;
+        self.converted.clear();
+        if reader.streams {
+            self.converted.resize_with(reader.width(), OnceCell::new);
+        }
         if reader.array.is_some() {
             self.places.resize(reader.width(), Place::Rows);
             if let Some(turned) = self.turned.take() {
@@ -247,6 +280,12 @@ impl<'r, 't> Block<'r, 't> {
             };
             if let Some(direct) = numbers.direct(start, rows) {
                 self.places.push(Place::Direct(direct));
+                continue;
+            }
+            if reader.streams
+                && let Some(cells) = numbers.cells(start, rows)
+            {
+                self.places.push(Place::Cells(cells));
                 continue;
             }
             self.places.push(Place::Own);
@@ -295,7 +334,7 @@ impl<'r, 't> Block<'r, 't> {
             for (at, loaded) in self.reader.loaded.iter().enumerate() {
                 if matches!(loaded.way, Way::Numbers)
                     && let Some(numbers) = self.reader.numbers(loaded.column)
-                    && (self.reader.array.is_some() || numbers.is_strided())
+                    && numbers.is_strided()
                 {
                     numbers.read(start + first, &mut columns[at * self.stride + first..][..count]);
                 }
@@ -307,8 +346,12 @@ impl<'r, 't> Block<'r, 't> {
     fn turned(&self) -> &[f64] {
         self.turned.get_or_init(|| {
             let mut columns = self.spare.take();
-            columns.resize(self.reader.width() * self.stride, 0.0);
-            self.turn(self.start, self.rows, &mut columns);
+            let room = self.stride + GAP;
+            columns.resize(self.reader.width() * room, 0.0);
+            if let Some(array) = &self.reader.array {
+                let features: Vec<usize> = self.reader.loaded.iter().map(|loaded| loaded.feature).collect();
+                array.turn(self.start, self.rows, &features, &mut columns, room);
+            }
             columns
         })
     }
@@ -345,7 +388,14 @@ impl<'r, 't> Block<'r, 't> {
         match self.places[slot] {
             Place::Direct(rows) => rows,
             Place::Own => &self.own[slot * self.stride..][..self.rows],
-            Place::Rows => &self.turned()[slot * self.stride..][..self.rows],
+            Place::Rows => &self.turned()[slot * (self.stride + GAP)..][..self.rows],
+            Place::Cells(_) => self.converted[slot].get_or_init(|| {
+                let mut column = vec![0.0; self.rows];
+                if let Some(numbers) = self.reader.numbers(self.reader.loaded[slot].column) {
+                    numbers.read(self.start, &mut column);
+                }
+                column
+            }),
         }
     }
 
@@ -362,7 +412,10 @@ impl<'r, 't> Block<'r, 't> {
             return any;
         }
         for (slot, loaded) in self.reader.loaded.iter().enumerate().filter(|(_, loaded)| loaded.checks.refuses()) {
-            any |= mark(loaded.checks, self.slot_rows(slot), bad);
+            // Integers are neither missing nor infinite.
+            if !matches!(self.places[slot], Place::Cells(cells) if !matches!(cells, Cells::F32(_))) {
+                any |= mark(loaded.checks, self.slot_rows(slot), bad);
+            }
         }
         any
     }
@@ -372,6 +425,14 @@ impl Block<'_, '_> {
     /// A feature's rows.
     pub(super) fn column(&self, feature: usize) -> &[f64] {
         self.slot_rows(self.reader.slot[feature] as usize)
+    }
+
+    /// A feature's numbers as they lie in memory, where that is asked for and they are of one piece.
+    pub(super) fn cells(&self, feature: usize) -> Cells<'_> {
+        match self.places[self.reader.slot[feature] as usize] {
+            Place::Cells(cells) => cells,
+            _ => Cells::F64(self.column(feature)),
+        }
     }
 
     /// The block as rows of an array, where it lies so.

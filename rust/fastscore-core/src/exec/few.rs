@@ -10,7 +10,7 @@ use super::block::Block;
 use super::refusal::mark;
 use super::score::{OnRefused, Slices, decide};
 use super::scores::{Data, Group, Output, Scores, Source, sources, widths};
-use crate::kernels::{Columns, Rows, Values};
+use crate::kernels::{Cells, Columns, Rows, Values};
 use crate::model::{Checks, Width};
 use crate::plan::{Plan, Scratch};
 
@@ -174,6 +174,13 @@ impl Columns for Input<'_, '_, '_> {
         match self {
             Input::Block(block) => block.column(feature),
             Input::Few { columns, slot, rows } => &columns[slot[feature] as usize * rows..][..*rows],
+        }
+    }
+
+    fn cells(&self, feature: usize) -> Cells<'_> {
+        match self {
+            Input::Block(block) => block.cells(feature),
+            Input::Few { .. } => Cells::F64(self.column(feature)),
         }
     }
 

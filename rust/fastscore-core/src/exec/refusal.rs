@@ -42,12 +42,9 @@ fn is_infinite(width: Width, x: f64) -> bool {
 
 /// Set `bad[r]` where checks refuse row r; gives whether there is one.
 pub(super) fn mark(checks: Checks, rows: &[f64], bad: &mut [u8]) -> bool {
-    let suspicious = |x: f64| match checks.non_finite {
-        Some(Width::Float32) => !(x as f32).is_finite(),
-        _ => !x.is_finite(),
-    };
     // Nearly always nothing is found: one pass that vectorises, then a slow one where it did.
-    if !rows.iter().fold(false, |found, &x| found | suspicious(x)) {
+    let limit = Checks { missing: true, ..checks };
+    if !may_be_refused(limit, RowCells::F64(rows)) {
         return false;
     }
     let mut any = false;
@@ -58,6 +55,11 @@ pub(super) fn mark(checks: Checks, rows: &[f64], bad: &mut [u8]) -> bool {
         }
     }
     any
+}
+
+/// Whether all numbers are finite.
+pub(super) fn all_finite(numbers: &[f64]) -> bool {
+    !may_be_refused(Checks { missing: true, non_finite: Some(Width::Float64) }, RowCells::F64(numbers))
 }
 
 /// Whether some cell is one that the checks refuse.

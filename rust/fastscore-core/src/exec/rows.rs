@@ -2,6 +2,7 @@
 
 use super::table::{Numbers, Strided, Values};
 use crate::kernels::{RowCells, Rows};
+use crate::simd::{Level, turn};
 
 /// Columns in one array: row r of column c is at `cells[r * stride + offset[c]]`.
 #[derive(Debug)]
@@ -71,6 +72,20 @@ impl<'t> Array<'t> {
             RowCells::F32(cells) => RowCells::F32(&cells[skip..]),
         };
         Rows { cells, stride: self.stride, offset: &self.offset }
+    }
+
+    /// Rows `start .. start + rows` as columns: row r of slot s goes to `columns[s * room + r]`; a slot's column is `offset[s]`.
+    pub(super) fn turn(&self, start: usize, rows: usize, slots: &[usize], columns: &mut [f64], room: usize) {
+        let mut first = 0;
+        for run in slots.chunk_by(|a, b| self.offset[*a] + 1 == self.offset[*b]) {
+            let at = start * self.stride + self.offset[run[0]];
+            let (columns, size) = (&mut columns[first * room..], (rows, run.len()));
+            match self.cells {
+                RowCells::F64(cells) => turn::turn(Level::detect(), &cells[at..], self.stride, size, columns, room),
+                RowCells::F32(cells) => turn::turn(Level::detect(), &cells[at..], self.stride, size, columns, room),
+            }
+            first += run.len();
+        }
     }
 
     /// Rows `start .. start + rows` with what lies between their cells, if that is not much.

@@ -9,6 +9,7 @@ use super::block::{Block, Reader};
 use super::few::Input;
 use super::guards::Guards;
 use super::pool;
+use super::refusal::all_finite;
 use super::scores::{Data, Group, Output, Scores, Source, sources, widths};
 use super::table::Table;
 use crate::error::{Error, Result};
@@ -57,7 +58,7 @@ pub fn score(
     let widths = widths(model, output).ok_or_else(|| lacks(model, output))?;
     let binding = bind(model, table)?;
     let call = Call::new(plan, output);
-    let reader = Reader::new(table, &binding, &call.features, model);
+    let reader = Reader::new(table, &binding, &call.features, model, plan.streams(&call.steps));
     let rows = table.rows();
     let mut scores = empty_scores(model, output, &widths, rows, on_refused == OnRefused::Null)?;
     if rows == 0 {
@@ -255,6 +256,8 @@ struct Call<'p> {
     /// What each group of the result is written from; empty for leaves.
     sources: Vec<Source>,
     guards: Guards<'p>,
+    /// A step whose first column is finite only where every feature is.
+    telling: Option<usize>,
 }
 
 impl<'p> Call<'p> {
@@ -265,13 +268,14 @@ impl<'p> Call<'p> {
         let guards = Guards::new(plan);
         let shown = sources.iter().map(|source| source.value);
         let (steps, features) = plan.needed(shown, leaf_step);
-        Call { plan, steps, features, leaf_step, sources, guards }
+        let telling = steps.iter().copied().find(|&step| plan.tells(step));
+        Call { plan, steps, features, leaf_step, sources, guards, telling }
     }
 
     /// How many threads to use and how many rows a block has.
     fn division(&self, reader: &Reader, rows: usize, threads: Option<usize>) -> (usize, usize) {
         let widths: usize = self.steps.iter().map(|&step| self.plan.width(step)).sum();
-        let per_row = (8 * (reader.width() + widths) + self.plan.scratch_per_row()).max(1);
+        let per_row = (8 * (reader.width_in_memory() + widths) + self.plan.scratch_per_row()).max(1);
         let (bytes, most) = if self.plan.has_deep_forest() { DEEP_BLOCK } else { BLOCK };
         let mut block = (bytes / per_row).clamp(ROW_STEP, most).min((MAX_BLOCK_BYTES / per_row).max(1));
         let cost = self.plan.cost(rows) + (2 * reader.width()) as f64 * rows as f64;
@@ -336,6 +340,14 @@ impl<'r, 't> Worker<'r, 't> {
             return false;
         }
         self.bad.fill(0);
+        if let Some(step) = self.call.telling
+            && self.block.sums_tell()
+        {
+            self.compute(rows);
+            // Where a sum is not finite, a value of the row may be refused, or the sum has overflowed.
+            let finite = all_finite(&self.values[step][..rows]);
+            return finite || !self.block.find_refused(&mut self.bad) || on_refused != OnRefused::Raise;
+        }
         if self.block.find_refused(&mut self.bad) && on_refused == OnRefused::Raise {
             return false;
         }

@@ -6,7 +6,7 @@ use arrow_buffer::{BooleanBuffer, NullBuffer};
 use half::f16;
 
 use super::category::{Categories, Kind};
-use crate::kernels::gather;
+use crate::kernels::{Cells, gather};
 
 /// Elements `base[i * stride]` for `i < len`.
 #[derive(Debug, Clone, Copy)]
@@ -368,6 +368,12 @@ impl<'a> Numbers<'a> {
         }
     }
 
+    /// Whether every chunk gives its [`Numbers::cells`].
+    pub(super) fn is_plain(&self) -> bool {
+        let whole = |chunk: &Chunk| Numbers::new([chunk.clone()]).cells(0, chunk.len()).is_some() || chunk.is_empty();
+        self.chunks().iter().all(whole)
+    }
+
     /// Whether reading jumps over memory between elements.
     pub fn is_strided(&self) -> bool {
         matches!(self.chunks(), [Chunk { values: Values::F64(v), .. }] if v.is_strided())
@@ -381,6 +387,30 @@ impl<'a> Numbers<'a> {
         match (&chunk.values, &chunk.nulls) {
             (Values::F64(v), Nulls::None) if start + count <= range.end => v.slice(start - range.start, count),
             _ => None,
+        }
+    }
+
+    /// The rows `start .. start + count` themselves, where they lie in memory one after another without nulls, as numbers
+    /// of a byte or more.
+    pub(super) fn cells(&self, start: usize, count: usize) -> Option<Cells<'a>> {
+        let (index, range) = self.locate(start)?;
+        let chunk = self.chunks().get(index).filter(|_| start + count <= range.end)?;
+        if !matches!(chunk.nulls, Nulls::None) {
+            return None;
+        }
+        let first = start - range.start;
+        match &chunk.values {
+            Values::F64(v) => v.slice(first, count).map(Cells::F64),
+            Values::F32(v) => v.slice(first, count).map(Cells::F32),
+            Values::I8(v) => v.slice(first, count).map(Cells::I8),
+            Values::I16(v) => v.slice(first, count).map(Cells::I16),
+            Values::I32(v) => v.slice(first, count).map(Cells::I32),
+            Values::I64(v) => v.slice(first, count).map(Cells::I64),
+            Values::U8(v) => v.slice(first, count).map(Cells::U8),
+            Values::U16(v) => v.slice(first, count).map(Cells::U16),
+            Values::U32(v) => v.slice(first, count).map(Cells::U32),
+            Values::U64(v) => v.slice(first, count).map(Cells::U64),
+            Values::F16(_) | Values::Bits(_) | Values::Null(_) => None,
         }
     }
 

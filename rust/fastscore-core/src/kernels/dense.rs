@@ -9,8 +9,8 @@
 //! Every number is of the network's width, as the model's steps have it: the bits are those of its linear steps and links
 //! one after another.
 
-use super::Columns;
 use super::link;
+use super::{Cells, Columns};
 use crate::model::{Linear, Link, Width};
 use crate::simd::Level;
 use crate::simd::bits::{self, BitWork, Bits};
@@ -69,6 +69,14 @@ impl Network {
         }
     }
 
+    /// Whether it is a linear step alone.
+    pub fn is_one_layer(&self) -> bool {
+        match self {
+            Network::Wide(layers) => layers.layers.len() == 1,
+            Network::Narrow(layers) => layers.layers.len() == 1,
+        }
+    }
+
     /// Multiply-adds that a row takes.
     pub fn products(&self) -> usize {
         match self {
@@ -121,7 +129,19 @@ impl<F: Float> Layers<F> {
         for start in (0..rows).step_by(TILE) {
             let count = TILE.min(rows - start);
             for (c, to) in x.chunks_mut(TILE).take(self.layers.first().map_or(0, |(w, _)| w.inputs())).enumerate() {
-                bits::run(level, Convert(&input.column(c)[start..start + count], &mut to[..count], F::of));
+                let (here, to) = (start..start + count, &mut to[..count]);
+                match input.cells(c) {
+                    Cells::F64(x) => bits::run(level, Convert(&x[here], to, F::of)),
+                    Cells::F32(x) => bits::run(level, Convert(&x[here], to, |x: f32| F::of(x.into()))),
+                    Cells::I8(x) => bits::run(level, Convert(&x[here], to, |x: i8| F::of(x.into()))),
+                    Cells::I16(x) => bits::run(level, Convert(&x[here], to, |x: i16| F::of(x.into()))),
+                    Cells::I32(x) => bits::run(level, Convert(&x[here], to, |x: i32| F::of(x.into()))),
+                    Cells::I64(x) => bits::run(level, Convert(&x[here], to, |x: i64| F::of(x as f64))),
+                    Cells::U8(x) => bits::run(level, Convert(&x[here], to, |x: u8| F::of(x.into()))),
+                    Cells::U16(x) => bits::run(level, Convert(&x[here], to, |x: u16| F::of(x.into()))),
+                    Cells::U32(x) => bits::run(level, Convert(&x[here], to, |x: u32| F::of(x.into()))),
+                    Cells::U64(x) => bits::run(level, Convert(&x[here], to, |x: u64| F::of(x as f64))),
+                }
             }
             for (weights, link) in &self.layers {
                 let relu = matches!(link, Some(Link::Relu {}));

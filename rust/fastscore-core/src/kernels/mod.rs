@@ -12,10 +12,39 @@ pub(crate) mod tables;
 
 use crate::plan::View;
 
+/// The numbers of a column as they lie in memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Cells<'a> {
+    /// float64
+    F64(&'a [f64]),
+    /// float32
+    F32(&'a [f32]),
+    /// int8
+    I8(&'a [i8]),
+    /// int16
+    I16(&'a [i16]),
+    /// int32
+    I32(&'a [i32]),
+    /// int64
+    I64(&'a [i64]),
+    /// uint8
+    U8(&'a [u8]),
+    /// uint16
+    U16(&'a [u16]),
+    /// uint32
+    U32(&'a [u32]),
+    /// uint64
+    U64(&'a [u64]),
+}
+
 /// Columns of equal length, read-only: what a kernel takes as its input value.
 pub(crate) trait Columns {
     /// Column `c` of the block, as long as the block has rows.
     fn column(&self, c: usize) -> &[f64];
+    /// The same without converting it, for a kernel that reads each column once.
+    fn cells(&self, c: usize) -> Cells<'_> {
+        Cells::F64(self.column(c))
+    }
     /// The block where it lies as an array of rows, which spares making columns of it; None where it does not.
     fn rows(&self) -> Option<Rows<'_>> {
         None
@@ -72,6 +101,13 @@ impl<C: Columns> Columns for Viewed<'_, C> {
         match self.view.at(c) {
             (0, c) => features.column(c),
             (value, c) => &steps[value - 1][c * stride..c * stride + rows],
+        }
+    }
+
+    fn cells(&self, c: usize) -> Cells<'_> {
+        match self.view.at(c) {
+            (0, c) => self.values.features.cells(c),
+            _ => Cells::F64(self.column(c)),
         }
     }
 

@@ -46,6 +46,11 @@ impl Checks {
         self.missing || self.non_finite.is_some()
     }
 
+    /// Whether all that is refused is no finite float64.
+    pub(crate) fn are_of_float64(self) -> bool {
+        self.non_finite != Some(Width::Float32)
+    }
+
     /// What one or the other refuses.
     #[must_use]
     pub fn or(self, other: Checks) -> Checks {

@@ -16,7 +16,7 @@ use crate::exec::Output;
 use crate::exec::few::Needs;
 use crate::kernels::forest::walk::Walk;
 use crate::kernels::{Columns, Values, ctr, dense, distances, linear, link, tables};
-use crate::model::{Ctr, Guard, Model, Op, ValueId};
+use crate::model::{Ctr, Guard, Model, Op, ValueId, Width};
 use crate::simd::Level;
 
 use program::Program;
@@ -164,6 +164,30 @@ impl Plan {
     /// Columns that a step's value has where it is computed.
     pub(crate) fn width(&self, step: usize) -> usize {
         self.program.run(step).map_or(0, |run| run.width)
+    }
+
+    /// Whether every one of these steps that reads features reads each column once, as it lies in memory.
+    pub(crate) fn streams(&self, steps: &[usize]) -> bool {
+        steps.iter().all(|&step| {
+            let once = |run: &program::Run| !run.reads_features() || run.lookup().is_none();
+            self.program.run(step).is_none_or(|run| {
+                once(run) && (!run.reads_features() || matches!(self.program.op(&self.model, step), Op::Linear(_)))
+            })
+        }) && !self.is_reference()
+    }
+
+    /// Whether a step's first column is finite only where every feature is: a sum of all features.
+    pub(crate) fn tells(&self, step: usize) -> bool {
+        let (Some(run), Op::Linear(linear)) = (self.program.run(step), self.program.op(&self.model, step)) else {
+            return false;
+        };
+        let sums = match run.network() {
+            Some(network) => network.is_one_layer(),
+            None => run.lookup().is_none(),
+        };
+        let whole = matches!(run.input, View::Whole(0, count) if count == linear.inputs);
+        let finite = linear.coefficients[..linear.inputs].iter().chain(linear.intercept.first()).all(|x| x.is_finite());
+        sums && whole && finite && linear.width == Width::Float64 && !self.is_reference()
     }
 
     /// Whether the reference interpreter is forced.

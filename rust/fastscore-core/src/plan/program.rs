@@ -110,6 +110,11 @@ impl Run {
         if let Some(Fused::Network(network)) = &self.fused { Some(network) } else { None }
     }
 
+    /// Whether it reads a feature.
+    pub(crate) fn reads_features(&self) -> bool {
+        !self.features.is_empty()
+    }
+
     /// Whether it computes what the model's step does not.
     pub(crate) fn is_fused(&self) -> bool {
         self.fused.is_some()

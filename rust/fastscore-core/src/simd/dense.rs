@@ -173,8 +173,8 @@ impl<F: Float> Part<F> {
         // SAFETY: what is promised above; column c is `c * TILE` further on.
         unsafe {
             let mut sums = [[V::splat(F::default()); R]; N];
-            for o in 0..N {
-                sums[o] = [V::splat(*self.bias.add(o)); R];
+            for (o, sums) in sums.iter_mut().enumerate() {
+                *sums = [V::splat(*self.bias.add(o)); R];
             }
             let (mut x, mut weights) = (self.x, self.weights);
             for _ in 0..self.inputs {

@@ -51,6 +51,7 @@ pub(crate) mod rank;
 mod row_sums;
 mod softmax;
 pub(crate) mod tables;
+pub(crate) mod turn;
 mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
