@@ -12,6 +12,7 @@ __all__ = [
     "Scores",
     "Table",
     "__version__",
+    "objects",
     "simd_level",
     "text",
     "thread_count",
@@ -179,6 +180,12 @@ class ScoreColumn:
         self, requested_schema: object | None = None
     ) -> tuple[object, object]: ...
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+def objects(values: NDArray[Any], nulls: tuple[type, ...], /) -> Dictionary | None:
+    """Return the text of an object array whose objects repeat; the types `nulls` are null, as NaN.
+
+    None where it holds anything else, no text, or objects that hardly repeat.
+    """
 
 def text(values: list[Any], /) -> ScoreColumn:
     """Return the str of a list as an Arrow array; whatever else it holds is null."""

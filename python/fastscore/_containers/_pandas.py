@@ -1,6 +1,8 @@
 """pandas frames, read column by column from their own blocks; the index is never a feature."""
 
+import re
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,8 @@ _SMALL = 1 << 12
 def score(frame: Any, job: Job) -> Any:
     """Score a DataFrame: a Series or a DataFrame with the same index object."""
     pandas = sys.modules["pandas"]
-    result = job.run(table(frame, small=not (job.core.encoded or job.core.reads_bare_codes)))
+    small = not (job.core.encoded or job.core.reads_bare_codes)
+    result = job.run(table(frame, small=small, known=job.core.feature_names))
     names = [name for group in job.layout.names for name in group]
     columns = result.columns()
     classes = [
@@ -56,10 +59,11 @@ def _series(
     return pandas.Series(values, index=index, name=name, dtype=dtype, copy=False)
 
 
-def table(frame: Any, *, small: bool = False) -> _core.Table:
+def table(frame: Any, *, small: bool = False, known: Sequence[str] | None = None) -> _core.Table:
     """Return the frame's columns; integer labels count as no names.
 
     `small`: numbers of a small frame may be read at their common dtype, as no categories are due.
+    `known`: the model's features, where it has names: no other column is read.
     """
     names = column_names(frame)
     n_rows, n_columns = frame.shape
@@ -68,7 +72,17 @@ def table(frame: Any, *, small: bool = False) -> _core.Table:
         matrix = frame.to_numpy()
         if matrix.dtype.char in _values.PLAIN and matrix.dtype.isnative:
             return _core.Table.from_matrix(matrix, names)
-    return _core.Table.from_columns(names, [column(series) for _, series in frame.items()], n_rows)
+    columns: list[Column]
+    if names is None or known is None:
+        columns = [column(series) for _, series in frame.items()]
+    else:
+        # White space may count as "_".
+        own = {re.sub(r"\s", "_", name) for name in known}
+        columns = [
+            column(series) if re.sub(r"\s", "_", name) in own else str(series.dtype)
+            for name, (_, series) in zip(names, frame.items(), strict=True)
+        ]
+    return _core.Table.from_columns(names, columns, n_rows)
 
 
 def column_names(frame: Any) -> list[str] | None:
@@ -115,7 +129,9 @@ def _text(array: Any) -> Column:
     """Strings: by Arrow where they are held so, else from the objects."""
     if hasattr(array, "__arrow_array__") and array.dtype.storage != "python":
         return _values.from_chunked(array.__arrow_array__())
-    return _core.text(np.asarray(array, dtype=object).tolist())
+    objects = np.asarray(array, dtype=object)
+    found = _values.repeated_texts(objects)
+    return _core.text(objects.tolist()) if found is None else found
 
 
 def _is_masked_number(dtype: Any) -> bool:

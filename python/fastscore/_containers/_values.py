@@ -48,7 +48,15 @@ def from_array(array: NDArray[Any]) -> Column:
 
 def from_objects(array: NDArray[Any]) -> Column:
     """Convert a 1-D array of Python objects, each on its own."""
-    return from_list(array.tolist())
+    found = repeated_texts(array)
+    return from_list(array.tolist()) if found is None else found
+
+
+def repeated_texts(array: NDArray[Any]) -> _core.Dictionary | None:
+    """Return text by its distinct objects, where it is nothing but text and nulls that repeat."""
+    if array.dtype.kind != "O":
+        return None
+    return _core.objects(array, tuple(_null_types()))
 
 
 def from_list(values: list[Any]) -> Column:

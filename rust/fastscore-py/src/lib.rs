@@ -8,6 +8,7 @@ mod few;
 mod labels;
 mod model;
 mod numpy_ffi;
+mod objects;
 mod scores;
 mod table;
 mod xgboost;
@@ -42,6 +43,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<scores::ScoreColumn>()?;
     module.add_function(wrap_pyfunction!(thread_count, module)?)?;
     module.add_function(wrap_pyfunction!(table::text, module)?)?;
+    module.add_function(wrap_pyfunction!(objects::objects, module)?)?;
     module.add_function(wrap_pyfunction!(simd_level, module)?)?;
     Ok(())
 }

@@ -65,6 +65,12 @@ impl Dictionary {
 }
 
 impl Dictionary {
+    /// Keys into an array of text.
+    pub fn of_text(keys: &Bound<'_, PyUntypedArray>, texts: ArrayRef) -> PyResult<Self> {
+        let type_name = "str".to_owned();
+        Ok(Dictionary { keys: NumpyArray::new(keys, 1)?, values: Held::Arrow(vec![texts]), type_name })
+    }
+
     fn column(&self) -> Column<'_> {
         let dictionary = match self.values.column() {
             Column::Numbers(numbers) => numbers.single().map(Plain::Numbers),
