@@ -41,7 +41,19 @@ def linear_bound(estimator: Any, x: NDArray[Any]) -> Bound:
         return _largest([linear_bound(member, x) for member in estimator.estimators_])
     if hasattr(estimator, "_raw_predict_init") and hasattr(estimator.init_, "predict"):
         return _started(estimator, x.astype(np.float32))
-    return None
+    return _of_members(estimator, x)
+
+
+def _of_members(estimator: Any, x: NDArray[Any]) -> Bound:
+    """Of a meta-estimator inside an ensemble: of its decisions, else of its probabilities."""
+    from fastscore._shake import is_meta, reach
+
+    methods = ("decision_function", "predict_proba", "predict")
+    method = next((name for name in methods if hasattr(estimator, name)), None)
+    if method is None or not is_meta(estimator):
+        return None
+    found = reach(estimator, x, method)
+    return found.reshape(len(found), -1)
 
 
 def _linear(estimator: Any, x: NDArray[Any]) -> NDArray[np.float64]:

@@ -41,7 +41,10 @@ def import_model(
         PLSRegression, PLSCanonical, CCA, NearestCentroid, KMeans, MiniBatchKMeans,
         BisectingKMeans, GaussianMixture, BayesianGaussianMixture, DecisionTree*, ExtraTree*,
         RandomForest*, ExtraTrees*, GradientBoosting*, HistGradientBoosting*, AdaBoost*, Bagging*
-        (classifiers and regressors, over any of these),
+        (classifiers and regressors, over any of these), searches, Voting*, Stacking*,
+        CalibratedClassifierCV, FixedThresholdClassifier, TunedThresholdClassifierCV, OneVsRest-,
+        OneVsOne- and OutputCodeClassifier, MultiOutput*, ClassifierChain, RegressorChain,
+        TransformedTargetRegressor, FrozenEstimator, Dummy*, IsotonicRegression,
         IsolationForest, RandomTreesEmbedding. LightGBM: Booster, LGBMClassifier, LGBMRegressor,
         LGBMRanker, LGBMModel. XGBoost: Booster, XGBClassifier, XGBRegressor, XGBRanker,
         XGBRFClassifier, XGBRFRegressor. CatBoost: CatBoost, CatBoostClassifier, CatBoostRegressor,

@@ -70,6 +70,10 @@ class PipelineSource:
     def class_scores(self, x: Any, target: int) -> NDArray[Any]:
         return self._inner.class_scores(self._handed(x), target)
 
+    def bound(self, output: str, x: Any) -> NDArray[np.float64] | None:
+        own = getattr(self._inner, "bound", None)
+        return None if own is None else own(output, self._handed(x))
+
     def linear_bound(self, x: Any) -> NDArray[np.float64] | None:
         handed = self._handed(x)
         bound = self._inner.linear_bound(np.asarray(handed) if _is_plain(handed) else handed)

@@ -12,7 +12,9 @@ from fastscore._bounds import linear_bound
 from fastscore._bounds_scores import margin
 from fastscore._bounds_transform import transform_bound
 from fastscore._model import Model
+from fastscore._shake import is_meta, reach, shaken
 from fastscore._source_catboost import CatBoostSource
+from fastscore._source_meta import decisive_scores, meta_margin, own_rounding
 from fastscore._source_pipeline import PipelineSource, numbers, picks_by_name, quietly
 from fastscore._source_xgboost import XGBoostSource
 from fastscore.importers._source import version
@@ -83,6 +85,10 @@ def open_source(source: Any, model: Model) -> Source:
 def _open(source: Any, model: Model) -> Source | None:
     library = type(source).__module__.split(".")[0]
     if library == "sklearn":
+        inner = _delegate(source)
+        if inner is not source:
+            # The model is that of the estimator which it hands everything on to.
+            return _open(inner, model)
         if type(source).__name__ == "Pipeline" and hasattr(source.steps[-1][1], "predict"):
             return PipelineSource(source, _opened)
         return SklearnSource(source)
@@ -103,6 +109,19 @@ def _opened(source: Any, model: Model) -> Source:
 
 
 _CLUSTERS = ("cluster_centers_", "means_")
+
+
+def _delegate(source: Any) -> Any:
+    """Return the estimator that searches and frozen estimators stand for."""
+    while True:
+        name = type(source).__name__
+        own = vars(source)
+        if "best_estimator_" in own:
+            source = own["best_estimator_"]
+        elif name == "FrozenEstimator":
+            source = own["estimator"]
+        else:
+            return source
 
 
 class SklearnSource:
@@ -137,10 +156,10 @@ class SklearnSource:
                 return numbers(estimator.transform(x)) if hasattr(estimator, "transform") else None
             if hasattr(estimator, "decision_function") and _decides(estimator):
                 return estimator.decision_function(x)
-            own = margin(estimator, x)
-            if own is not None:
-                return own
-            if hasattr(estimator, "classes_"):
+            for of in (margin, meta_margin):
+                if (own := of(estimator, x)) is not None:
+                    return own
+            if hasattr(estimator, "predict_proba"):
                 shares = estimator.predict_proba(x)
                 return (
                     [_margin(part) for part in shares]
@@ -160,9 +179,14 @@ class SklearnSource:
             # Clusters are numbered.
             return np.arange(max(len(getattr(self._estimator, name, ())) for name in _CLUSTERS))
         found = self._estimator.classes_
+        if getattr(self._estimator, "multilabel_", False):
+            return np.array([0, 1])
         return np.asarray(found[target] if isinstance(found, list) else found)
 
     def class_scores(self, x: NDArray[np.float64], target: int) -> NDArray[np.float64]:
+        own = decisive_scores(self._estimator, x, target)
+        if own is not None:
+            return own
         if hasattr(self._estimator, "decision_function"):
             margin = np.asarray(self.output("margin", x))
             return np.column_stack([np.zeros(len(margin)), margin]) if margin.ndim == 1 else margin
@@ -174,12 +198,33 @@ class SklearnSource:
         return np.asarray(shares[target] if isinstance(shares, list) else shares)
 
     def linear_bound(self, x: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        if is_meta(self._estimator):
+            return None  # `bound` says more
         with quietly():
             return linear_bound(self._estimator, x)
 
     def transform_bound(self, x: NDArray[np.float64]) -> NDArray[np.float64] | None:
         with quietly():
             return transform_bound(self._estimator, x)
+
+    def bound(self, output: str, x: Any) -> NDArray[np.float64] | None:
+        """How far an output may be off, of a meta-estimator; None for all else."""
+        if not is_meta(self._estimator):
+            return None
+        estimator = self._estimator
+        method = {"prediction": "predict", "probability": "predict_proba"}.get(output)
+        if method is None and hasattr(estimator, "decision_function"):
+            method = "decision_function"
+        with quietly():
+            if method is not None:
+                found = reach(estimator, x, method)
+            elif meta_margin(estimator, x) is not None:
+                found = shaken(estimator, lambda each: meta_margin(each, x))
+            else:
+                shares = hasattr(estimator, "predict_proba")
+                found = reach(estimator, x, "predict_proba" if shares else "predict")
+            own = own_rounding(estimator, x) if output != "probability" else 0.0
+        return found.reshape(len(found), -1) + own
 
 
 def _decides(estimator: Any) -> bool:

@@ -15,6 +15,7 @@ from fastscore._model import Model
 from fastscore._sources import Source, open_source
 from fastscore._tabulate import as_frame, as_matrix, replayable
 from fastscore._verify_report import OutputCheck, VerifyReport
+from fastscore._verify_shaken import Shaken, values_read
 
 _ULPS = 2
 _ROUNDED_ALIKE = {
@@ -32,6 +33,8 @@ _ROUNDED_ALIKE = {
     "weighted_median",
     "standardize",
     "impute",
+    "normalize",
+    "confidence",
 }
 """Links that every library computes alike, so that they keep equal bits equal."""
 _EXACT_UFUNCS = {
@@ -62,14 +65,7 @@ def verify(model: Model, data: Any, source: Any) -> VerifyReport:
     table = make_table(data)
     if table.num_rows == 0:
         raise ValueError("verify needs at least one row")
-    ours: dict[str, Any] = {}
-    for output, layout in model._layouts.items():
-        try:
-            scores = model._core.score(table, output, None, "source")
-        except (MissingValueError, NonFiniteValueError) as error:
-            refused = str(error).rpartition(": ")[0]
-            raise type(error)(f"{refused}: fill or drop these rows to verify the others") from error
-        ours[output] = layout.numpy(scores, "source")
+    ours = _ours(model, table)
     by_value = bool(model._core.encoded) and getattr(theirs, "takes_frames", False)
     by_value |= model._names is not None and getattr(theirs, "by_name", False)
     matrix = (as_frame if by_value else as_matrix)(data, model, table.num_rows)
@@ -89,6 +85,7 @@ def verify(model: Model, data: Any, source: Any) -> VerifyReport:
         _check_shapes(output, wants, haves)
         pairs[output] = wants, haves
     margins = [part.shape[1] for part in pairs["margin"][0]] if "margin" in pairs else []
+    shaken = Shaken(theirs, matrix, structure["steps"], _is_exact, _is_loose)
     checks: list[OutputCheck] = []
     for output in filter(pairs.__contains__, ours):
         wants, haves = pairs[output]
@@ -101,16 +98,39 @@ def verify(model: Model, data: Any, source: Any) -> VerifyReport:
             elif target and output == "prediction" and target["classes"] is not None:
                 if target["prediction"]["rule"] not in ("inlier", "cluster"):
                     _check_classes(theirs, model, t, theirs_t)
-                close = _close_rows(theirs, matrix, t, target, theirs_t, ours_t, own)
+                decides = _steps_behind(structure, target["prediction"]["value"])
+                with _asking(theirs):
+                    moved = shaken.bound("margin", decides)
+                reach = own if moved is None else moved
+                close = _close_rows(theirs, matrix, t, target, theirs_t, ours_t, reach)
                 checks.append(_check_labels(name, theirs_t, ours_t, close))
             else:
                 steps = _steps_behind(structure, _value(structure, output, target))
                 near = _near(output, theirs_t, steps)
                 if output == "margin" and target and target.get("score") and "score" in pairs:
                     near = pairs["score"][0][t]
-                promise = _promise(theirs, output, steps, own, near)
+                with _asking(theirs):
+                    moved = shaken.bound(output, steps)
+                promise = (
+                    _promise(theirs, output, steps, own, near)
+                    if moved is None
+                    else _members_promise(theirs, moved)
+                )
                 checks.append(_check_floats(name, theirs_t, ours_t, promise))
     return VerifyReport(theirs.name, table.num_rows, tuple(checks))
+
+
+def _ours(model: Model, table: Any) -> dict[str, Any]:
+    """Return every output of the model."""
+    found: dict[str, Any] = {}
+    for output, layout in model._layouts.items():
+        try:
+            scores = model._core.score(table, output, None, "source")
+        except (MissingValueError, NonFiniteValueError) as error:
+            refused = str(error).rpartition(": ")[0]
+            raise type(error)(f"{refused}: fill or drop these rows to verify the others") from error
+        found[output] = layout.numpy(scores, "source")
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +143,12 @@ class _Promise:
     """Absolute, (rows, columns) or (rows, 1)."""
     near: NDArray[Any] | None = None
     """The numbers at which ulps are counted too: what the output is a small difference of."""
+
+
+def _members_promise(theirs: Source, moved: NDArray[np.float64]) -> _Promise:
+    """Return the promise of a meta-estimator, which moves so far with members that are inexact."""
+    most = moved.max(axis=1, keepdims=True)
+    return _Promise("as its estimators", _link_ulps(theirs), slack=most)
 
 
 def _value(structure: dict[str, Any], output: str, target: dict[str, Any] | None) -> int:
@@ -140,8 +166,7 @@ def _steps_behind(structure: dict[str, Any], value: int) -> list[dict[str, Any]]
         at = open_values.pop()
         if at > 0 and at not in found:
             step = found[at] = structure["steps"][at - 1]
-            read = [*step.get("inputs", ()), step.get("input"), step.get("start")]
-            open_values += [other for other in read if other is not None]
+            open_values += values_read(step)
     return list(found.values())
 
 
@@ -177,10 +202,13 @@ def _is_exact(step: dict[str, Any]) -> bool:
     return kind["name"] in _ROUNDED_ALIKE or kind.get("function") in _EXACT_UFUNCS
 
 
+_LOOSE = {"log", "logit", "centred_log", "inverse_yeo_johnson", "inverse_box_cox"}
+
+
 def _is_loose(step: dict[str, Any]) -> bool:
     """Whether sums that follow a step are bounded by its size, not by ulps of theirs."""
     return step["op"] in ("linear", "distances") or (
-        step["op"] == "link" and step["kind"]["name"] in ("log", "logit", "centred_log")
+        step["op"] == "link" and step["kind"]["name"] in _LOOSE
     )
 
 

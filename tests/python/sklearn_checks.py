@@ -31,9 +31,9 @@ def splits_of(model):
     tensors = _tensors(model._core.to_bytes())
     found = []
     for name, feature in tensors.items():
-        prefix, dot, last = name.rpartition(".")
-        if last != "feature" or not dot:
-            continue
+        prefix, _, last = name.rpartition(".")
+        if last != "feature" or f"{prefix}.threshold" not in tensors:
+            continue  # a step of another kind that names features
         threshold = tensors[f"{prefix}.threshold"]
         sets = tensors.get(f"{prefix}.category_set", np.full(len(feature), -1))
         found += zip(feature[sets < 0].tolist(), threshold[sets < 0].tolist(), strict=True)

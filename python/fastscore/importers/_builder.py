@@ -27,6 +27,8 @@ class Builder:
         self.n_features = n_features
         self.names = names
         self.output_width: str | None = None
+        self.match = "exact"
+        """How names are compared, as the format has it."""
         self.claims: dict[int, tuple[str, str]] = {}
         """Per raw feature of a pipeline, what it is read as, and by which step."""
         self.texts: dict[int, Text] = {}
@@ -184,12 +186,11 @@ class Builder:
         width: str,
         checked: Collection[int] | None = None,
         leaf: int | None = None,
-        match: str = "exact",
     ) -> _core.Model:
         """Return the validated model."""
         names = None if self.names is None else self.strings("features.names", self.names)
         structure: dict[str, Any] = {
-            "features": {"count": self.n_features, "names": names, "match": match},
+            "features": {"count": self.n_features, "names": names, "match": self.match},
             "input": {
                 "missing": "accept" if missing else "refuse",
                 "non_finite": "accept" if non_finite else "refuse",

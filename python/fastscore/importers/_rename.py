@@ -1,7 +1,7 @@
 """Names for a model that has none: the saved form with its list of names put in."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,14 @@ def with_names(core: _core.Model, names: Sequence[str]) -> _core.Model:
     tensors = _tensors(core.to_bytes())
     tensors.update(string_list("features.names", names))
     return _core.Model.from_parts(json.dumps(structure), tensors)
+
+
+def with_source(core: _core.Model, source: Mapping[str, Any]) -> _core.Model:
+    """Return the same model with another source; the notes of its own come after the new ones."""
+    structure = json.loads(core.spec)
+    own = structure["source"].get("notes") or []
+    structure["source"] = {**source, "notes": [*source["notes"], *own]}
+    return _core.Model.from_parts(json.dumps(structure), _tensors(core.to_bytes()))
 
 
 def _tensors(data: bytes) -> dict[str, NDArray[Any]]:

@@ -31,6 +31,9 @@ FINITE = Policy(missing=False, non_finite=False, width="float64")
 ACCEPTS = Policy(missing=True, non_finite=True, width="float64")
 """Of an ensemble that checks nothing: what its estimators refuse is guarded where they read it."""
 
+ACCEPTS = Policy(missing=True, non_finite=True, width="float64")
+"""Of what checks nothing itself."""
+
 
 def check(estimator: Any, options: Options, attribute: str) -> None:
     """Refuse keywords that can't apply, and estimators that are not fitted."""

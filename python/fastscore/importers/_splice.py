@@ -259,7 +259,8 @@ class _Splice:
         other = {"code": entry["unknown_code"]}.get(entry["unknown"], np.nan)
         missing = np.nan if entry["missing_code"] is None else entry["missing_code"]
         if entry["unknown"] == "raise":
-            refuse_others(self._build, known, owner)
+            # Of a missing value an encoding makes a code or NaN: guards refuse it, where one does.
+            refuse_others(self._build, replace(known, missing=len(values)), owner)
         table = dict(zip(known.keys, map(float, codes), strict=True))
         value = lookups(self._build, [Lookup(known.column, table, float(missing), float(other))])
         return whole(value, 1).columns[0]
@@ -289,7 +290,7 @@ class _Splice:
         if guard["value"] == 0 and "unknown" not in kinds:
             own = {kind: kind in kinds for kind in ("missing", "non_finite")}
             width = guard.get("width") or "float64"
-            self._refuse(guard["step"], width, guard["columns"], **own)
+            self._refuse(guard["step"], width, guard.get("columns"), **own)
             return
         put = {**guard, "value": self._at(guard["value"])}
         if guard.get("of") is not None:

@@ -83,7 +83,7 @@ _SAME = (
     "sqrt cbrt square sign negative reciprocal floor ceil rint trunc exp expm1 exp2 log log1p log2 "
     "log10 sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh"
 )
-_FUNCTIONS = {
+FUNCTIONS = {
     "absolute": "abs",
     "fabs": "abs",
     **{each: each for each in _SAME.split()},
@@ -101,11 +101,11 @@ def function(build: Builder, estimator: Any, frame: Frame) -> Frame:
         return frame
     found = None
     if isinstance(estimator.func, np.ufunc) and not estimator.kw_args:
-        found = _FUNCTIONS.get(estimator.func.__name__)
+        found = FUNCTIONS.get(estimator.func.__name__)
         if estimator.func.__name__ == "positive":
             return numbers(build, frame, name)
     if found is None:
-        supported = ", ".join(f"numpy.{each}" for each in sorted(_FUNCTIONS))
+        supported = ", ".join(f"numpy.{each}" for each in sorted(FUNCTIONS))
         arguments = f" with kw_args={estimator.kw_args!r}" if estimator.kw_args else ""
         raise UnsupportedModelError(
             f"{name}: func={estimator.func!r}{arguments} is code, which can't be imported; "

@@ -17,6 +17,7 @@ from fastscore.importers import (
     _sklearn_isolation,
     _sklearn_linear,
     _sklearn_margins,
+    _sklearn_meta,
     _sklearn_refused,
     _sklearn_trees,
     _transform_encode,
@@ -120,6 +121,7 @@ IMPORTERS: dict[str, Callable[[Any, Options], _core.Model]] = {
     "Pipeline": _sklearn_compose.import_pipeline,
     "RFE": _transform_select.import_elimination,
     "RFECV": _transform_select.import_elimination,
+    **_sklearn_meta.IMPORTERS,
 }
 """What is imported, by the name of its class."""
 

@@ -23,6 +23,7 @@ from support import FLOAT32_MAX, awkward_rows, sklearn_splits
 from matrix import sklearn_ensemble_cases as ensembles
 from matrix import sklearn_gaussian_cases as gaussian
 from matrix import sklearn_linear_cases as linears
+from matrix import sklearn_meta_cases as metas
 from matrix import sklearn_pipeline_cases as pipelines
 from matrix import sklearn_transform_cases as transforms
 from matrix.case import (
@@ -60,9 +61,9 @@ def expected(source: Any, data: Any, output: str) -> Any:
     assert output == "margin", output
     if hasattr(source, "decision_function"):
         return source.decision_function(data)
-    own = gaussian.margin(source, data)
-    if own is not None:
-        return own
+    for of in (gaussian.margin, metas.margin):
+        if (own := of(source, data)) is not None:
+            return own
     if hasattr(source, "_baseline_prediction"):
         return source._raw_predict(data).ravel()
     if not hasattr(source, "classes_"):
@@ -226,6 +227,7 @@ CASES = [
     *_classifiers(ExtraTreesClassifier, _FOREST),
     *_regressors(ExtraTreesRegressor, _FOREST),
     *ensembles.CASES,
+    *metas.CASES,
     *(case for kind in (LinearRegression, Ridge, Lasso, ElasticNet) for case in _regressions(kind)),
     _logistic("two classes", 2),
     _logistic("several classes", 4),
@@ -272,6 +274,7 @@ REFUSALS = [
         "Supported are scikit-learn",
     ),
     *ensembles.REFUSALS,
+    *metas.REFUSALS,
     *linears.REFUSALS,
     *gaussian.REFUSALS,
     *transforms.REFUSALS,

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::Columns;
+use super::{Columns, inverse_power};
 use crate::model::{Function, Link, Width};
 use crate::simd::{self, Level};
 
@@ -110,6 +110,12 @@ pub(crate) fn apply(level: Level, link: &Link, width: Width, columns: &mut [&mut
         (Link::RoundToFloat32 {}, _) => each(columns, |x| Width::Float32.round(x)),
         (Link::Normalize { pairwise, keep_zeros }, _) => normalize(*pairwise, *keep_zeros, width, columns, rows),
         (Link::Confidence {}, _) => each(columns, |x| x / (3.0 * (x.abs() + 1.0))),
+        (Link::InverseYeoJohnson { lambdas }, _) => {
+            columns.iter_mut().zip(lambdas).for_each(|(column, &by)| inverse_power::yeo_johnson(level, by, column));
+        }
+        (Link::InverseBoxCox { lambdas }, _) => {
+            columns.iter_mut().zip(lambdas).for_each(|(column, &by)| inverse_power::box_cox(level, by, column));
+        }
         (Link::Vote { hit, miss }, _) => vote(*hit, *miss, columns, rows),
         (Link::Columns { .. } | Link::Complement {} | Link::WeightedMedian { .. } | Link::LogSumExp {}, _) => {}
     }

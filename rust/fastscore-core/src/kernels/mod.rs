@@ -5,6 +5,7 @@ pub(crate) mod dense;
 pub(crate) mod distances;
 pub(crate) mod forest;
 pub(crate) mod gather;
+pub(crate) mod inverse_power;
 pub(crate) mod linear;
 pub(crate) mod link;
 pub(crate) mod lookup;

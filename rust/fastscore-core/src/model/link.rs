@@ -141,6 +141,16 @@ pub enum Link {
         /// Which.
         norm: Norm,
     },
+    /// The inverse of Yeo and Johnson's power transformation, with each column's lambda.
+    InverseYeoJohnson {
+        /// One a column.
+        lambdas: Vec<f64>,
+    },
+    /// The inverse of Box and Cox's power transformation, with each column's lambda.
+    InverseBoxCox {
+        /// One a column.
+        lambdas: Vec<f64>,
+    },
 }
 
 /// A function of one number.
@@ -215,7 +225,9 @@ impl Link {
             Link::Standardize { shift, scale } => {
                 [shift, scale].into_iter().flatten().all(|numbers| numbers.len() == input).then_some(input)
             }
-            Link::Impute { values, .. } => (values.len() == input).then_some(input),
+            Link::Impute { values: numbers, .. }
+            | Link::InverseYeoJohnson { lambdas: numbers }
+            | Link::InverseBoxCox { lambdas: numbers } => (numbers.len() == input).then_some(input),
             _ => Some(input),
         }
     }
@@ -235,6 +247,8 @@ impl Link {
                 Some(Link::Standardize { shift, scale })
             }
             Link::Impute { values, missing } => Some(Link::Impute { values: pick(values), missing: *missing }),
+            Link::InverseYeoJohnson { lambdas } => Some(Link::InverseYeoJohnson { lambdas: pick(lambdas) }),
+            Link::InverseBoxCox { lambdas } => Some(Link::InverseBoxCox { lambdas: pick(lambdas) }),
             Link::Sigmoid { .. }
             | Link::Exp {}
             | Link::FastExp {}
@@ -282,6 +296,7 @@ impl Link {
                 }
                 &[shift.as_deref().unwrap_or(&[]), scale.as_deref().unwrap_or(&[])].concat()
             }
+            Link::InverseYeoJohnson { lambdas } | Link::InverseBoxCox { lambdas } => lambdas,
             Link::Impute { values, missing } => &values.iter().copied().chain(*missing).collect::<Vec<_>>(),
             Link::Multiply { by: value } | Link::Add { value } => &[*value],
             Link::FillMissing { value, also } => &[*value, also.unwrap_or(0.0)],

@@ -96,7 +96,40 @@ pub(super) fn link(kind: &Link, width: Width, input: &[f64]) -> Vec<f64> {
             };
             each(&|x| if norm < 10.0 * f64::EPSILON { x } else { x / norm })
         }
+        Link::InverseYeoJohnson { lambdas } => {
+            input.iter().zip(lambdas).map(|(&x, &lambda)| inverse_yeo_johnson(x, lambda)).collect()
+        }
+        Link::InverseBoxCox { lambdas } => input
+            .iter()
+            .zip(lambdas)
+            .map(|(&x, &lambda)| match lambda {
+                0.0 => exp(width, x),
+                _ => exp(width, ufunc(Function::Log1p, lambda * x) / lambda),
+            })
+            .collect(),
         Link::RoundToFloat32 {} => each(&|x| Width::Float32.round(x)),
+    }
+}
+
+fn inverse_yeo_johnson(x: f64, lambda: f64) -> f64 {
+    if x >= 0.0 {
+        let tail =
+            if lambda.abs() < f64::EPSILON { exp(Width::Float64, x) } else { power(x * lambda + 1.0, 1.0 / lambda) };
+        return tail - 1.0;
+    }
+    let other = 2.0 - lambda;
+    let tail = if other.abs() <= f64::EPSILON { exp(Width::Float64, -x) } else { power(-other * x + 1.0, 1.0 / other) };
+    1.0 - tail
+}
+
+/// `base ** exponent` by logarithms; a negative base has integer powers only.
+fn power(base: f64, exponent: f64) -> f64 {
+    let magnitude = exp(Width::Float64, exponent * log(base.abs()));
+    match base < 0.0 {
+        false => magnitude,
+        true if exponent.fract() != 0.0 => f64::NAN,
+        true if exponent % 2.0 == 0.0 => magnitude,
+        true => -magnitude,
     }
 }
 
