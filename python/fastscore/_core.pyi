@@ -33,6 +33,10 @@ class Model:
         """Read the `.fscore` format."""
 
     @staticmethod
+    def from_file(path: str, /) -> Model:
+        """Read an `.fscore` file without ever holding it and the model whole."""
+
+    @staticmethod
     def from_lightgbm(text: str, options: str, /) -> Model:
         """Translate LightGBM model text; `options`: see fastscore/importers/lightgbm.py."""
 

@@ -14,6 +14,9 @@ from fastscore.importers import catboost, lightgbm, xgboost
 from fastscore.importers._categories import with_categories
 from fastscore.importers._rename import with_names
 
+_HEAD = 4096
+"""Bytes by which a file of ours is known."""
+
 
 def load(
     path: "str | os.PathLike[str]",
@@ -71,17 +74,27 @@ def load(
     options = Options(features, classes, categories, unknown, missing, iterations, like)
     names = options.feature_names()
     name = os.fsdecode(path)
-    data = Path(name).read_bytes()
+    with open(name, "rb") as file:
+        # A file of ours may be large: it is read by the extension, which frees it while it does.
+        data = file.read(_HEAD)
+        own = _is_own(name, data) and Path(name).is_file()
+        if not own:
+            data += file.read()
     if not data:
         raise ModelFormatError(f"{name} is empty")
     try:
-        core = _read(name, data, options)
+        core = _read_own(name, options) if own else _read(name, data, options)
     except ModelFormatError as error:
         if name in str(error):
             raise
         raise ModelFormatError(f"{name}: {error}") from None
     core = core if names is None else with_names(core, names)
     return Model(with_categories(core, options.categories, options.unknown))
+
+
+def _read_own(name: str, options: Options) -> _core.Model:
+    options.allow("a .fscore file", "features", "categories")
+    return _core.Model.from_file(name)
 
 
 def _read(name: str, data: bytes, options: Options) -> _core.Model:
@@ -121,4 +134,4 @@ def _read(name: str, data: bytes, options: Options) -> _core.Model:
 
 def _is_own(name: str, data: bytes) -> bool:
     """Whether it is, or was before it was damaged, a file of ours."""
-    return (data[8:9] == b"{" and b'"fastscore"' in data[:4096]) or name.endswith(".fscore")
+    return (data[8:9] == b"{" and b'"fastscore"' in data[:_HEAD]) or name.endswith(".fscore")

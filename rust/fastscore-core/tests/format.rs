@@ -92,6 +92,7 @@ fn what_is_written_is_read_back() {
     let model = Model::new(sample()).unwrap();
     let bytes = model.to_bytes().unwrap();
     assert_eq!(Model::from_bytes(&bytes).unwrap(), model);
+    assert_eq!(Model::from_vec(bytes.clone()).unwrap(), model);
     assert_eq!(Model::from_bytes(&bytes).unwrap().to_bytes().unwrap(), bytes);
 }
 
@@ -200,7 +201,9 @@ fn every_flipped_bit_is_found() {
         for bit in [0, 3, 7] {
             let mut damaged = bytes.clone();
             damaged[at] ^= 1 << bit;
-            assert!(matches!(Model::from_bytes(&damaged), Err(Error::ModelFormat(_))), "byte {at}, bit {bit}");
+            let found = Model::from_bytes(&damaged);
+            assert!(matches!(found, Err(Error::ModelFormat(_))), "byte {at}, bit {bit}");
+            assert_eq!(Model::from_vec(damaged), found);
         }
     }
 }

@@ -113,6 +113,13 @@ impl Model {
     }
 
     #[staticmethod]
+    #[pyo3(signature = (path, /))]
+    fn from_file(py: Python<'_>, path: std::path::PathBuf) -> PyResult<Self> {
+        let bytes = py.detach(|| std::fs::read(&path))?;
+        Ok(py.detach(|| model::Model::from_vec(bytes)).map_err(to_python)?.into())
+    }
+
+    #[staticmethod]
     #[pyo3(signature = (text, options, /))]
     fn from_lightgbm(py: Python<'_>, text: &str, options: &str) -> PyResult<Self> {
         let options = LightgbmOptions::parse(options)?;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{Model, Tensor, TensorData, Tensors, spec};
-use crate::error::{Result, format_error};
+use crate::error::{Error, Result, format_error};
 
 /// Versions up to this one are read; this one is written.
 pub const VERSION: u32 = 3;
@@ -15,6 +15,8 @@ const MAX_STRUCTURE: usize = 16 << 20;
 /// The structure, its quotes escaped, and the list of tensors.
 const MAX_HEADER: u64 = 40 << 20;
 const MAX_LEVELS: usize = 64;
+/// Bytes that are freed at a time while a file is read.
+const FREED_TOGETHER: usize = 1 << 20;
 const KEY: &str = "fastscore";
 const DIGITS: usize = 64;
 
@@ -73,34 +75,66 @@ impl Model {
 
     /// Read a file's bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Model> {
-        let container = |e: &dyn std::fmt::Display| {
-            format_error(format!("not a whole .fscore file (cut short or damaged): {e}; copy or export it again"))
-        };
-        let claimed = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
-        if claimed > MAX_HEADER {
-            return Err(format_error(format!("the header claims {claimed} bytes, at most {MAX_HEADER} are possible")));
-        }
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| container(&e))?;
-        let text = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY)).ok_or_else(|| {
-            format_error("a safetensors file, but not a fastscore model: its metadata has no key \"fastscore\"")
-        })?;
-        check_text(text)?;
-        let unreadable = |e: serde_json::Error| format_error(format!("the metadata \"fastscore\" can't be read: {e}"));
-        let version = serde_json::from_str::<VersionOnly>(text).map_err(unreadable)?.version;
-        if version == 0 || version > VERSION {
-            return Err(format_error(format!(
-                "the file has format version {version}, this fastscore reads 1 to {VERSION}: update fastscore"
-            )));
-        }
-        let envelope: Envelope = serde_json::from_str(text).map_err(unreadable)?;
-        check_sum(bytes, &envelope.sha256)?;
-        let views = SafeTensors::deserialize(bytes).map_err(|e| container(&e))?;
+        let structure = checked_structure(bytes)?;
+        let views = SafeTensors::deserialize(bytes).map_err(|e| damaged(&e))?;
         let mut tensors = Tensors::default();
         for (name, view) in views.iter() {
             tensors.insert(name.to_string(), typed(name, &view)?)?;
         }
-        Model::from_parts(envelope.model.get(), tensors)
+        Model::from_parts(&structure, tensors)
     }
+
+    /// The same of bytes that nobody needs any more: they are freed from the end on, as tensors are made of them, so that a
+    /// large model is never there twice.
+    pub fn from_vec(mut bytes: Vec<u8>) -> Result<Model> {
+        let structure = checked_structure(&bytes)?;
+        let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(|e| damaged(&e))?;
+        let data = header + size_of::<u64>();
+        let mut infos: Vec<_> = metadata.tensors().into_iter().collect();
+        infos.sort_by_key(|(_, info)| info.data_offsets);
+        let mut tensors = Tensors::default();
+        while let Some((name, info)) = infos.pop() {
+            // The container has checked that they lie one after another, up to the end.
+            let (start, end) = (data + info.data_offsets.0, data + info.data_offsets.1);
+            let part = bytes.get(start..end).ok_or_else(|| damaged(&"a tensor is outside"))?;
+            let view = TensorView::new(info.dtype, info.shape.clone(), part).map_err(|e| damaged(&e))?;
+            let tensor = typed(&name, &view)?;
+            tensors.insert(name, tensor)?;
+            bytes.truncate(start);
+            if bytes.capacity() - bytes.len() > FREED_TOGETHER {
+                bytes.shrink_to_fit();
+            }
+        }
+        drop(bytes);
+        Model::from_parts(&structure, tensors)
+    }
+}
+
+fn damaged(e: &dyn std::fmt::Display) -> Error {
+    format_error(format!("not a whole .fscore file (cut short or damaged): {e}; copy or export it again"))
+}
+
+/// The structure, when the container, the version and the checksum are in order.
+fn checked_structure(bytes: &[u8]) -> Result<String> {
+    let claimed = bytes.first_chunk().map_or(0, |length| u64::from_le_bytes(*length));
+    if claimed > MAX_HEADER {
+        return Err(format_error(format!("the header claims {claimed} bytes, at most {MAX_HEADER} are possible")));
+    }
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| damaged(&e))?;
+    let text = header.metadata().as_ref().and_then(|metadata| metadata.get(KEY)).ok_or_else(|| {
+        format_error("a safetensors file, but not a fastscore model: its metadata has no key \"fastscore\"")
+    })?;
+    check_text(text)?;
+    let unreadable = |e: serde_json::Error| format_error(format!("the metadata \"fastscore\" can't be read: {e}"));
+    let version = serde_json::from_str::<VersionOnly>(text).map_err(unreadable)?.version;
+    if version == 0 || version > VERSION {
+        return Err(format_error(format!(
+            "the file has format version {version}, this fastscore reads 1 to {VERSION}: update fastscore"
+        )));
+    }
+    let envelope: Envelope = serde_json::from_str(text).map_err(unreadable)?;
+    check_sum(bytes, &envelope.sha256)?;
+    Ok(envelope.model.get().to_string())
 }
 
 /// SHA-256 over the file with the digest's own digits as zeros.

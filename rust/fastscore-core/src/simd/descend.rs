@@ -97,7 +97,7 @@ mod x86 {
 
     use super::{Keys, Lanes, MOST_KEYS, SplitLine, WORD};
 
-    /// Groups one after another, those of one or two rows by pairs: alone a group's lines wait for each other.
+    /// Groups one after another, those of up to four rows by pairs: alone a group's lines wait for each other.
     #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,avx512vbmi")]
     pub(super) fn groups_vbmi<const ROWS: usize, const WIDE: bool>(
         keys: &[Keys; ROWS],
@@ -106,7 +106,7 @@ mod x86 {
         at: &mut [[Lanes; ROWS]],
     ) {
         // How many groups are done by pairs.
-        let paired = if ROWS <= 2 { at.len() / 2 * 2 } else { 0 };
+        let paired = if ROWS <= 4 { at.len() / 2 * 2 } else { 0 };
         for (at, ends) in at[..paired].as_chunks_mut::<2>().0.iter_mut().zip(groups.windows(3).step_by(2)) {
             let [one, two] = at;
             pair_vbmi::<ROWS, WIDE>(keys, &lines[ends[0]..ends[1]], &lines[ends[1]..ends[2]], one, two);

@@ -172,19 +172,25 @@ impl Planes {
                 *bits = (*bits).max(sets.bits(set));
             }
         }
-        let specs = (0..forest.feature.len()).map(|split| plane(forest, split, sets, &longest)).collect::<Vec<_>>();
-        let mut distinct = specs.clone();
+        // Numbers in order of appearance first: a number a split is a fifth of what its plane takes.
+        let mut found: HashMap<Plane, u32> = HashMap::new();
+        let number = |split: usize| {
+            let next = found.len() as u32;
+            *found.entry(plane(forest, split, sets, &longest)).or_insert(next)
+        };
+        let numbers: Vec<u32> = (0..forest.feature.len()).map(number).collect();
+        let mut distinct: Vec<(Plane, u32)> = found.into_iter().collect();
         distinct.sort_unstable();
-        distinct.dedup();
-        let index: HashMap<Plane, u32> = distinct.iter().copied().zip(1..).collect();
-        let splits = specs.iter().zip(&forest.threshold).enumerate().map(|(split, (plane, &threshold))| Split {
-            plane: index[plane],
+        let mut place = vec![0; distinct.len()];
+        distinct.iter().zip(1..).for_each(|((_, number), at)| place[*number as usize] = at);
+        let splits = numbers.iter().zip(&forest.threshold).enumerate().map(|(split, (&number, &threshold))| Split {
+            plane: place[number as usize],
             threshold: at_most(forest.comparison, narrow, threshold),
             set: sets.of_split(split),
         });
         let splits = splits.collect();
         let planes = Planes {
-            specs: distinct,
+            specs: distinct.into_iter().map(|(plane, _)| plane).collect(),
             // A band of -1 holds no value.
             zero_band: forest.zero_band.unwrap_or(-1.0),
             missing_value: forest.missing_value,
