@@ -73,8 +73,8 @@ fn links(columns: usize) -> Vec<(Link, Width)> {
         Link::Impute { values: (0..columns).map(|c| c as f64 - 1.0).collect(), missing: None },
         Link::Impute { values: (0..columns).map(|c| c as f64 + 0.5).collect(), missing: Some(0.0) },
     ];
-    let elementary = Function::ALL.into_iter().filter(|function| function.is_elementary());
-    let both: Vec<Link> = both.into_iter().chain(elementary.map(|function| Link::Ufunc { function })).collect();
+    let narrow_too = Function::ALL.into_iter().filter(|function| function.has_float32());
+    let both: Vec<Link> = both.into_iter().chain(narrow_too.map(|function| Link::Ufunc { function })).collect();
     let mut wide = vec![
         Link::Divide { by: 0.1 },
         Link::PairwiseSoftmax {},
@@ -102,11 +102,15 @@ fn links(columns: usize) -> Vec<(Link, Width)> {
         Link::WeightedMedian { weights: (0..columns).map(|c| f64::from(u8::from(c + 1 == columns))).collect() },
         Link::RoundToFloat32 {},
         Link::LogSumExp {},
+        Link::YeoJohnson { lambdas: numbers(-0.3) },
+        Link::YeoJohnson { lambdas: numbers(2.0) },
+        Link::BoxCox { lambdas: numbers(-0.3) },
+        Link::BoxCox { lambdas: numbers(0.0) },
         Link::NormalizeRows { norm: Norm::L1 },
         Link::NormalizeRows { norm: Norm::L2 },
         Link::NormalizeRows { norm: Norm::Max },
     ];
-    let other = Function::ALL.into_iter().filter(|function| !function.is_elementary());
+    let other = Function::ALL.into_iter().filter(|function| !function.has_float32());
     wide.extend(other.map(|function| Link::Ufunc { function }));
     let mut narrow = both.clone();
     wide.extend(both);
@@ -279,6 +283,10 @@ fn links_are_refused_by_their_numbers_and_inputs() {
             Link::Standardize { shift: Some(vec![1.0, number]), scale: None },
             Link::Standardize { shift: None, scale: Some(vec![number, 1.0]) },
             Link::Impute { values: vec![number, 1.0], missing: None },
+            Link::YeoJohnson { lambdas: vec![number, 1.0] },
+            Link::InverseYeoJohnson { lambdas: vec![number, 1.0] },
+            Link::BoxCox { lambdas: vec![1.0, number] },
+            Link::InverseBoxCox { lambdas: vec![1.0, number] },
             Link::Impute { values: vec![1.0; 2], missing: Some(number) },
         ] {
             assert!(!wide(link).is_empty());
@@ -297,6 +305,12 @@ fn links_are_refused_by_their_numbers_and_inputs() {
     assert!(wide(by_zero).contains("the scale 0"));
     assert!(wide(Link::Impute { values: vec![1.0; 3], missing: None }).contains("can't read 2"));
     assert!(narrow(Link::Impute { values: vec![0.1; 2], missing: None }).contains("0.1"));
+    for lambdas in [vec![1.0], vec![1.0; 3]] {
+        assert!(wide(Link::YeoJohnson { lambdas: lambdas.clone() }).contains("can't read 2"));
+        assert!(wide(Link::InverseYeoJohnson { lambdas: lambdas.clone() }).contains("can't read 2"));
+        assert!(wide(Link::BoxCox { lambdas: lambdas.clone() }).contains("can't read 2"));
+        assert!(wide(Link::InverseBoxCox { lambdas }).contains("can't read 2"));
+    }
     assert!(narrow(Link::Ufunc { function: Function::Log }).contains("float32"));
     assert!(narrow(Link::NormalizeRows { norm: Norm::L1 }).contains("float32"));
     assert!(narrow(Link::Log {}).contains("float32"));

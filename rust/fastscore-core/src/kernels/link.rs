@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::{Columns, inverse_power};
-use crate::model::{Function, Link, Width};
+use crate::model::{Link, Width};
 use crate::simd::{self, Level};
 
 /// `out[c * stride + r]` for `rows` rows of a link, at a width of numbers, that reads `count` columns.
@@ -99,7 +99,14 @@ pub(crate) fn apply(level: Level, link: &Link, width: Width, columns: &mut [&mut
                 }
             }
         }
-        (Link::Ufunc { function }, _) => ufunc(level, *function, width, columns),
+        (Link::Ufunc { function }, _) => {
+            vector(&simd::ufunc(*function));
+            if width != Width::Float64 {
+                each(columns, |x| width.round(x));
+            }
+        }
+        (Link::YeoJohnson { lambdas }, _) => by_column(level, columns, lambdas, simd::yeo_johnson),
+        (Link::BoxCox { lambdas }, _) => by_column(level, columns, lambdas, simd::box_cox),
         (Link::NormalizeRows { norm }, _) => simd::normalize_rows(level, *norm, columns),
         (Link::FillMissing { value, also: None }, _) => each(columns, |x| if x.is_nan() { *value } else { x }),
         (Link::FillMissing { value, also: Some(also) }, _) => {
@@ -121,6 +128,11 @@ pub(crate) fn apply(level: Level, link: &Link, width: Width, columns: &mut [&mut
     }
 }
 
+/// A function that has a number for each column.
+fn by_column(level: Level, columns: &mut [&mut [f64]], numbers: &[f64], function: fn(Level, f64, &mut [f64])) {
+    columns.iter_mut().zip(numbers).for_each(|(column, &number)| function(level, number, column));
+}
+
 fn each(columns: &mut [&mut [f64]], f: impl Fn(f64) -> f64) {
     for column in columns {
         for x in column.iter_mut() {
@@ -133,33 +145,6 @@ fn each(columns: &mut [&mut [f64]], f: impl Fn(f64) -> f64) {
 pub(crate) fn signed_square(x: f64) -> f64 {
     let sign = f64::from(i8::from(x > 0.0) - i8::from(x < 0.0));
     sign * x * x
-}
-
-fn ufunc(level: Level, function: Function, width: Width, columns: &mut [&mut [f64]]) {
-    let mut vector =
-        |function: &dyn Fn(Level, &mut [f64])| columns.iter_mut().for_each(|column| function(level, column));
-    match function {
-        Function::Exp => vector(&simd::exp),
-        Function::Exp2 => vector(&simd::exp2),
-        Function::Log => vector(&simd::log),
-        Function::Log1p => vector(&simd::log1p),
-        Function::Sqrt => each(columns, |x| width.round(x.sqrt())),
-        Function::Square => each(columns, |x| width.round(x * x)),
-        Function::Abs => each(columns, |x| width.round(x.abs())),
-        Function::Sign => each(columns, |x| match x {
-            x if x > 0.0 => 1.0,
-            x if x < 0.0 => -1.0,
-            // Also of the negative zero.
-            0.0 => 0.0,
-            x => x,
-        }),
-        Function::Negative => each(columns, |x| width.round(-x)),
-        Function::Reciprocal => each(columns, |x| width.round(1.0 / x)),
-        Function::Floor => each(columns, |x| width.round(x.floor())),
-        Function::Ceil => each(columns, |x| width.round(x.ceil())),
-        Function::Rint => each(columns, |x| width.round(x.round_ties_even())),
-        Function::Trunc => each(columns, |x| width.round(x.trunc())),
-    }
 }
 
 fn normalize(pairwise: bool, keep_zeros: bool, width: Width, columns: &mut [&mut [f64]], rows: usize) {

@@ -136,6 +136,16 @@ pub enum Link {
         /// Which.
         function: Function,
     },
+    /// Yeo and Johnson's power transformation with each column's own power.
+    YeoJohnson {
+        /// The powers.
+        lambdas: Vec<f64>,
+    },
+    /// Box and Cox's power transformation with each column's own power.
+    BoxCox {
+        /// The powers.
+        lambdas: Vec<f64>,
+    },
     /// Each row divided by its norm; rows whose norm is below ten times 2^-52 stay, as scikit-learn has it.
     NormalizeRows {
         /// Which.
@@ -156,7 +166,7 @@ pub enum Link {
 /// A function of one number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "they are NumPy's, by its names")]
+#[expect(missing_docs, reason = "they are NumPy's and SciPy's, by their names")]
 pub enum Function {
     Sqrt,
     Square,
@@ -168,15 +178,34 @@ pub enum Function {
     Ceil,
     Rint,
     Trunc,
+    Cbrt,
     Exp,
     Exp2,
+    Expm1,
     Log,
+    Log2,
+    Log10,
     Log1p,
+    Sin,
+    Cos,
+    Tan,
+    Arcsin,
+    Arccos,
+    Arctan,
+    Sinh,
+    Cosh,
+    Tanh,
+    Arcsinh,
+    Arccosh,
+    Arctanh,
+    Erf,
+    Ndtr,
+    Ndtri,
 }
 
 impl Function {
     /// Every function.
-    pub const ALL: [Function; 14] = [
+    pub const ALL: [Function; 33] = [
         Function::Sqrt,
         Function::Square,
         Function::Abs,
@@ -187,15 +216,40 @@ impl Function {
         Function::Ceil,
         Function::Rint,
         Function::Trunc,
+        Function::Cbrt,
         Function::Exp,
         Function::Exp2,
+        Function::Expm1,
         Function::Log,
+        Function::Log2,
+        Function::Log10,
         Function::Log1p,
+        Function::Sin,
+        Function::Cos,
+        Function::Tan,
+        Function::Arcsin,
+        Function::Arccos,
+        Function::Arctan,
+        Function::Sinh,
+        Function::Cosh,
+        Function::Tanh,
+        Function::Arcsinh,
+        Function::Arccosh,
+        Function::Arctanh,
+        Function::Erf,
+        Function::Ndtr,
+        Function::Ndtri,
     ];
 
-    /// Whether it is one operation, correctly rounded or exact, at either width.
+    /// Whether it is one operation, exact or correctly rounded.
     pub fn is_elementary(self) -> bool {
-        !matches!(self, Function::Exp | Function::Exp2 | Function::Log | Function::Log1p)
+        use Function::{Abs, Ceil, Floor, Negative, Reciprocal, Rint, Sign, Sqrt, Square, Trunc};
+        matches!(self, Sqrt | Square | Abs | Sign | Negative | Reciprocal | Floor | Ceil | Rint | Trunc)
+    }
+
+    /// Whether it is defined at float32: where the value at float64, rounded, is that at float32 but for what no one can tell.
+    pub fn has_float32(self) -> bool {
+        self.is_elementary() || matches!(self, Function::Tanh | Function::Erf)
     }
 }
 
@@ -226,6 +280,8 @@ impl Link {
                 [shift, scale].into_iter().flatten().all(|numbers| numbers.len() == input).then_some(input)
             }
             Link::Impute { values: numbers, .. }
+            | Link::YeoJohnson { lambdas: numbers }
+            | Link::BoxCox { lambdas: numbers }
             | Link::InverseYeoJohnson { lambdas: numbers }
             | Link::InverseBoxCox { lambdas: numbers } => (numbers.len() == input).then_some(input),
             _ => Some(input),
@@ -246,6 +302,8 @@ impl Link {
                 let [shift, scale] = [shift, scale].map(|numbers| numbers.as_deref().map(pick));
                 Some(Link::Standardize { shift, scale })
             }
+            Link::YeoJohnson { lambdas } => Some(Link::YeoJohnson { lambdas: pick(lambdas) }),
+            Link::BoxCox { lambdas } => Some(Link::BoxCox { lambdas: pick(lambdas) }),
             Link::Impute { values, missing } => Some(Link::Impute { values: pick(values), missing: *missing }),
             Link::InverseYeoJohnson { lambdas } => Some(Link::InverseYeoJohnson { lambdas: pick(lambdas) }),
             Link::InverseBoxCox { lambdas } => Some(Link::InverseBoxCox { lambdas: pick(lambdas) }),
@@ -308,6 +366,7 @@ impl Link {
             }
             Link::Above { at, above, other } => &[*at, *above, *other],
             Link::Vote { hit, miss } => &[*hit, *miss],
+            Link::YeoJohnson { lambdas } | Link::BoxCox { lambdas } => lambdas,
             Link::Affine { scale, shift } => &[scale.as_slice(), shift].concat(),
             Link::WeightedMedian { weights } => {
                 let total: f64 = weights.iter().sum();
@@ -342,7 +401,7 @@ impl Link {
             // Their numbers may be wider: NumPy computes in float64 and rounds each result.
             Link::Standardize { .. } | Link::Affine { .. } => return Ok(()),
             Link::Impute { .. } => {}
-            Link::Ufunc { function } if function.is_elementary() => {}
+            Link::Ufunc { function } if function.has_float32() => {}
             _ => return Err(format_error(format!("link {self:?} has no width float32"))),
         }
         match numbers.iter().find(|&&number| Width::Float32.round(number) != number) {

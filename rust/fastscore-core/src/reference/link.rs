@@ -86,6 +86,8 @@ pub(super) fn link(kind: &Link, width: Width, input: &[f64]) -> Vec<f64> {
             let is_missing = |x: f64| missing.map_or(x.is_nan(), |missing| x == missing);
             input.iter().zip(values).map(|(&x, &value)| if is_missing(x) { value } else { x }).collect()
         }
+        Link::YeoJohnson { lambdas } => by_column(lambdas, input, simd::yeo_johnson),
+        Link::BoxCox { lambdas } => by_column(lambdas, input, simd::box_cox),
         Link::Ufunc { function } => input.iter().map(|&x| width.round(ufunc(*function, x))).collect(),
         Link::NormalizeRows { norm } => {
             let size: Vec<f64> = input.iter().map(|x| x.abs()).collect();
@@ -133,6 +135,15 @@ fn power(base: f64, exponent: f64) -> f64 {
     }
 }
 
+fn by_column(numbers: &[f64], input: &[f64], function: fn(Level, f64, &mut [f64])) -> Vec<f64> {
+    let one = |(&x, &number): (&f64, &f64)| {
+        let mut one = [x];
+        function(Level::Portable, number, &mut one);
+        one[0]
+    };
+    input.iter().zip(numbers).map(one).collect()
+}
+
 fn ufunc(function: Function, x: f64) -> f64 {
     let vector = |function: fn(Level, &mut [f64])| {
         let mut one = [x];
@@ -153,10 +164,7 @@ fn ufunc(function: Function, x: f64) -> f64 {
         Function::Ceil => x.ceil(),
         Function::Rint => x.round_ties_even(),
         Function::Trunc => x.trunc(),
-        Function::Exp => vector(simd::exp),
-        Function::Exp2 => vector(simd::exp2),
-        Function::Log => vector(simd::log),
-        Function::Log1p => vector(simd::log1p),
+        other => vector(simd::ufunc(other)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `exp`, `exp2`, `log`, `log1p` and what is made of them, over slices of `f64`, with the same bits on
+//! Exponentials, logarithms, trigonometry and what is made of them, over slices of `f64`, with the same bits on
 //! every machine.
 //!
 //! # Idea
@@ -34,24 +34,34 @@
 //! * A NaN result is always [`f64::NAN`]: IEEE 754 leaves a NaN's sign and
 //!   payload open, and processors do differ.
 
+mod arcs;
+mod area;
 pub(crate) mod bits;
 mod centred_log;
 pub(crate) mod dense;
 pub(crate) mod descend;
+mod erf;
 mod exp;
 mod exp2;
 mod exp_table;
 mod fast_exp;
+mod hyperbolic;
 pub(crate) mod leaf_table;
 mod level;
 mod log;
 mod math;
+mod pair;
 mod portable;
+mod powers;
+mod quantile;
 pub(crate) mod rank;
+mod roots;
 mod row_sums;
 mod softmax;
 pub(crate) mod tables;
+mod trigonometry;
 pub(crate) mod turn;
+mod ufunc;
 mod vector;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -71,12 +81,21 @@ pub(crate) fn byte_of(rank: u16, first: u16) -> u8 {
 #[cfg(test)]
 mod tests;
 
+pub use arcs::{arccos, arcsin, arctan};
+pub use area::{arccosh, arcsinh, arctanh};
 pub use centred_log::centred_log;
+pub use erf::{erf, ndtr};
 pub use exp::exp;
 pub use exp2::exp2;
 pub use fast_exp::fast_exp;
+pub use hyperbolic::{cosh, expm1, sinh, tanh};
 pub use level::Level;
-pub use log::{log, log1p};
+pub use log::{log, log1p, log2, log10};
 pub use math::{exp_f32, log1p_exp, logit, sigmoid, sigmoid_f32};
+pub use powers::{box_cox, yeo_johnson};
+pub use quantile::ndtri;
+pub use roots::{cbrt, sqrt};
 pub use row_sums::normalize_rows;
 pub use softmax::{fast_softmax, pairwise_softmax, softmax, softmax_f32};
+pub use trigonometry::{cos, sin, tan};
+pub(crate) use ufunc::ufunc;

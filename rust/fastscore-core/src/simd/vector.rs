@@ -67,6 +67,9 @@ pub(super) trait Vector: Copy {
     /// `addend - self * factor`, rounded once.
     fn neg_mul_add(self, factor: Self, addend: Self) -> Self;
 
+    /// The square root.
+    fn sqrt(self) -> Self;
+
     /// `if self > other { self } else { other }`: `other` where either is NaN.
     fn max(self, other: Self) -> Self;
 

@@ -32,11 +32,11 @@ pub(super) fn run_avx512(work: impl Work) {
 
 /// Implements the methods of [`Vector`] that are one intrinsic each.
 macro_rules! one_intrinsic {
-    ($($method:ident($($other:ident),+) = $intrinsic:ident;)*) => {$(
+    ($($method:ident($($other:ident),*) = $intrinsic:ident;)*) => {$(
         #[inline(always)]
-        fn $method(self, $($other: Self),+) -> Self {
+        fn $method(self, $($other: Self),*) -> Self {
             // SAFETY: holding a vector means that the processor has it.
-            Self(unsafe { $intrinsic(self.0, $($other.0),+) })
+            Self(unsafe { $intrinsic(self.0, $($other.0),*) })
         }
     )*};
 }
@@ -73,6 +73,7 @@ impl Vector for Avx2 {
         div(other) = _mm256_div_pd;
         mul_add(factor, addend) = _mm256_fmadd_pd;
         neg_mul_add(factor, addend) = _mm256_fnmadd_pd;
+        sqrt() = _mm256_sqrt_pd;
         max(other) = _mm256_max_pd;
         min(other) = _mm256_min_pd;
     }
@@ -154,6 +155,7 @@ impl Vector for Avx512 {
         div(other) = _mm512_div_pd;
         mul_add(factor, addend) = _mm512_fmadd_pd;
         neg_mul_add(factor, addend) = _mm512_fnmadd_pd;
+        sqrt() = _mm512_sqrt_pd;
         max(other) = _mm512_max_pd;
         min(other) = _mm512_min_pd;
     }

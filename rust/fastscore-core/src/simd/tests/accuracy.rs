@@ -30,6 +30,11 @@ impl Worst {
         }
     }
 
+    /// How many cases it has seen.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
     pub(super) fn check(&self, what: &str, bound: f64) {
         let Worst { error, at, count } = self;
         println!("{what}: {count} values, worst error {error:.4} ulp, at {at:e}");

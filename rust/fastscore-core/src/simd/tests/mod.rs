@@ -3,6 +3,7 @@
 
 mod accuracy;
 mod bits;
+mod functions;
 mod levels;
 mod logarithms;
 mod reference;
