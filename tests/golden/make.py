@@ -67,7 +67,9 @@ def estimators() -> dict[str, object]:
 SOURCE = {"library": "test", "version": "1", "class": "Every", "notes": [], "parameters": {}}
 UFUNCS = (
     *("sqrt", "square", "abs", "sign", "negative", "reciprocal", "floor", "ceil", "rint", "trunc"),
-    *("exp", "exp2", "log", "log1p"),
+    *("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "cbrt", "sin", "cos", "tan"),
+    *("arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "arcsinh", "arccosh", "arctanh"),
+    *("erf", "ndtr", "ndtri"),
 )
 LINKS: list[dict[str, Any]] = [
     {"name": "sigmoid", "scale": 1.5},
@@ -100,6 +102,8 @@ LINKS: list[dict[str, Any]] = [
     {"name": "standardize", "shift": None, "scale": [3.0, 0.7]},
     {"name": "impute", "values": [0.5, -0.5], "missing": None},
     {"name": "impute", "values": [0.5, -0.5], "missing": 1.0},
+    {"name": "yeo_johnson", "lambdas": [0.5, 2.0]},
+    {"name": "box_cox", "lambdas": [0.0, -0.3]},
     *({"name": "normalize_rows", "norm": norm} for norm in ("l1", "l2", "max")),
     *({"name": "ufunc", "function": name} for name in UFUNCS),
 ]
