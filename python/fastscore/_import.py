@@ -45,10 +45,11 @@ def import_model(
         CalibratedClassifierCV, FixedThresholdClassifier, TunedThresholdClassifierCV, OneVsRest-,
         OneVsOne- and OutputCodeClassifier, MultiOutput*, ClassifierChain, RegressorChain,
         TransformedTargetRegressor, FrozenEstimator, Dummy*, IsotonicRegression,
-        IsolationForest, RandomTreesEmbedding. LightGBM: Booster, LGBMClassifier, LGBMRegressor,
-        LGBMRanker, LGBMModel. XGBoost: Booster, XGBClassifier, XGBRegressor, XGBRanker,
-        XGBRFClassifier, XGBRFRegressor. CatBoost: CatBoost, CatBoostClassifier, CatBoostRegressor,
-        CatBoostRanker. Subclasses may compute otherwise and are refused.
+        IsolationForest, RandomTreesEmbedding; Pipeline, ColumnTransformer, FeatureUnion and their
+        transformers, alone or before any of these estimators. LightGBM: Booster, LGBMClassifier,
+        LGBMRegressor, LGBMRanker, LGBMModel. XGBoost: Booster, XGBClassifier, XGBRegressor,
+        XGBRanker, XGBRFClassifier, XGBRFRegressor. CatBoost: CatBoost, CatBoostClassifier,
+        CatBoostRegressor, CatBoostRanker. Subclasses may compute otherwise and are refused.
     features
         Names for a model that has none.
     classes

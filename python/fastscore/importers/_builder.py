@@ -29,6 +29,8 @@ class Builder:
         self.output_width: str | None = None
         self.match = "exact"
         """How names are compared, as the format has it."""
+        self.absent = "zero"
+        """What an entry is that a sparse matrix does not hold."""
         self.claims: dict[int, tuple[str, str]] = {}
         """Per raw feature of a pipeline, what it is read as, and by which step."""
         self.texts: dict[int, Text] = {}
@@ -201,6 +203,8 @@ class Builder:
             "leaf": leaf,
             "source": source,
         }
+        if self.absent != "zero":
+            structure["input"]["absent"] = self.absent
         if self.guards:
             structure["guards"] = self.guards
         if self.output_width is not None:

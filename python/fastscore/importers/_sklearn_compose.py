@@ -41,6 +41,8 @@ def import_pipeline(pipeline: Any, options: Options) -> _core.Model:
     found = _attach_steps(build, steps, raw(build), "")
     if found.parts:
         found.become_outputs(build)
+        if len(steps) == 1:
+            build.absent = found.absent
         return finish(build, pipeline, leaf=found.leaf, notes=found.notes)
     assert found.transform is not None  # what does not predict transforms
     become_transform(build, found.transform, "Pipeline")

@@ -93,6 +93,8 @@ class Attached:
     width: str | None = None
     """Of its outputs, as the structure has it."""
     notes: list[str] = field(default_factory=list)
+    absent: str = "zero"
+    """What an entry is for it that a sparse matrix does not hold."""
 
     def become_outputs(self, build: Builder) -> None:
         """Make its outputs the model's."""
@@ -209,6 +211,7 @@ class _Splice:
             targets=lambda: [self._target(target) for target in structure["targets"]],
             width=width,
             notes=list(structure["source"].get("notes") or []),
+            absent=policy.get("absent") or "zero",
         )
 
     # --- what it gets

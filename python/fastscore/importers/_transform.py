@@ -125,10 +125,26 @@ def finish(
     build: Builder, estimator: Any, *, leaf: int | None = None, notes: list[str] | None = None
 ) -> _core.Model:
     """Return the validated model of a pipeline, whose guards say what is refused."""
+    source = _source.describe(estimator, "scikit-learn", notes)
+    if outline(estimator) != type(estimator).__name__:
+        source["parameters"] = {"steps": outline(estimator)}
     return build.build(
-        source=_source.describe(estimator, "scikit-learn", notes),
+        source=source,
         missing=True,
         non_finite=True,
         width="float64",
         leaf=leaf,
     )
+
+
+def outline(estimator: Any) -> str:
+    """Return the classes of a composition's parts, in one line."""
+    if estimator is None or isinstance(estimator, str):
+        return str(estimator)
+    name = type(estimator).__name__
+    if name == "Pipeline":
+        return " > ".join(outline(step) for _, step in estimator.steps)
+    if name in ("ColumnTransformer", "FeatureUnion"):
+        parts = getattr(estimator, "transformers_", None) or estimator.transformer_list
+        return f"{name}({', '.join(f'{part[0]}: {outline(part[1])}' for part in parts)})"
+    return name

@@ -25,6 +25,7 @@ from fastscore.importers import (
     _transform_scale,
     _transform_select,
     _transform_shape,
+    _transform_spline,
 )
 from fastscore.importers._transform import TRANSFORMERS, import_transformer
 
@@ -34,6 +35,7 @@ _FAMILIES = (
     _transform_scale,
     _transform_select,
     _transform_shape,
+    _transform_spline,
 )
 """They register themselves."""
 
