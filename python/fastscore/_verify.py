@@ -237,6 +237,8 @@ def _promise(
         terms = "terms" if "distances" in ops else "|coefficient x value|"
         scale = f"{relative} of sum {terms}"
         return _Promise(scale if linear else "rounding of logarithms", slack=slack)
+    if output == "transform" and slack is not None:
+        return _Promise("the bound of its steps", slack=slack)
     if not links:
         return _Promise("equal bits")
     most = _link_ulps(theirs)

@@ -105,6 +105,13 @@ def spline(build: Builder, estimator: Any, frame: Frame) -> Frame:
         raise UnsupportedModelError(
             f"{name}: degree=0 is not supported; use a KBinsDiscretizer, or degree=1 and more"
         )
+    if estimator.degree == 1 and estimator.extrapolation == "linear" and len(frame) > 1:
+        # It raises its own degree while it goes through the features.
+        raise UnsupportedModelError(
+            f"{name}: with degree=1 and extrapolation='linear' scikit-learn takes other knots for "
+            "all features but the first, which is not supported; use extrapolation='continue', "
+            "which gives what is meant"
+        )
     zeros = getattr(estimator, "handle_missing", "error") == "zeros"
     frame = floats(build, frame, name, missing=not zeros)
     features = [Pieces(each, estimator.extrapolation) for each in estimator.bsplines_]

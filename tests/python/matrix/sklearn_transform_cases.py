@@ -34,6 +34,7 @@ from sklearn.preprocessing import (
     PolynomialFeatures,
     QuantileTransformer,
     RobustScaler,
+    SplineTransformer,
     StandardScaler,
     TargetEncoder,
 )
@@ -69,6 +70,13 @@ def _projected(ours: Any, theirs: Any, source: Any, data: Any) -> None:
 PROJECTED = Bound("1e-12 of sum |coefficient x value|", _projected)
 
 
+def _splines(ours: Any, theirs: Any, source: Any, data: Any) -> None:
+    assert (np.abs(ours - theirs) <= 1e-13 * (1 + np.abs(theirs))).all()
+
+
+SPLINES = Bound("1e-13 (1 + the number)", _splines)
+
+
 def numbers(*, missing: bool = False, positive: bool = False) -> Rows:
     """Columns of different scales; rows of tiny, large and negative numbers to score."""
 
@@ -84,6 +92,16 @@ def numbers(*, missing: bool = False, positive: bool = False) -> Rows:
             x[rng.random(x.shape) < 0.1] = np.nan
             data[rng.random(data.shape) < 0.1] = np.nan
         return x, data
+
+    return make
+
+
+def spread() -> Rows:
+    """Rows up to some ranges beyond the data."""
+
+    def make(rng: np.random.Generator) -> tuple[Any, Any]:
+        x, _ = table(300)
+        return x, x[rng.integers(0, len(x), SCORED)] * rng.choice([1, -2, 3], (SCORED, 1))
 
     return make
 
@@ -270,6 +288,20 @@ def _shapes() -> list[Case]:
     ]
 
 
+def _spline_cases() -> list[Case]:
+    variants: list[tuple[str, Rows, dict[str, Any]]] = [
+        ("constant", PLAIN, {}),
+        ("linear", PLAIN, {"extrapolation": "linear", "degree": 2}),
+        ("continued", spread(), {"extrapolation": "continue", "knots": "quantile"}),
+        ("periodic", spread(), {"extrapolation": "periodic", "include_bias": False}),
+        ("sparse", PLAIN, {"sparse_output": True, "degree": 1}),
+        ("missing as zeros", HOLES, {"handle_missing": "zeros"}),
+    ]
+    return [
+        case(SplineTransformer(**own), variant, rows, SPLINES) for variant, rows, own in variants
+    ]
+
+
 def _eliminations() -> list[Case]:
     tree = DecisionTreeClassifier(max_depth=3, random_state=0)
     outputs = {"prediction": LABELS, "probability": EQUAL, "margin": EQUAL}
@@ -292,6 +324,7 @@ CASES = [
     *_eliminations(),
     *_projections(),
     *_shapes(),
+    *_spline_cases(),
 ]
 
 
@@ -323,6 +356,18 @@ REFUSALS = [
         _fitted(FunctionTransformer(np.reciprocal)),
         "numpy.reciprocal",
         "have a step before give floats",
+    ),
+    Refusal(
+        "SplineTransformer of degree 0",
+        _fitted(SplineTransformer(degree=0, extrapolation="continue")),
+        "SplineTransformer: degree=0",
+        "use a KBinsDiscretizer, or degree=1 and more",
+    ),
+    Refusal(
+        "SplineTransformer of degree 1, linear, on several features",
+        _fitted(SplineTransformer(degree=1, extrapolation="linear")),
+        "extrapolation='linear'",
+        "use extrapolation='continue', which gives what is meant",
     ),
     Refusal(
         "an encoder that has None and NaN as two categories",
