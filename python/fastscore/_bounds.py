@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastscore._bounds_scores import score_bound
+from fastscore._bounds_transform import is_plain, transform_bound
 
 _LINEAR = {np.dtype(np.float64): 1e-12, np.dtype(np.float32): 1e-6}
 
@@ -20,6 +21,8 @@ Bound = NDArray[np.float64] | None
 
 def linear_bound(estimator: Any, x: NDArray[Any]) -> Bound:
     """Return the bound, `(rows, outputs)`; None where margins are equal to the bit."""
+    if hasattr(estimator, "named_steps"):
+        return _pipeline(estimator, x)
     own = score_bound(estimator, x)
     if own is not None:
         return own
@@ -66,6 +69,23 @@ def _linear(estimator: Any, x: NDArray[Any]) -> NDArray[np.float64]:
     intercept = np.abs(np.asarray(shift, dtype=np.float64)).ravel()
     scale: NDArray[np.float64] = np.abs(x).astype(np.float64) @ coefficients.T + intercept
     return _LINEAR.get(width, 1e-12) * scale
+
+
+def _pipeline(pipeline: Any, x: Any) -> Bound:
+    """Of its last step, for what it gets, and for what that may be off itself."""
+    last, handed = pipeline[-1], x
+    for _, step in pipeline.steps[:-1]:
+        if step not in (None, "passthrough"):
+            handed = step.transform(handed)
+    if hasattr(handed, "toarray"):
+        handed = handed.toarray()
+    bound = linear_bound(last, np.asarray(handed) if is_plain(handed) else handed)
+    before = transform_bound(pipeline[:-1], x)
+    if bound is None or before is None or not hasattr(last, "coef_"):
+        return bound
+    coefficients = np.abs(np.atleast_2d(np.asarray(last.coef_, dtype=np.float64)))
+    own: NDArray[np.float64] = bound + before @ coefficients.T
+    return own
 
 
 def _largest(bounds: Sequence[Bound]) -> Bound:

@@ -115,3 +115,11 @@ def _columns(x: Any, places: Any) -> Any:
     if hasattr(x, "iloc"):
         return x.iloc[:, places]
     return x[:, places]
+
+
+def is_plain(table: Any) -> bool:
+    """Whether all columns of what was handed on are numbers."""
+    dtypes = getattr(table, "dtypes", None)
+    if dtypes is None:
+        return True
+    return all(isinstance(dtype, np.dtype) and dtype.kind in "biuf" for dtype in dtypes)

@@ -80,7 +80,8 @@ def _leaf(estimator: Any, x: Any, method: str, values: Any) -> Bound:
         return np.zeros(len(values))
     linear = None
     if not hasattr(x, "dtypes") or hasattr(estimator, "coef_"):
-        linear = linear_bound(estimator, np.asarray(x, dtype=np.float64))
+        dense = x.toarray() if hasattr(x, "toarray") else x
+        linear = linear_bound(estimator, np.asarray(dense, dtype=np.float64))
     shape = (len(values),) + (1,) * (values.ndim - 1)
     if linear is None:
         # Sums of trees are exact; probabilities and the links of regressors are within ulps.

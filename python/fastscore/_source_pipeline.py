@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastscore._bounds_transform import transform_bound
+from fastscore._bounds_transform import is_plain, transform_bound
+from fastscore._tabulate import as_matrix
 from fastscore.importers._source import version
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class PipelineSource:
 
         self._pipeline = pipeline
         self._last = pipeline.steps[-1][1]
-        self._inner = open_source(self._last, import_model(self._last))
+        self._model = import_model(self._last)
+        self._inner = open_source(self._last, self._model)
         self._seen: tuple[Any, Any] | None = None
         self.by_name = picks_by_name(pipeline)
         self.name = f"Pipeline (scikit-learn {version('sklearn')})"
@@ -58,6 +60,8 @@ class PipelineSource:
                         found = step.transform(found)
             if hasattr(found, "toarray"):
                 found = _dense(found, type(self._last).__module__.split(".")[0] == "xgboost")
+            if not is_plain(found) and not getattr(self._inner, "takes_frames", False):
+                found = as_matrix(found, self._model, len(found))
             self._seen = x, found
         return self._seen[1]
 
@@ -76,7 +80,7 @@ class PipelineSource:
 
     def linear_bound(self, x: Any) -> NDArray[np.float64] | None:
         handed = self._handed(x)
-        bound = self._inner.linear_bound(np.asarray(handed) if _is_plain(handed) else handed)
+        bound = self._inner.linear_bound(np.asarray(handed) if is_plain(handed) else handed)
         with quietly():
             before = transform_bound(self._pipeline[:-1], x)
         if bound is None or before is None or not hasattr(self._last, "coef_"):
@@ -97,20 +101,11 @@ def numbers(table: Any) -> Any:
     return np.asarray(table, dtype=np.float64) if hasattr(table, "columns") else table
 
 
-def _is_plain(table: Any) -> bool:
-    """Whether all columns of what was handed on are numbers."""
-    dtypes = getattr(table, "dtypes", None)
-    if dtypes is None:
-        return True
-    return all(isinstance(dtype, np.dtype) and dtype.kind in "biuf" for dtype in dtypes)
-
-
 def _dense(matrix: Any, missing: bool) -> NDArray[np.float64]:
     if not missing:
         dense: NDArray[np.float64] = matrix.toarray()
         return dense
     entries = matrix.tocoo()
     out = np.full(matrix.shape, np.nan)
-    kept = entries.data != 0
-    out[entries.row[kept], entries.col[kept]] = entries.data[kept]
+    out[entries.row, entries.col] = entries.data
     return out

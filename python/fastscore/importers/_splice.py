@@ -138,8 +138,7 @@ def attach_whole(
         core = _importer(estimator)(estimator, Options())
     except UnsupportedModelError as error:
         raise UnsupportedModelError(f"{owner}: {error}") from error
-    name = type(estimator).__name__
-    return _Splice(build, core, raw(build) if frame is None else frame, owner, name).put()
+    return _Splice(build, core, raw(build) if frame is None else frame, owner, estimator).put()
 
 
 def refuse_narrow(parts: Sequence[Part], owner: str) -> None:
@@ -163,8 +162,9 @@ def place(build: Builder, value: int, positions: Sequence[int], width: int) -> i
 
 class _Splice:
     def __init__(
-        self, build: Builder, core: _core.Model, frame: Frame, owner: str, name: str
+        self, build: Builder, core: _core.Model, frame: Frame, owner: str, estimator: Any
     ) -> None:
+        name = type(estimator).__name__
         self._build = build
         self._core = core
         self._structure = json.loads(core.spec)
@@ -178,6 +178,8 @@ class _Splice:
             )
         if frame.width == "float32":
             self._refuse_width()
+        if frame.sparse and self._structure["input"].get("absent") != "missing":
+            self._refuse_sparse(estimator)
         self._sparse = frame.sparse
         self._given = list(frame.columns)
         """The features, each known to be a number or text."""
@@ -232,6 +234,17 @@ class _Splice:
                     f"({name}), which is not supported; have the steps before it give float64"
                 )
 
+    def _refuse_sparse(self, estimator: Any) -> None:
+        """Refuse XGBoost inside another estimator that gets a sparse matrix."""
+        for part in estimator.get_params(deep=True).values():
+            if type(part).__module__.split(".")[0] == "xgboost":
+                raise UnsupportedModelError(
+                    f"{self._owner}: {self._name} hands a sparse matrix on to "
+                    f"{type(part).__name__}, for which its zeros are missing, which is not "
+                    "supported; have the steps before give a dense one: sparse_threshold=0 or "
+                    "sparse_output=False"
+                )
+
     def _encoded(self, frame: Frame) -> Frame:
         """Return the features as the inner steps see them: numbers, and codes of its categories."""
         columns = list(frame.columns)
@@ -263,7 +276,7 @@ class _Splice:
         missing = np.nan if entry["missing_code"] is None else entry["missing_code"]
         if entry["unknown"] == "raise":
             # Of a missing value an encoding makes a code or NaN: guards refuse it, where one does.
-            refuse_others(self._build, replace(known, missing=len(values)), owner)
+            refuse_others(self._build, known, self._name, missing=False)
         table = dict(zip(known.keys, map(float, codes), strict=True))
         value = lookups(self._build, [Lookup(known.column, table, float(missing), float(other))])
         return whole(value, 1).columns[0]

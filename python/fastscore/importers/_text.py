@@ -148,10 +148,10 @@ def values_of(
     return Values(column, keys, at[0] if at else None, positions)
 
 
-def refuse_others(build: Builder, known: Values, step: str) -> None:
-    """Refuse values that a step does not know, a missing one too if it is none of its own."""
+def refuse_others(build: Builder, known: Values, step: str, *, missing: bool) -> None:
+    """Refuse values that a step does not know; `missing`: one that is missing, too."""
     column = known.column
-    if known.missing is None:
+    if missing:
         refuse(build, Frame((column,)), step, missing=True)
     if column.kind == "text" and column.value == 0 and column.feature is not None:
         build.texts[column.feature].restrict(known.keys)

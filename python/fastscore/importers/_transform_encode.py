@@ -31,7 +31,7 @@ def _known(build: Builder, estimator: Any, frame: Frame, *, raises: bool) -> lis
     ]
     if raises:
         for each in known:
-            refuse_others(build, each, name)
+            refuse_others(build, each, name, missing=each.missing is None)
     return known
 
 
