@@ -32,8 +32,28 @@ setup: .venv/.built ## Make .venv and build the extension, where anything change
 demo: setup ## Train on real data, score some million rows, compare with the source library
 	$(BIN)/python demo/demo.py
 
+# Older versions of what fastscore reads tables from: a folder each, put before .venv's own on the path.
+POLARS := 1.0.0 1.20.0 1.32.3 1.44.2
+PANDAS := 2.3.3
+PIP_INTO = rm -rf $@ $@.part && $(BIN)/python -m pip install --disable-pip-version-check --quiet --target $@.part
+
+.versions/polars-%: | setup
+	$(PIP_INTO) polars==$*
+	mv $@.part $@
+
+.versions/pandas-%: | setup
+	$(PIP_INTO) --no-deps pandas==$* pytz==2025.2
+	mv $@.part $@
+
+.PHONY: versions
+versions: setup $(POLARS:%=.versions/polars-%) $(PANDAS:%=.versions/pandas-%) ## Test the older versions of Polars and pandas that are supported
+	for version in $(POLARS); do echo "Polars $$version"; PYTHONPATH=$(CURDIR)/.versions/polars-$$version \
+		$(BIN)/python -m pytest -q tests/python/test_polars_expressions.py; done
+	for version in $(PANDAS); do echo "pandas $$version"; PYTHONPATH=$(CURDIR)/.versions/pandas-$$version \
+		$(BIN)/python -m pytest -q tests/python/test_containers.py -k "pandas or Pandas"; done
+
 .PHONY: test
-test: setup ## Run all tests, Rust and Python
+test: setup versions ## Run all tests, Rust and Python
 	FASTSCORE_FUZZ_SECONDS=$${FASTSCORE_FUZZ_SECONDS:-60} FASTSCORE_FUZZ_SEED=$${FASTSCORE_FUZZ_SEED:-1} cargo test -p fastscore-core --locked
 	$(BIN)/python -m pytest -q
 
@@ -47,8 +67,9 @@ lint: setup ## Check format, lints, types and the stubs of the extension
 	$(BIN)/python -m mypy.stubtest fastscore._core
 
 .PHONY: docs
-docs: setup ## Write docs/support.md from the tables that the tests run over
+docs: setup ## Write docs/support.md from the tables that the tests run over, and the outputs of docs/guide.md
 	PYTHONPATH=tests/python $(BIN)/python -m matrix.docs --write
+	OMP_NUM_THREADS=1 $(BIN)/python tests/python/guide.py
 
 # The rivals need 2 GB: an environment of their own, which sees `.venv` too.
 .venv-bench/.installed: .venv/.installed benches/requirements.txt
@@ -69,6 +90,10 @@ ROUNDS := 7
 bench: setup .venv-bench/.installed ## Compare with every rival, and record the results
 	.venv-bench/bin/python benches/run.py --case "$(CASE)" --engine "$(ENGINE)" --rounds "$(ROUNDS)"
 
+.PHONY: expressions
+expressions: setup ## Measure the Polars expression against fastscore.predict and map_batches
+	$(BIN)/python benches/expressions.py --rounds "$(ROUNDS)"
+
 .PHONY: calibrate
 calibrate: ## Compare the costs that the plan states with what this machine takes
 	cargo bench -p fastscore-core --bench calibrate
@@ -81,6 +106,6 @@ format: setup ## Format the Rust and Python sources
 
 .PHONY: clean
 clean: ## Remove all that was made here, .venv too
-	rm -rf target .venv .venv-bench benches/.cache .demo .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf target .venv .venv-bench .versions benches/.cache .demo .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	rm -f python/fastscore/_core*.so
 	find python tests benches demo -name __pycache__ -prune -exec rm -rf {} +

@@ -20,6 +20,8 @@ from fastscore._import import import_model
 from fastscore._load import load
 from fastscore._model import Feature, Model, SourceInfo
 from fastscore._predict import predict
+from fastscore._register import register
+from fastscore._stream import ScoreStream, predict_stream
 from fastscore._verify_report import OutputCheck, VerifyReport
 
 __all__ = [
@@ -31,6 +33,7 @@ __all__ = [
     "NonFiniteValueError",
     "OutputCheck",
     "SchemaError",
+    "ScoreStream",
     "SourceInfo",
     "UnknownCategoryError",
     "UnsupportedModelError",
@@ -39,4 +42,7 @@ __all__ = [
     "import_model",
     "load",
     "predict",
+    "predict_stream",
 ]
+
+register()

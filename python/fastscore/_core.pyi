@@ -9,6 +9,7 @@ __all__ = [
     "Dictionary",
     "Model",
     "ScoreColumn",
+    "ScoreStream",
     "Scores",
     "Table",
     "__version__",
@@ -51,6 +52,15 @@ class Model:
     def to_bytes(self) -> bytes:
         """Write the `.fscore` format: the same bytes for the same model."""
 
+    def polars_arguments(
+        self, output: str, missing: str, threads: int | None, /
+    ) -> dict[str, str | bytes]:
+        """Return the keyword arguments of the Polars plugin, the model's bytes among them."""
+
+    @property
+    def rewrites_names(self) -> bool:
+        """Whether a column matches by its name with `_` for white space, as of LightGBM."""
+
     @property
     def spec(self) -> str:
         """The structure as JSON, as `from_parts` takes it."""
@@ -91,6 +101,12 @@ class Model:
 
         None where it is no such matrix, or where anything else is out of the ordinary.
         """
+
+    def score_stream(
+        self, data: Any, output: str, threads: int | None, missing: str, /
+    ) -> ScoreStream:
+        """Score an object with `__arrow_c_stream__` as it is read; SchemaError at once."""
+
     def score_matrix(
         self, x: NDArray[Any], output: str, threads: int | None, missing: str, /
     ) -> Scores:
@@ -136,6 +152,10 @@ class Table:
     ) -> Table: ...
     @property
     def num_rows(self) -> int: ...
+    @property
+    def addresses(self) -> list[list[int]]:
+        """Where each column's values lie, a number a chunk; none of categories."""
+
     @property
     def num_columns(self) -> int: ...
 
@@ -190,6 +210,14 @@ def objects(values: NDArray[Any], nulls: tuple[type, ...], /) -> Dictionary | No
 
     None where it holds anything else, no text, or objects that hardly repeat.
     """
+
+@final
+class ScoreStream:
+    """Scores of a stream: a consumer takes it whole, or reads it batch by batch."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+    def next(self) -> Scores | None:
+        """Return the scores of the next batch; None at the end."""
 
 def text(values: list[Any], /) -> ScoreColumn:
     """Return the str of a list as an Arrow array; whatever else it holds is null."""

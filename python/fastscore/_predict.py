@@ -75,7 +75,7 @@ def as_model(model: Any) -> Model:
         return model
     if isinstance(model, str | os.PathLike):
         return load(model)
-    if _is_data(model):
+    if is_data(model):
         raise TypeError(
             f"model is a {type(model).__name__}: the data come first, fastscore.predict(data, "
             "model), or model.predict(data)"
@@ -83,7 +83,8 @@ def as_model(model: Any) -> Model:
     return import_model(model)
 
 
-def _is_data(obj: Any) -> bool:
+def is_data(obj: Any) -> bool:
+    """Whether an object is a container that can be scored."""
     if isinstance(obj, list | dict):
         return True
     try:

@@ -1,6 +1,6 @@
 """The one way from data to scores: check the arguments, pick the container, run the model."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -31,8 +31,7 @@ def score(
         layout = layouts[output]
     except (KeyError, TypeError):
         raise _no_output(output, layouts) from None
-    if missing != "source" and missing != "propagate":  # noqa: PLR1714 (the short way costs time)
-        raise ValueError(f"missing={missing!r} is not known; choose one of {_listed(MISSING)}")
+    check_missing(missing)
     if type(data) is _ndarray and data.ndim == 2:
         dtype = data.dtype
         if dtype.char in _PLAIN and dtype.isnative:
@@ -40,13 +39,26 @@ def score(
     return score_container(data, Job(core, layout, threads, missing))
 
 
-def _no_output(output: object, layouts: Mapping[str, Layout]) -> Exception:
+def check_missing(missing: object) -> None:
+    """ValueError where `missing` is not one of its values."""
+    if missing != "source" and missing != "propagate":  # noqa: PLR1714 (the short way costs time)
+        raise ValueError(f"missing={missing!r} is not known; choose one of {_listed(MISSING)}")
+
+
+def check_output(output: object, outputs: Iterable[str]) -> None:
+    """ValueError where a model has no such output."""
+    outputs = tuple(outputs)
+    if not isinstance(output, str) or output not in outputs:
+        raise _no_output(output, outputs)
+
+
+def _no_output(output: object, outputs: Iterable[str]) -> Exception:
     if not isinstance(output, str):
         return TypeError(
             f"output must be a str, one of {_listed(OUTPUTS)}, not {type(output).__name__}"
         )
     if output in OUTPUTS:
-        return ValueError(f"the model has no output {output!r}; it has {_listed(layouts)}")
+        return ValueError(f"the model has no output {output!r}; it has {_listed(outputs)}")
     return ValueError(f"output={output!r} is not known; choose one of {_listed(OUTPUTS)}")
 
 

@@ -17,8 +17,8 @@ pub enum Error {
     Schema(String),
     /// Missing values where the source refuses them.
     #[error(
-        "column {column} has {count} missing value(s), the first in row {row}; the source model refuses missing \
-         values: fill or drop them, or pass missing=\"propagate\" to get nulls for those rows"
+        "column {column} has {count} missing value(s) (null or NaN), the first in row {row}; the source model refuses \
+         them: fill or drop them, or pass missing=\"propagate\" to get nulls for those rows"
     )]
     MissingValue {
         /// The column, quoted by name or `number i`.
@@ -120,9 +120,32 @@ pub enum Error {
         /// Columns of the output.
         columns: usize,
     },
+    /// Labels that are longer, all together, than an Arrow string array can be.
+    #[error(
+        "the labels of {rows} rows are {bytes} bytes of text, an Arrow string array holds 2 GiB: score fewer rows a call"
+    )]
+    TooMuchText {
+        /// Rows asked for.
+        rows: usize,
+        /// What their labels take.
+        bytes: usize,
+    },
     /// The caller asked to stop.
     #[error("interrupted")]
     Interrupted,
+}
+
+impl Error {
+    /// The same error of rows that are counted from `first` on: a batch among others.
+    pub fn from_row(mut self, first: usize) -> Error {
+        match &mut self {
+            Error::MissingValue { row, .. } | Error::NonFinite { row, .. } | Error::UnknownCategory { row, .. } => {
+                *row += first;
+            }
+            _ => {}
+        }
+        self
+    }
 }
 
 /// A [`Error::ModelFormat`] from anything that prints.

@@ -14,7 +14,7 @@ pub fn to_python(error: Error) -> PyErr {
         Error::NonFinite { .. } | Error::NonFiniteToStep { .. } => "NonFiniteValueError",
         Error::UnknownCategory { .. } | Error::UnknownToStep { .. } => "UnknownCategoryError",
         Error::InvalidArgument(message) => return PyValueError::new_err(message.clone()),
-        Error::OutOfMemory { .. } => return PyMemoryError::new_err(error.to_string()),
+        Error::OutOfMemory { .. } | Error::TooMuchText { .. } => return PyMemoryError::new_err(error.to_string()),
         Error::Interrupted => return PyKeyboardInterrupt::new_err(()),
     };
     Python::attach(|py| {

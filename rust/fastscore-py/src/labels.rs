@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, PrimitiveArray, StringArray, types};
 use arrow_schema::DataType;
+use fastscore_core::Error;
 use fastscore_core::model::{LabelValues, Labels};
-use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
@@ -27,8 +27,8 @@ pub fn values_to_python<'py>(py: Python<'py>, values: &LabelValues) -> PyResult<
 
 /// The label of each code, null where `nulls` says so. Integers and floats keep the width of the source's dtype.
 ///
-/// MemoryError where the text of all rows is beyond what Arrow's string type holds (2 GiB).
-pub fn to_arrow(labels: &Labels, codes: &[i32], nulls: Option<&[u8]>) -> PyResult<ArrayRef> {
+/// An error where the text of all rows is beyond what Arrow's string type holds (2 GiB).
+pub fn to_arrow(labels: &Labels, codes: &[i32], nulls: Option<&[u8]>) -> Result<ArrayRef, Error> {
     macro_rules! primitive {
         ($values:expr, $type:ty) => {
             Arc::new(look_up($values, codes, nulls, |&x| x as _).collect::<PrimitiveArray<$type>>()) as ArrayRef
@@ -55,11 +55,7 @@ pub fn to_arrow(labels: &Labels, codes: &[i32], nulls: Option<&[u8]>) -> PyResul
         LabelValues::Str(v) => {
             let bytes: usize = look_up(v, codes, nulls, String::len).flatten().sum();
             if i32::try_from(bytes).is_err() {
-                return Err(PyMemoryError::new_err(format!(
-                    "the labels of {} rows are {bytes} bytes of text, an Arrow string array holds 2 GiB: score fewer rows \
-                     a call",
-                    codes.len()
-                )));
+                return Err(Error::TooMuchText { rows: codes.len(), bytes });
             }
             Arc::new(look_up(v, codes, nulls, String::as_str).collect::<StringArray>())
         }
@@ -67,7 +63,7 @@ pub fn to_arrow(labels: &Labels, codes: &[i32], nulls: Option<&[u8]>) -> PyResul
 }
 
 /// The Arrow type of the labels.
-pub fn data_type(labels: &Labels) -> PyResult<DataType> {
+pub fn data_type(labels: &Labels) -> Result<DataType, Error> {
     use arrow_array::Array;
     Ok(to_arrow(labels, &[], None)?.data_type().clone())
 }

@@ -1,6 +1,8 @@
-//! The extension module of `fastscore`: Arrow capsules and NumPy arrays in and out, the model, the error table.
+//! The extension module of `fastscore`: Arrow capsules and NumPy arrays in and out, the model, the error table, the
+//! Polars plugin.
 
 mod arrow_ffi;
+mod arrow_import;
 mod catboost;
 mod column_stream;
 mod errors;
@@ -9,6 +11,8 @@ mod labels;
 mod model;
 mod numpy_ffi;
 mod objects;
+mod polars;
+mod score_stream;
 mod scores;
 mod table;
 mod xgboost;
@@ -41,6 +45,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<table::Dictionary>()?;
     module.add_class::<scores::Scores>()?;
     module.add_class::<scores::ScoreColumn>()?;
+    module.add_class::<score_stream::ScoreStream>()?;
     module.add_function(wrap_pyfunction!(thread_count, module)?)?;
     module.add_function(wrap_pyfunction!(table::text, module)?)?;
     module.add_function(wrap_pyfunction!(objects::objects, module)?)?;

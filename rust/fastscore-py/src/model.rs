@@ -17,6 +17,8 @@ use crate::catboost::CatboostOptions;
 use crate::errors::to_python;
 use crate::few;
 use crate::labels;
+use crate::polars;
+use crate::score_stream::{Request, ScoreStream};
 use crate::scores::Scores;
 use crate::table::Table;
 
@@ -40,54 +42,111 @@ impl<'a, 'py> FromPyObject<'a, 'py> for Threads {
     }
 }
 
-/// A validated portable model with its plan. Immutable, shared by threads.
-#[pyclass(frozen, module = "fastscore._core")]
-pub struct Model {
+/// A model with its plan.
+pub struct Compiled {
     model: Arc<model::Model>,
     plan: OnceLock<Plan>,
 }
 
-impl From<model::Model> for Model {
+/// A validated portable model with its plan. Immutable, shared by threads.
+#[pyclass(frozen, weakref, module = "fastscore._core")]
+pub struct Model {
+    compiled: Arc<Compiled>,
+    model: Arc<model::Model>,
+    serialised: OnceLock<Serialised>,
+}
+
+/// A model's bytes, for the queries that carry them.
+struct Serialised {
+    bytes: Py<PyBytes>,
+    /// Their SHA-256.
+    key: [u8; 32],
+}
+
+impl From<model::Model> for Compiled {
     fn from(model: model::Model) -> Self {
-        Model { model: Arc::new(model), plan: OnceLock::new() }
+        Compiled { model: Arc::new(model), plan: OnceLock::new() }
     }
 }
 
-impl Model {
+impl From<model::Model> for Model {
+    fn from(model: model::Model) -> Self {
+        let compiled = Arc::new(Compiled::from(model));
+        Model { model: compiled.model.clone(), compiled, serialised: OnceLock::new() }
+    }
+}
+
+impl Compiled {
+    /// The model.
+    pub fn model(&self) -> &Arc<model::Model> {
+        &self.model
+    }
+
     /// The plan, compiled at first need.
-    fn plan(&self) -> Result<&Plan> {
+    pub fn plan(&self) -> Result<&Plan> {
         if let Some(plan) = self.plan.get() {
             return Ok(plan);
         }
         let plan = Plan::compile(self.model.clone())?;
         Ok(self.plan.get_or_init(|| plan))
     }
+}
+
+/// What `missing=` asks for.
+pub fn on_refused(missing: &str) -> Result<OnRefused> {
+    match missing {
+        "source" => Ok(OnRefused::Raise),
+        "propagate" => Ok(OnRefused::Null),
+        other => Err(Error::InvalidArgument(format!("missing={other:?} is not one of source, propagate"))),
+    }
+}
+
+impl Model {
+    /// The model's bytes, written at first need.
+    fn serialised(&self, py: Python<'_>) -> PyResult<&Serialised> {
+        if let Some(serialised) = self.serialised.get() {
+            return Ok(serialised);
+        }
+        let made = py.detach(|| self.model.to_bytes().map(|bytes| (model::sha256(&bytes), bytes)));
+        let (key, bytes) = made.map_err(to_python)?;
+        let serialised = Serialised { bytes: PyBytes::new(py, &bytes).unbind(), key };
+        Ok(self.serialised.get_or_init(|| serialised))
+    }
 
     fn run(&self, py: Python<'_>, table: &Table, output: &str, threads: Threads, missing: &str) -> PyResult<Scores> {
         let output = Output::parse(output).map_err(to_python)?;
         let threads = exec::thread_limit(threads.0).map_err(to_python)?;
-        let on_refused = match missing {
-            "source" => OnRefused::Raise,
-            "propagate" => OnRefused::Null,
-            other => {
-                return Err(PyValueError::new_err(format!("missing={other:?} is not one of source, propagate")));
-            }
-        };
-        let signal: Mutex<Option<PyErr>> = Mutex::new(None);
-        let interrupt = || match Python::attach(|py| py.check_signals()) {
+        let on_refused = on_refused(missing).map_err(to_python)?;
+        let interrupt = Interrupt::default();
+        let scored = py.detach(|| {
+            let plan = self.compiled.plan()?;
+            table.view(|table| exec::score(plan, table, output, threads, on_refused, &|| interrupt.check()))
+        });
+        Ok(Scores::new(interrupt.raise(scored)?, output, self.model.clone()))
+    }
+}
+
+/// Whether Python wants a call to stop: Ctrl-C, or an alarm.
+#[derive(Default)]
+pub struct Interrupt(Mutex<Option<PyErr>>);
+
+impl Interrupt {
+    /// Ask Python.
+    pub fn check(&self) -> bool {
+        match Python::attach(|py| py.check_signals()) {
             Ok(()) => false,
             Err(error) => {
-                *signal.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error);
+                *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(error);
                 true
             }
-        };
-        let scored = py.detach(|| {
-            let plan = self.plan()?;
-            table.view(|table| exec::score(plan, table, output, threads, on_refused, &interrupt))
-        });
-        match (scored, signal.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)) {
-            (Err(Error::Interrupted), Some(signal)) => Err(signal),
-            (scored, _) => Ok(Scores::new(scored.map_err(to_python)?, output, self.model.clone())),
+        }
+    }
+
+    /// The result of a call, or what a signal's handler raised.
+    pub fn raise<T>(self, result: Result<T>) -> PyResult<T> {
+        match (result, self.0.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)) {
+            (Err(Error::Interrupted), Some(raised)) => Err(raised),
+            (result, _) => result.map_err(to_python),
         }
     }
 }
@@ -145,6 +204,32 @@ impl Model {
         Ok(PyBytes::new(py, &bytes))
     }
 
+    #[pyo3(signature = (output, missing, threads, /))]
+    fn polars_arguments<'py>(
+        &self,
+        py: Python<'py>,
+        output: &str,
+        missing: &str,
+        threads: Threads,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let serialised = self.serialised(py)?;
+        polars::models::keep(serialised.key, serialised.bytes.as_bytes(py).len(), self.compiled.clone());
+        let arguments = PyDict::new(py);
+        arguments.set_item("key", PyBytes::new(py, &serialised.key))?;
+        arguments.set_item("output", output)?;
+        arguments.set_item("missing", missing)?;
+        if threads.0.is_some() {
+            arguments.set_item("threads", exec::thread_count(threads.0).map_err(to_python)?.to_string())?;
+        }
+        arguments.set_item("model", &serialised.bytes)?;
+        Ok(arguments)
+    }
+
+    #[getter]
+    fn rewrites_names(&self) -> bool {
+        self.model.features().name_match == model::NameMatch::Underscore
+    }
+
     #[getter]
     fn spec(&self) -> PyResult<String> {
         self.model.structure().map_err(to_python)
@@ -196,7 +281,7 @@ impl Model {
     }
 
     fn explain(&self, py: Python<'_>) -> PyResult<String> {
-        Ok(py.detach(|| self.plan()).map_err(to_python)?.explain())
+        Ok(py.detach(|| self.compiled.plan()).map_err(to_python)?.explain())
     }
 
     #[pyo3(signature = (table, output, threads, missing, /))]
@@ -212,7 +297,24 @@ impl Model {
         threads: &Bound<'py, PyAny>,
         missing: &Bound<'py, PyAny>,
     ) -> Option<Bound<'py, PyAny>> {
-        few::score(self.plan.get()?, data, output, threads, missing)
+        few::score(self.compiled.plan.get()?, data, output, threads, missing)
+    }
+
+    #[pyo3(signature = (data, output, threads, missing, /))]
+    fn score_stream(
+        &self,
+        data: &Bound<'_, PyAny>,
+        output: &str,
+        threads: Threads,
+        missing: &str,
+    ) -> PyResult<ScoreStream> {
+        let request = Request {
+            model: self.compiled.clone(),
+            output: Output::parse(output).map_err(to_python)?,
+            threads: exec::thread_limit(threads.0).map_err(to_python)?,
+            on_refused: on_refused(missing).map_err(to_python)?,
+        };
+        ScoreStream::new(data, request)
     }
 
     #[pyo3(signature = (x, output, threads, missing, /))]

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, Float32Array, Float64Array, Int32Array, RecordBatch, RecordBatchOptions, StructArray};
+use arrow_array::{
+    ArrayRef, Float32Array, Float64Array, Int32Array, RecordBatch, RecordBatchIterator, RecordBatchOptions, StructArray,
+};
 use arrow_buffer::{ArrowNativeType, Buffer, NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Fields, Schema};
+use fastscore_core::Error;
 use fastscore_core::exec::{self, Data, Output};
 use fastscore_core::model;
 use numpy::ndarray::ArrayView2;
@@ -13,6 +16,7 @@ use pyo3::exceptions::{PyIndexError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyList, PyTuple};
 
+use crate::errors::to_python;
 use crate::{arrow_ffi, column_stream, labels};
 
 /// One output of a model: a group of columns a target.
@@ -58,7 +62,7 @@ impl Scores {
         self.model.targets().get(group.codes_of?)?.classes.as_ref()
     }
 
-    fn field(&self, group: &Group, name: &str) -> PyResult<Field> {
+    fn field(&self, group: &Group, name: &str) -> Result<Field, Error> {
         let data_type = match (self.labels(group), group.kind) {
             (Some(labels), _) => labels::data_type(labels)?,
             (None, Kind::F64) => DataType::Float64,
@@ -69,7 +73,7 @@ impl Scores {
     }
 
     /// Column `column` of a group as an Arrow array: numbers share our memory.
-    fn array(&self, group: &Group, column: usize) -> PyResult<ArrayRef> {
+    fn array(&self, group: &Group, column: usize) -> Result<ArrayRef, Error> {
         let (start, rows) = (column * self.rows, self.rows);
         let nulls = || self.nulls.as_ref().map(|nulls| nulls.iter().map(|&null| null == 0).collect::<NullBuffer>());
         let buffer = || group.buffer.clone();
@@ -84,7 +88,8 @@ impl Scores {
         })
     }
 
-    fn batch(&self) -> PyResult<RecordBatch> {
+    /// Every column with its name.
+    fn columns(&self) -> Result<(Vec<Field>, Vec<ArrayRef>), Error> {
         let mut fields = Vec::new();
         let mut arrays = Vec::new();
         for (group, names) in self.groups.iter().zip(self.names()) {
@@ -93,9 +98,28 @@ impl Scores {
                 arrays.push(self.array(group, column)?);
             }
         }
+        Ok((fields, arrays))
+    }
+
+    /// As a record batch.
+    pub fn batch(&self) -> Result<RecordBatch, Error> {
+        let (fields, arrays) = self.columns()?;
         let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
+        // The columns are as long as there are rows, and of their fields' types.
         RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)
-            .map_err(|e| PyValueError::new_err(e.to_string()))
+            .map_err(|error| Error::InvalidArgument(error.to_string()))
+    }
+
+    /// As one array of that name: of numbers or labels where there is one value a row, else of structs.
+    pub fn one_array(&self) -> Result<(Field, ArrayRef), Error> {
+        let (mut fields, mut arrays) = self.columns()?;
+        let one = matches!(self.output, Output::Prediction | Output::Margin | Output::Score) && arrays.len() == 1;
+        if let (true, Some(field), Some(array)) = (one, fields.pop(), arrays.pop()) {
+            return Ok((field, array));
+        }
+        let batch = self.batch()?;
+        let field = Field::new(self.output.name(), DataType::Struct(batch.schema().fields().clone()), true);
+        Ok((field, Arc::new(StructArray::from(batch))))
     }
 }
 
@@ -146,7 +170,7 @@ impl Scores {
         requested_schema: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyTuple>> {
         let _ = requested_schema;
-        let array = StructArray::from(self.batch()?);
+        let array = StructArray::from(self.batch().map_err(to_python)?);
         let fields: Fields = array.fields().clone();
         arrow_ffi::export_array(py, &Field::new("", DataType::Struct(fields), false), &(Arc::new(array) as ArrayRef))
     }
@@ -158,8 +182,9 @@ impl Scores {
         requested_schema: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
         let _ = requested_schema;
-        let batch = self.batch()?;
-        arrow_ffi::export_stream(py, batch.schema(), batch)
+        let batch = self.batch().map_err(to_python)?;
+        let schema = batch.schema();
+        arrow_ffi::export_stream(py, RecordBatchIterator::new([Ok(batch)], schema))
     }
 
     #[pyo3(signature = (index, /))]
@@ -167,7 +192,9 @@ impl Scores {
         let mut before = 0;
         for (group, names) in self.groups.iter().zip(self.names()) {
             if let Some(name) = names.get(index - before) {
-                return Ok(ScoreColumn { field: self.field(group, name)?, array: self.array(group, index - before)? });
+                let field = self.field(group, name).map_err(to_python)?;
+                let array = self.array(group, index - before).map_err(to_python)?;
+                return Ok(ScoreColumn { field, array });
             }
             before += group.columns;
         }

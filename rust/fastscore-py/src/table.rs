@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::ArrayRef;
 use arrow_array::builder::LargeStringBuilder;
-use arrow_schema::{DataType, Field};
+use arrow_schema::{DataType, Field, FieldRef};
 use fastscore_core::exec::arrow;
 use fastscore_core::exec::category::{Categories, Part, Plain};
 use fastscore_core::exec::table::{self, Body, Chunk, Column, Csr, Nulls, Numbers};
@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString, PyTuple};
 
 use crate::arrow_ffi;
+use crate::arrow_import;
 use crate::errors::to_python;
 use crate::numpy_ffi::{NumpyArray, indexes};
 use crate::scores::ScoreColumn;
@@ -134,6 +135,13 @@ impl Table {
         with(&if self.typeless { table.typeless() } else { table })
     }
 
+    /// A table of Arrow columns, of so many rows.
+    pub fn of_arrow(columns: Vec<(FieldRef, Vec<ArrayRef>)>, rows: usize) -> Self {
+        let names = columns.iter().map(|(field, _)| field.name().clone()).collect();
+        let columns = columns.into_iter().map(|(field, arrays)| held_arrow(arrays, &field)).collect();
+        Table { names: Some(names), source: Source::Columns(columns), rows, typeless: false }
+    }
+
     /// A table of a two-dimensional array, as NumPy has it: neither names nor types of columns.
     pub fn of_matrix(x: &Bound<'_, PyUntypedArray>) -> PyResult<Self> {
         let matrix = NumpyArray::new(x, 2)?;
@@ -155,15 +163,9 @@ impl Table {
     #[pyo3(signature = (data, /))]
     fn from_arrow(data: &Bound<'_, PyAny>) -> PyResult<Self> {
         let (field, arrays) = arrow_ffi::import(data)?;
-        let (names, columns) = arrow_ffi::columns(&field, &arrays)?;
         let rows = arrays.iter().map(|array| array.len()).sum();
-        let types = match field.data_type() {
-            arrow_schema::DataType::Struct(fields) => fields.iter().map(|field| field.data_type().clone()).collect(),
-            _ => Vec::new(),
-        };
-        let columns = columns.into_iter().zip(types).map(|(arrays, data_type)| held_arrow(arrays, &data_type));
-        let columns = data.py().detach(|| columns.collect::<Vec<_>>());
-        Ok(Table { names: Some(names), source: Source::Columns(columns), rows, typeless: false })
+        let columns = arrow_ffi::columns(&field, &arrays).map_err(to_python)?;
+        Ok(data.py().detach(|| Self::of_arrow(columns, rows)))
     }
 
     #[staticmethod]
@@ -215,6 +217,16 @@ impl Table {
         self.rows
     }
 
+    /// Where each column's values lie, a number a chunk.
+    #[getter]
+    pub fn addresses(&self) -> Vec<Vec<usize>> {
+        match &self.source {
+            Source::Columns(columns) => columns.iter().map(|held| held.column().addresses()).collect(),
+            Source::Matrix(matrix) => (0..matrix.columns()).map(|j| matrix_column(matrix, j).addresses()).collect(),
+            Source::Csr { .. } => Vec::new(),
+        }
+    }
+
     #[getter]
     fn num_columns(&self) -> usize {
         match &self.source {
@@ -225,9 +237,12 @@ impl Table {
     }
 }
 
-fn held_arrow(arrays: Vec<ArrayRef>, data_type: &DataType) -> Held {
-    let arrays = if arrays.is_empty() { vec![arrow_array::new_empty_array(data_type)] } else { arrays };
-    Held::Arrow(arrays.into_iter().map(arrow::normalize).collect())
+fn held_arrow(arrays: Vec<ArrayRef>, field: &Field) -> Held {
+    if let Some(name) = arrow_import::extension(field) {
+        return Held::Other(format!("extension<{name}>"));
+    }
+    let arrays = if arrays.is_empty() { vec![arrow_array::new_empty_array(field.data_type())] } else { arrays };
+    Held::Arrow(arrays.into_iter().map(|array| arrow::normalize(arrow_import::narrowed(field, array))).collect())
 }
 
 /// Strings of a list of Python objects as an Arrow array; whatever is no str is null.
@@ -274,5 +289,5 @@ fn held(column: &Bound<'_, PyAny>) -> PyResult<Held> {
             error
         }
     })?;
-    Ok(held_arrow(arrays, field.data_type()))
+    Ok(held_arrow(arrays, &field))
 }

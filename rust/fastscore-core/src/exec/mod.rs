@@ -17,5 +17,5 @@ pub mod table;
 pub use bind::{Binding, bind};
 pub use few::{FEW_ROWS, score_few};
 pub use pool::{thread_count, thread_limit};
-pub use score::{OnRefused, lacks, score};
+pub use score::{OnRefused, empty, lacks, score};
 pub use scores::{Data, Group, Output, Scores, column_names};

@@ -144,6 +144,12 @@ pub fn lacks(model: &Model, output: Output) -> Error {
     ))
 }
 
+/// The scores of no rows: their types and number.
+pub fn empty(model: &Model, output: Output) -> Result<Scores> {
+    let widths = widths(model, output).ok_or_else(|| lacks(model, output))?;
+    empty_scores(model, output, &widths, 0, false)
+}
+
 fn empty_scores(model: &Model, output: Output, widths: &[usize], rows: usize, nullable: bool) -> Result<Scores> {
     let sources = sources(model, output);
     let group = |(index, &columns): (usize, &usize)| {

@@ -264,6 +264,14 @@ pub enum Column<'a> {
 }
 
 impl Column<'_> {
+    /// Where the values of each chunk lie: tests prove by it that nothing is copied. None of categories.
+    pub fn addresses(&self) -> Vec<usize> {
+        match self {
+            Column::Numbers(numbers) => numbers.chunks().iter().map(|chunk| chunk.values.place().1).collect(),
+            Column::Categories(_) | Column::Other(_) => Vec::new(),
+        }
+    }
+
     /// How many rows; None where that is not known.
     fn rows(&self) -> Option<usize> {
         match self {

@@ -137,6 +137,11 @@ fn checked_structure(bytes: &[u8]) -> Result<String> {
     Ok(envelope.model.get().to_string())
 }
 
+/// The SHA-256 of some bytes.
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
 /// SHA-256 over the file with the digest's own digits as zeros.
 fn check_sum(bytes: &[u8], stored: &str) -> Result<()> {
     let at = (stored.len() == DIGITS).then(|| find(bytes, stored.as_bytes())).flatten();

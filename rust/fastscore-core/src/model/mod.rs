@@ -28,6 +28,7 @@ pub use forest::{
     Category, CategorySets, Child, Comparison, FLAG_MISSING_LEFT, FLAG_OUTSIDE_LEFT, FLAG_ZERO_MISSING, Forest,
     LinearLeaves, NegativeFraction,
 };
+pub use format::sha256;
 pub use guard::{Checks, Guard, Refuse};
 pub(crate) use hash::of_text as hash_of_text;
 pub use labels::{LabelValues, Labels};

@@ -1,0 +1,104 @@
+//! The models of running queries, by the SHA-256 of their bytes.
+//!
+//! A query carries its model; the cache only saves reading and compiling it for each of its many calls. It keeps the
+//! models used last, within bounds. The list's lock is held to look up, never
+//! to read a model or to score.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use arrow_schema::Field;
+use fastscore_core::{Error, Result, model};
+
+use super::kwargs::Kwargs;
+use crate::model::Compiled;
+
+/// Models that are kept, and how long their bytes may be in all (but one is kept, however large).
+const MOST: usize = 32;
+const MOST_BYTES: usize = 1 << 30;
+
+/// Kinds of inputs whose field is remembered, a model.
+const MOST_FIELDS: usize = 8;
+
+/// One model.
+#[derive(Default)]
+pub struct Slot {
+    compiled: OnceLock<Arc<Compiled>>,
+    /// Held by the thread that reads the model: others that want it wait.
+    reading: Mutex<()>,
+    /// Fields of scores by what their inputs and output are: Polars asks several times a query.
+    fields: Mutex<Vec<(Vec<u8>, Field)>>,
+}
+
+impl Slot {
+    /// The model of an expression.
+    pub fn model(&self, kwargs: &Kwargs) -> Result<&Arc<Compiled>> {
+        if let Some(compiled) = self.compiled.get() {
+            return Ok(compiled);
+        }
+        let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(compiled) = self.compiled.get() {
+            return Ok(compiled);
+        }
+        if model::sha256(kwargs.model) != kwargs.key {
+            return Err(Error::ModelFormat(
+                "the expression's model is damaged: its bytes do not have the SHA-256 that it is known by; build the \
+                 expression anew"
+                    .into(),
+            ));
+        }
+        let compiled = Arc::new(Compiled::from(model::Model::from_bytes(kwargs.model)?));
+        Ok(self.compiled.get_or_init(|| compiled))
+    }
+
+    /// The field that was remembered for such inputs.
+    pub fn known(&self, inputs: &[u8]) -> Option<Field> {
+        let fields = self.fields.lock().unwrap_or_else(PoisonError::into_inner);
+        fields.iter().find(|(known, _)| known == inputs).map(|(_, field)| field.clone())
+    }
+
+    /// Remember a field.
+    pub fn remember(&self, inputs: Vec<u8>, field: Field) {
+        let mut fields = self.fields.lock().unwrap_or_else(PoisonError::into_inner);
+        if fields.len() == MOST_FIELDS {
+            fields.remove(0);
+        }
+        fields.push((inputs, field));
+    }
+}
+
+struct Entry {
+    key: [u8; 32],
+    bytes: usize,
+    slot: Arc<Slot>,
+}
+
+/// The model used last is the last.
+static MODELS: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
+
+/// Keep a model that Python has: its queries need not read its bytes.
+pub fn keep(key: [u8; 32], bytes: usize, compiled: Arc<Compiled>) {
+    // Where it is known already, the one that is there stays: they are equal.
+    let _ = slot(key, bytes).compiled.set(compiled);
+}
+
+/// The place of an expression's model.
+pub fn get(kwargs: &Kwargs) -> Arc<Slot> {
+    slot(kwargs.key, kwargs.model.len())
+}
+
+fn slot(key: [u8; 32], bytes: usize) -> Arc<Slot> {
+    let mut models = MODELS.lock().unwrap_or_else(PoisonError::into_inner);
+    let slot: Arc<Slot> = match models.iter().position(|entry| entry.key == key) {
+        Some(at) => {
+            models[at..].rotate_left(1);
+            return models.last().map(|entry| entry.slot.clone()).unwrap_or_default();
+        }
+        None => Arc::default(),
+    };
+    models.push(Entry { key, bytes, slot: slot.clone() });
+    let mut total: usize = models.iter().map(|entry| entry.bytes).fold(0, usize::saturating_add);
+    while models.len() > 1 && (models.len() > MOST || total > MOST_BYTES) {
+        total = total.saturating_sub(models.remove(0).bytes);
+    }
+    slot
+}
