@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use super::{Columns, inverse_power};
 use crate::model::{Link, Width};
+use crate::simd::bits::{self, BitWork, Bits};
 use crate::simd::{self, Level};
 
 /// `out[c * stride + r]` for `rows` rows of a link, at a width of numbers, that reads `count` columns.
@@ -65,27 +66,27 @@ pub(crate) fn apply(level: Level, link: &Link, width: Width, columns: &mut [&mut
         (Link::CentredLog {}, _) => simd::centred_log(level, columns),
         (Link::Logit {}, _) => vector(&simd::logit),
         (Link::Log1pExp {}, _) => vector(&simd::log1p_exp),
-        (Link::SignedSquare {}, _) => each(columns, signed_square),
-        (Link::Divide { by }, _) => each(columns, |x| width.round(x / by)),
-        (Link::Multiply { by }, _) => each(columns, |x| width.round(x * by)),
-        (Link::Add { value }, _) => each(columns, |x| width.round(x + value)),
+        (Link::SignedSquare {}, _) => each(level, columns, signed_square),
+        (Link::Divide { by }, _) => each(level, columns, |x| width.round(x / by)),
+        (Link::Multiply { by }, _) => each(level, columns, |x| width.round(x * by)),
+        (Link::Add { value }, _) => each(level, columns, |x| width.round(x + value)),
         // Of equal numbers, which zeros are, the input's stays, as NumPy has it.
-        (Link::Clip { low, high }, _) => each(columns, |x| {
+        (Link::Clip { low, high }, _) => each(level, columns, |x| {
             let x = if x < *low { *low } else { x };
             if x > *high { *high } else { x }
         }),
         (Link::Affine { scale, shift }, _) => {
             for ((column, scale), shift) in columns.iter_mut().zip(scale).zip(shift) {
-                each(std::slice::from_mut(column), |x| width.round(width.round(x * scale) + shift));
+                each(level, std::slice::from_mut(column), |x| width.round(width.round(x * scale) + shift));
             }
         }
         (Link::Standardize { shift, scale }, _) => {
             for (c, column) in columns.iter_mut().enumerate() {
                 let column = std::slice::from_mut(column);
                 match (shift.as_ref().map(|shift| shift[c]), scale.as_ref().map(|scale| scale[c])) {
-                    (Some(shift), Some(scale)) => each(column, |x| width.round(width.round(x - shift) / scale)),
-                    (Some(shift), None) => each(column, |x| width.round(x - shift)),
-                    (None, Some(scale)) => each(column, |x| width.round(x / scale)),
+                    (Some(shift), Some(scale)) => each(level, column, |x| width.round(width.round(x - shift) / scale)),
+                    (Some(shift), None) => each(level, column, |x| width.round(x - shift)),
+                    (None, Some(scale)) => each(level, column, |x| width.round(x / scale)),
                     (None, None) => {}
                 }
             }
@@ -94,29 +95,29 @@ pub(crate) fn apply(level: Level, link: &Link, width: Width, columns: &mut [&mut
             for (column, &value) in columns.iter_mut().zip(values) {
                 let column = std::slice::from_mut(column);
                 match *missing {
-                    None => each(column, |x| if x.is_nan() { value } else { x }),
-                    Some(missing) => each(column, |x| if x == missing { value } else { x }),
+                    None => each(level, column, |x| if x.is_nan() { value } else { x }),
+                    Some(missing) => each(level, column, |x| if x == missing { value } else { x }),
                 }
             }
         }
         (Link::Ufunc { function }, _) => {
             vector(&simd::ufunc(*function));
             if width != Width::Float64 {
-                each(columns, |x| width.round(x));
+                each(level, columns, |x| width.round(x));
             }
         }
         (Link::YeoJohnson { lambdas }, _) => by_column(level, columns, lambdas, simd::yeo_johnson),
         (Link::BoxCox { lambdas }, _) => by_column(level, columns, lambdas, simd::box_cox),
         (Link::NormalizeRows { norm }, _) => simd::normalize_rows(level, *norm, columns),
-        (Link::FillMissing { value, also: None }, _) => each(columns, |x| if x.is_nan() { *value } else { x }),
+        (Link::FillMissing { value, also: None }, _) => each(level, columns, |x| if x.is_nan() { *value } else { x }),
         (Link::FillMissing { value, also: Some(also) }, _) => {
-            each(columns, |x| if x.is_nan() || x == *also { *value } else { x });
+            each(level, columns, |x| if x.is_nan() || x == *also { *value } else { x });
         }
-        (Link::Above { at, above, other }, _) => each(columns, |x| if x > *at { *above } else { *other }),
-        (Link::Relu {}, _) => each(columns, |x| if x < 0.0 { 0.0 } else { width.round(x) }),
-        (Link::RoundToFloat32 {}, _) => each(columns, |x| Width::Float32.round(x)),
+        (Link::Above { at, above, other }, _) => each(level, columns, |x| if x > *at { *above } else { *other }),
+        (Link::Relu {}, _) => each(level, columns, |x| if x < 0.0 { 0.0 } else { width.round(x) }),
+        (Link::RoundToFloat32 {}, _) => each(level, columns, |x| Width::Float32.round(x)),
         (Link::Normalize { pairwise, keep_zeros }, _) => normalize(*pairwise, *keep_zeros, width, columns, rows),
-        (Link::Confidence {}, _) => each(columns, |x| x / (3.0 * (x.abs() + 1.0))),
+        (Link::Confidence {}, _) => each(level, columns, |x| x / (3.0 * (x.abs() + 1.0))),
         (Link::InverseYeoJohnson { lambdas }, _) => {
             columns.iter_mut().zip(lambdas).for_each(|(column, &by)| inverse_power::yeo_johnson(level, by, column));
         }
@@ -133,12 +134,21 @@ fn by_column(level: Level, columns: &mut [&mut [f64]], numbers: &[f64], function
     columns.iter_mut().zip(numbers).for_each(|(column, &number)| function(level, number, column));
 }
 
-fn each(columns: &mut [&mut [f64]], f: impl Fn(f64) -> f64) {
-    for column in columns {
-        for x in column.iter_mut() {
-            *x = f(*x);
+/// Replace each number by a function of elementary operations, compiled for the level: the same bits at each.
+fn each(level: Level, columns: &mut [&mut [f64]], f: impl Fn(f64) -> f64) {
+    struct Each<'a, 'c, F>(&'a mut [&'c mut [f64]], F);
+    impl<F: Fn(f64) -> f64> BitWork for Each<'_, '_, F> {
+        #[inline(always)]
+        fn run(self, _: impl Bits) {
+            let Each(columns, f) = self;
+            for column in columns {
+                for x in column.iter_mut() {
+                    *x = f(*x);
+                }
+            }
         }
     }
+    bits::run(level, Each(columns, f));
 }
 
 /// `sign(x) * x * x`, the order of LightGBM's `reg_sqrt`.
