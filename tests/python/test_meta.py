@@ -220,6 +220,20 @@ def test_older_versions_take_the_last_of_equal_classes(monkeypatch):
     assert set(fastscore.import_model(dummies).predict(X[:6])) == {0}
 
 
+@pytest.mark.parametrize("stay", [True, False])
+def test_rows_without_any_share(monkeypatch, stay):
+    """They are zeros, or 0 divided by 0, as the running scikit-learn has it."""
+    never = DummyClassifier(strategy="constant", constant=0)
+    source = OneVsRestClassifier(never).fit(X[:6], [0, 1, 2, 0, 1, 2])
+    if _sklearn_multiclass._zeros_stay():
+        assert (source.predict_proba(X[:6]) == 0).all()
+    monkeypatch.setattr(_sklearn_multiclass, "_zeros_stay", lambda: stay)
+    found = fastscore.import_model(source).predict_proba(X[:6])
+    assert (found == 0).all() if stay else np.isnan(found).all()
+    some = OneVsRestClassifier(forest()).fit(X, classes_of(SCORE, 3))
+    same_bits(fastscore.import_model(some).predict_proba(X), some.predict_proba(X))
+
+
 def test_scores_at_the_threshold():
     """A score equal to the threshold is of the positive class, its neighbour below is not."""
     model_selection = pytest.importorskip("sklearn.model_selection")

@@ -172,7 +172,29 @@ def _rest_shares(build: Builder, inner: Sequence[Inner], *, several: bool) -> in
     if several:
         return shares
     kind = {"name": "normalize", "keep_zeros": True}
-    return build.add({"op": "link", "input": shares, "kind": kind} | width)
+    normalised = build.add({"op": "link", "input": shares, "kind": kind} | width)
+    return normalised if _zeros_stay() else _nothing_of_zeros(build, shares, normalised)
+
+
+def _zeros_stay() -> bool:
+    """Whether the running scikit-learn leaves rows of zeros; older ones divide them by 0."""
+    from sklearn.dummy import DummyClassifier
+    from sklearn.multiclass import OneVsRestClassifier
+
+    rows = [[0.0], [0.0], [0.0]]
+    never = OneVsRestClassifier(DummyClassifier(strategy="constant", constant=0))
+    with np.errstate(all="ignore"):
+        return bool(not np.isnan(never.fit(rows, [0, 1, 2]).predict_proba(rows[:1])).any())
+
+
+def _nothing_of_zeros(build: Builder, shares: int, normalised: int) -> int:
+    """Return NaN in the rows whose shares are all 0, by adding 0 or NaN."""
+    count = build.width_of(shares)
+    total = add_up(build, [build.columns(shares, [c]) for c in range(count)])
+    known = build.link(total, "above", at=0.0, above=1.0, other=0.0)
+    nothing = build.link(build.link(known, "log"), "multiply", by=0.0)
+    spread = build.columns(nothing, [0] * count)
+    return build.add({"op": "sum", "inputs": [normalised, spread]})
 
 
 def _takes_the_last() -> bool:

@@ -229,6 +229,17 @@ fn ties_zeros_and_missing_values() {
     assert_eq!(row(&impute(Some(0.0)), &[NAN, -0.0]), all(&[NAN, 8.0]));
     let standardize = Link::Standardize { shift: Some(vec![1.0, 0.0]), scale: Some(vec![3.0, -2.0]) };
     assert_eq!(row(&standardize, &[2.0, 5.0]), all(&[1.0 / 3.0, -2.5]));
+    let normalize = |keep_zeros, xs: &[f64]| row(&Link::Normalize { pairwise: true, keep_zeros }, xs);
+    assert_eq!(normalize(false, &[1.0, 3.0]), all(&[0.25, 0.75]));
+    assert_eq!(normalize(false, &[0.0, -0.0]), all(&[0.5, 0.5]));
+    assert_eq!(normalize(true, &[0.0, -0.0]), all(&[0.0, -0.0]));
+    assert_eq!(row(&Link::Confidence {}, &[1.0, -0.0, -3.0, INF]), all(&[1.0 / 6.0, -0.0, -0.25, NAN]));
+    // Powers of -1 with the exponents -1, -2 and -2.5, and of 0 with the exponent 2.
+    let inverse = |lambdas: &[f64], xs: &[f64]| row(&Link::InverseYeoJohnson { lambdas: lambdas.to_vec() }, xs);
+    assert_eq!(inverse(&[-1.0, -0.5, -0.4, 2.5], &[2.0, 4.0, 5.0, -4.0]), all(&[-2.0, 0.0, NAN, 0.0]));
+    assert_eq!(inverse(&[0.0, 2.0, 2.5], &[0.0, -0.0, NAN]), all(&[0.0, 0.0, NAN]));
+    let inverse = |lambdas: &[f64], xs: &[f64]| row(&Link::InverseBoxCox { lambdas: lambdas.to_vec() }, xs);
+    assert_eq!(inverse(&[0.0, 0.5, 0.5, -1.0], &[0.0, -2.0, -3.0, 1.0]), all(&[1.0, 0.0, NAN, INF]));
     let rows = |norm, xs: &[f64]| row(&Link::NormalizeRows { norm }, xs);
     assert_eq!(rows(Norm::L1, &[3.0, -1.0, 0.0]), all(&[0.75, -0.25, 0.0]));
     assert_eq!(rows(Norm::L2, &[3.0, -4.0]), all(&[0.6, -0.8]));
@@ -288,6 +299,8 @@ fn links_are_refused_by_their_numbers_and_inputs() {
             Link::BoxCox { lambdas: vec![1.0, number] },
             Link::InverseBoxCox { lambdas: vec![1.0, number] },
             Link::Impute { values: vec![1.0; 2], missing: Some(number) },
+            Link::InverseYeoJohnson { lambdas: vec![1.0, number] },
+            Link::InverseBoxCox { lambdas: vec![number, 1.0] },
         ] {
             assert!(!wide(link).is_empty());
         }
@@ -313,6 +326,11 @@ fn links_are_refused_by_their_numbers_and_inputs() {
     }
     assert!(narrow(Link::Ufunc { function: Function::Log }).contains("float32"));
     assert!(narrow(Link::NormalizeRows { norm: Norm::L1 }).contains("float32"));
+    assert!(wide(Link::InverseYeoJohnson { lambdas: vec![1.0; 3] }).contains("can't read 2"));
+    assert!(wide(Link::InverseBoxCox { lambdas: vec![1.0] }).contains("can't read 2"));
+    assert!(narrow(Link::InverseBoxCox { lambdas: vec![1.0; 2] }).contains("float32"));
+    assert!(narrow(Link::Normalize { pairwise: true, keep_zeros: false }).contains("float32"));
+    assert!(narrow(Link::Confidence {}).contains("float32"));
     assert!(narrow(Link::Log {}).contains("float32"));
     assert!(narrow(Link::Columns { columns: vec![0] }).contains("float32"));
     assert!(narrow(Link::Divide { by: 0.1 }).contains("0.1"));

@@ -599,6 +599,28 @@ def _targets() -> list[Case]:
             positive,
         ),
         case(
+            of(forest_of_numbers(), PowerTransformer()),
+            "PowerTransformer, Yeo-Johnson",
+            NEAR_VALUES,
+        ),
+        case(
+            of(boosted_numbers(), PowerTransformer(standardize=False)),
+            "PowerTransformer, not standardised",
+            NEAR_VALUES,
+        ),
+        case(
+            of(forest_of_numbers(), PowerTransformer(method="box-cox")),
+            "PowerTransformer, Box-Cox",
+            NEAR_VALUES,
+            positive,
+        ),
+        case(
+            of(forest_of_numbers(), PowerTransformer()),
+            "several targets, powers",
+            NEAR_VALUES,
+            pair,
+        ),
+        case(
             of(forest_of_numbers(), QuantileTransformer(n_quantiles=50)),
             "QuantileTransformer, uniform",
             VALUES,
