@@ -79,7 +79,10 @@ def import_regressor(estimator: Any, options: Options) -> _core.Model:
         policy = tree_policy(members[0], build.n_features)
     else:
         parts = [attach(build, member, owner="AdaBoostRegressor")[0] for member in members]
-        refuse_narrow(parts, "AdaBoostRegressor")
+        narrow = [part.width == "float32" for part in parts]
+        if any(narrow) and not all(narrow):
+            refuse_narrow(parts, "AdaBoostRegressor")
+        build.output_width = "float32" if all(narrow) else None
         each = build.add({"op": "concat", "inputs": [part.prediction() for part in parts]})
         policy = ACCEPTS
     value = each

@@ -16,6 +16,7 @@ from fastscore._options import Options, labels
 from fastscore.importers._builder import Builder
 from fastscore.importers._flow import raw
 from fastscore.importers._forest import Forest
+from fastscore.importers._members import add_up, divide
 from fastscore.importers._sklearn_common import ACCEPTS, Policy, builder, check, finish
 from fastscore.importers._sklearn_trees import class_shares, is_tree, read_tree, tree_policy
 from fastscore.importers._splice import Part, attach, place, refuse_narrow
@@ -79,9 +80,12 @@ def import_regressor(estimator: Any, options: Options) -> _core.Model:
         policy = _tree_policy(members)
     else:
         several = _attach_all(build, members, "BaggingRegressor")
-        value = _mean(build, [_prediction(build, parts) for parts in several], len(members))
-        flat = [part for parts in several for part in parts]
-        refuse_narrow(flat, "BaggingRegressor")
+        narrow = [part.width == "float32" for parts in several for part in parts]
+        if any(narrow) and not all(narrow):
+            refuse_narrow([part for parts in several for part in parts], "BaggingRegressor")
+        predictions = [_prediction(build, parts) for parts in several]
+        value = _mean(build, predictions, len(members), narrow=all(narrow))
+        build.output_width = "float32" if all(narrow) else None
         policy = ACCEPTS
     build.target(margin=value, rule="value", value=value)
     return finish(build, estimator, policy)
@@ -143,7 +147,7 @@ def _prediction(build: Builder, parts: Sequence[Part]) -> int:
     return values[0] if len(values) == 1 else build.add({"op": "concat", "inputs": values})
 
 
-def _mean(build: Builder, values: Sequence[int], count: int) -> int:
+def _mean(build: Builder, values: Sequence[int], count: int, *, narrow: bool = False) -> int:
     """Sum from 0, which makes a lone -0.0 positive, and divide."""
-    total = build.link(build.add({"op": "sum", "inputs": list(values)}), "add", value=0.0)
-    return build.link(total, "divide", by=float(count))
+    total = build.link(add_up(build, values, narrow=narrow), "add", value=0.0)
+    return divide(build, total, float(count), narrow=narrow)

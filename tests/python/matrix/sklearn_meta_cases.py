@@ -13,7 +13,9 @@ from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.ensemble import (
     AdaBoostClassifier,
+    AdaBoostRegressor,
     BaggingClassifier,
+    BaggingRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
     RandomForestClassifier,
@@ -657,6 +659,10 @@ CASES = [
     *_dummies(),
     *_targets(),
     *_isotonic(),
+    case(BaggingRegressor(extreme_numbers(), n_estimators=5, random_state=0), "of float32", VALUES),
+    case(
+        AdaBoostRegressor(extreme_numbers(), n_estimators=4, random_state=0), "of float32", VALUES
+    ),
     case(
         BaggingClassifier(VotingClassifier(_VOTERS[:2]), n_estimators=3, random_state=0),
         "of votes",
