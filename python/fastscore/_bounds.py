@@ -48,12 +48,12 @@ def linear_bound(estimator: Any, x: NDArray[Any]) -> Bound:
 
 
 def _of_members(estimator: Any, x: NDArray[Any]) -> Bound:
-    """Of a pipeline or a meta-estimator: of its decisions, else of its probabilities, or values."""
+    """Of a meta-estimator: of its decisions, else of its probabilities, or its values."""
     from fastscore._shake import is_meta, reach
 
     methods = ("decision_function", "predict_proba", "predict")
     method = next((name for name in methods if hasattr(estimator, name)), None)
-    if method is None or not (is_meta(estimator) or type(estimator).__name__ == "Pipeline"):
+    if method is None or not is_meta(estimator):
         return None
     found = reach(estimator, x, method)
     return found.reshape(len(found), -1)
