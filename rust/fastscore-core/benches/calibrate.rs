@@ -39,7 +39,7 @@ const SHAPES: [(usize, usize, usize, usize, usize); 19] = [
     (20, 0, 50, 100, 10),
 ];
 const ROWS: [usize; 10] = [1, 2, 4, 8, 16, 64, 128, 256, 512, 8192];
-const ENGINES: [Forced; 4] = [Forced::Oblivious, Forced::Sliced, Forced::Abreast, Forced::Walk];
+const ENGINES: [Forced; 5] = [Forced::Oblivious, Forced::Sliced, Forced::Abreast, Forced::Tiled, Forced::Walk];
 
 /// Numbers from a linear congruential generator.
 struct Random(u64);

@@ -12,6 +12,7 @@ use crate::kernels::Columns;
 use crate::kernels::forest::abreast::{self, Abreast};
 use crate::kernels::forest::oblivious::{self, Oblivious};
 use crate::kernels::forest::sliced::{self, Sliced};
+use crate::kernels::forest::tiled::{self, Tiled};
 use crate::kernels::forest::walk::{self, Walk};
 use crate::kernels::forest::{Cost, Misfit};
 use crate::model::Forest;
@@ -34,6 +35,7 @@ struct LaidOut {
     oblivious: Option<Oblivious>,
     sliced: Option<Sliced>,
     abreast: Option<Abreast>,
+    tiled: Option<Tiled>,
     walk: Option<Walk>,
 }
 
@@ -46,17 +48,19 @@ enum Kind {
     Oblivious = 0,
     Sliced = 1,
     Abreast = 2,
-    Walk = 3,
+    Tiled = 3,
+    Walk = 4,
 }
 
 impl Kind {
-    const ALL: [Kind; 4] = [Kind::Oblivious, Kind::Sliced, Kind::Abreast, Kind::Walk];
+    const ALL: [Kind; 5] = [Kind::Oblivious, Kind::Sliced, Kind::Abreast, Kind::Tiled, Kind::Walk];
 
     fn name(self) -> &'static str {
         match self {
             Kind::Oblivious => "oblivious",
             Kind::Sliced => "bit-sliced",
             Kind::Abreast => "abreast",
+            Kind::Tiled => "tiled",
             Kind::Walk => "walk",
         }
     }
@@ -69,8 +73,11 @@ pub(crate) struct Scratch {
     pub oblivious: oblivious::Scratch,
     pub sliced: sliced::Scratch,
     pub abreast: abreast::Scratch,
+    pub tiled: tiled::Scratch,
 }
 
+/// Leaves of a tree, on average, from which on tiles are laid out: smaller trees are not worth the time that takes.
+const TILED_LEAVES: usize = 256;
 /// Nodes that take more than this are streamed through the cache for each block.
 const DEEP_BYTES: usize = 256 << 10;
 /// Rows from which on the choice does not change: more than any engine computes at once.
@@ -83,6 +90,7 @@ impl Kind {
             Kind::Oblivious => Forced::Oblivious,
             Kind::Sliced => Forced::Sliced,
             Kind::Abreast => Forced::Abreast,
+            Kind::Tiled => Forced::Tiled,
             Kind::Walk => Forced::Walk,
         }
     }
@@ -104,6 +112,10 @@ impl LaidOut {
                 let engine = self.abreast.insert(Abreast::new(forest, level)?);
                 Ok((engine.cost(), engine.describe()))
             }
+            Kind::Tiled => {
+                let engine = self.tiled.insert(Tiled::new(forest, level)?);
+                Ok((engine.cost(), engine.describe()))
+            }
             Kind::Walk => {
                 let many = || Misfit("more than 2^32 - 1 nodes".into());
                 let engine = self.walk.insert(Walk::new(forest, level).ok_or_else(many)?);
@@ -118,6 +130,7 @@ impl LaidOut {
         self.oblivious.take_if(|_| !chosen(Kind::Oblivious));
         self.sliced.take_if(|_| !chosen(Kind::Sliced));
         self.abreast.take_if(|_| !chosen(Kind::Abreast));
+        self.tiled.take_if(|_| !chosen(Kind::Tiled));
         self.walk.take_if(|_| !chosen(Kind::Walk));
     }
 }
@@ -129,7 +142,11 @@ impl Engines {
         let mut engines = Engines { level, laid_out: LaidOut::default(), known: Vec::new(), choice: Vec::new() };
         for kind in Kind::ALL {
             let wanted = forced.is_none_or(|forced| forced == kind.forced() || forced == Forced::Reference);
+            let small = kind == Kind::Tiled && forest.leaf_id.len() < TILED_LEAVES * forest.trees();
             let known = match wanted {
+                true if small && forced.is_none() => {
+                    Err(Misfit(format!("trees have fewer than {TILED_LEAVES} leaves on average")))
+                }
                 true => engines.laid_out.add(kind, forest, level),
                 false => Err(Misfit("another engine is forced".into())),
             };
@@ -172,7 +189,7 @@ impl Engines {
         stride: usize,
         rows: usize,
     ) {
-        let LaidOut { oblivious, sliced, abreast, walk } = &self.laid_out;
+        let LaidOut { oblivious, sliced, abreast, tiled, walk } = &self.laid_out;
         // What is chosen is laid out.
         match self.pick(rows) {
             Some(Kind::Oblivious) => {
@@ -184,6 +201,9 @@ impl Engines {
             }
             Some(Kind::Abreast) => {
                 abreast.iter().for_each(|engine| engine.sum(input, &mut scratch.abreast, out, stride, rows));
+            }
+            Some(Kind::Tiled) => {
+                tiled.iter().for_each(|engine| engine.sum(forest, input, &mut scratch.tiled, out, stride, rows));
             }
             Some(Kind::Walk) => {
                 walk.iter().for_each(|engine| engine.sum(forest, input, &mut scratch.walk, out, stride, rows));
@@ -201,7 +221,7 @@ impl Engines {
         out: &mut [&mut [i32]],
         rows: usize,
     ) {
-        let LaidOut { oblivious, sliced, abreast, walk } = &self.laid_out;
+        let LaidOut { oblivious, sliced, abreast, tiled, walk } = &self.laid_out;
         match self.pick(rows) {
             Some(Kind::Oblivious) => {
                 oblivious.iter().for_each(|engine| engine.leaf_ids(input, &mut scratch.oblivious, out, rows));
@@ -212,6 +232,9 @@ impl Engines {
             }
             Some(Kind::Abreast) => {
                 abreast.iter().for_each(|engine| engine.leaf_ids(forest, input, &mut scratch.abreast, out, rows));
+            }
+            Some(Kind::Tiled) => {
+                tiled.iter().for_each(|engine| engine.leaf_ids(forest, input, &mut scratch.tiled, out, rows));
             }
             Some(Kind::Walk) => {
                 walk.iter().for_each(|engine| engine.leaf_ids(forest, input, &mut scratch.walk, out, rows));
@@ -228,7 +251,9 @@ impl Engines {
 
     /// Whether large blocks stream nodes that do not stay in cache.
     pub(crate) fn is_deep(&self) -> bool {
+        let tiled = self.laid_out.tiled.as_ref().filter(|_| self.pick(MANY_ROWS) == Some(Kind::Tiled));
         self.walk_of_many().is_some_and(|walk| walk.node_bytes() > DEEP_BYTES)
+            || tiled.is_some_and(Tiled::wants_large_blocks)
     }
 
     /// The walk, where it runs large blocks.
@@ -322,8 +347,8 @@ mod tests {
                 let engines = Engines::new(&forest, level, None).unwrap();
                 let chosen = |kind| engines.choice.iter().any(|&(_, other)| other == kind);
                 let kept = |engines: &Engines| {
-                    let LaidOut { oblivious, sliced, abreast, walk } = &engines.laid_out;
-                    [oblivious.is_some(), sliced.is_some(), abreast.is_some(), walk.is_some()]
+                    let LaidOut { oblivious, sliced, abreast, tiled, walk } = &engines.laid_out;
+                    [oblivious.is_some(), sliced.is_some(), abreast.is_some(), tiled.is_some(), walk.is_some()]
                 };
                 assert_eq!(kept(&engines), Kind::ALL.map(chosen), "{trees} trees of {outputs} columns");
                 for kind in Kind::ALL {

@@ -50,13 +50,16 @@ pub enum Forced {
     Oblivious,
     /// Trees abreast, for any number of rows; an error where a forest does not fit that.
     Abreast,
+    /// Tiles, for any number of rows; an error where a forest does not fit them.
+    Tiled,
     /// The reference interpreter.
     Reference,
 }
 
 impl Forced {
     /// All of them, in the order in which they are listed to users.
-    pub const ALL: [Forced; 5] = [Forced::Walk, Forced::Sliced, Forced::Oblivious, Forced::Abreast, Forced::Reference];
+    pub const ALL: [Forced; 6] =
+        [Forced::Walk, Forced::Sliced, Forced::Oblivious, Forced::Abreast, Forced::Tiled, Forced::Reference];
 
     /// What it is called in `FASTSCORE_ENGINE`.
     pub fn name(self) -> &'static str {
@@ -65,6 +68,7 @@ impl Forced {
             Forced::Sliced => "sliced",
             Forced::Oblivious => "oblivious",
             Forced::Abreast => "abreast",
+            Forced::Tiled => "tiled",
             Forced::Reference => "reference",
         }
     }

@@ -59,6 +59,7 @@ mod roots;
 mod row_sums;
 mod softmax;
 pub(crate) mod tables;
+pub(crate) mod tile;
 mod trigonometry;
 pub(crate) mod turn;
 mod ufunc;

@@ -56,11 +56,11 @@ pub fn accepted(model: Model) -> Result<Accepted, String> {
     let structure = model.structure().map_err(|error| error.to_string())?;
     let mut plans = Vec::new();
     for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
-        for forced in [None, Some(Forced::Walk), Some(Forced::Sliced), Some(Forced::Oblivious)] {
+        for forced in [None, Some(Forced::Walk), Some(Forced::Sliced), Some(Forced::Oblivious), Some(Forced::Tiled)] {
             match Plan::compile_for(model.clone(), level, forced) {
                 Ok(plan) => plans.push((format!("{level}, {forced:?}"), plan)),
                 // Not every forest fits.
-                Err(_) if matches!(forced, Some(Forced::Sliced | Forced::Oblivious)) => {}
+                Err(_) if matches!(forced, Some(Forced::Sliced | Forced::Oblivious | Forced::Tiled)) => {}
                 Err(error) => return Err(format!("accepted, but not compiled: {error}")),
             }
         }

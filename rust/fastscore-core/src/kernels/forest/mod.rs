@@ -7,6 +7,7 @@ pub(crate) mod oblivious;
 pub(crate) mod planes;
 mod segments;
 pub(crate) mod sliced;
+pub(crate) mod tiled;
 pub(crate) mod walk;
 
 use std::fmt;

@@ -216,6 +216,17 @@ impl Planes {
         self.specs.iter().all(|plane| !plane.zero_missing && !plane.missing_only)
     }
 
+    /// For each plane, another that holds the same but for missing values, which go right there and left here; itself where
+    /// there is none.
+    pub(super) fn right_sides(&self) -> Vec<usize> {
+        let places: HashMap<Plane, usize> = self.specs.iter().copied().zip(1..).collect();
+        let right = |plane: &Plane| places.get(&Plane { missing_left: false, ..*plane }).copied();
+        let plain = |plane: &Plane| !plane.zero_missing && !plane.missing_only && plane.categories.is_none();
+        let sides = self.specs.iter().zip(1..);
+        let sides = sides.map(|(plane, own)| right(plane).filter(|_| plain(plane)).unwrap_or(own));
+        [0].into_iter().chain(sides).collect()
+    }
+
     /// How many, plane 0 included.
     pub(super) fn len(&self) -> usize {
         self.specs.len() + 1

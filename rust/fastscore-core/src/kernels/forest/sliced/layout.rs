@@ -11,6 +11,7 @@ use crate::kernels::forest::{Misfit, by_output};
 use crate::model::{Child, Forest, Width};
 use crate::simd::Level;
 use crate::simd::leaf_table::LeafTables;
+use crate::simd::rank::Ranks;
 
 /// What the trees of the chunk that is being laid out share.
 #[derive(Debug, Default)]
@@ -50,6 +51,20 @@ impl Sliced {
         }
         let many = || Misfit(format!("a feature has more than {MAX_THRESHOLDS} distinct thresholds"));
         let ranks = planes::ranks(forest, &planes, &splits, MAX_THRESHOLDS).ok_or_else(many)?;
+        Self::of(forest, planes, ranks, &splits, &sets, level, usize::MAX).ok_or_else(large_sets)
+    }
+
+    /// The layout of a forest whose planes, ranks and splits in terms of them are known, and may be those of a larger forest,
+    /// with so many trees a chunk at most; leaves may have no columns. None where its sets of categories are too large.
+    pub(in crate::kernels::forest) fn of(
+        forest: &Forest,
+        planes: Planes,
+        ranks: Ranks,
+        splits: &[Split],
+        sets: &Sets,
+        level: Level,
+        most_trees: usize,
+    ) -> Option<Self> {
         let mut sliced = Sliced {
             planes,
             ranks,
@@ -57,7 +72,7 @@ impl Sliced {
             chunks: Vec::new(),
             nodes: Vec::new(),
             value: Vec::new(),
-            tables: LeafTables::new(level, forest.sum == Width::Float32),
+            tables: if forest.leaf_width == 0 { None } else { LeafTables::new(level, forest.sum == Width::Float32) },
             table: Vec::new(),
             leaf_id: Vec::new(),
             leaf_width: forest.leaf_width,
@@ -68,14 +83,16 @@ impl Sliced {
         let mut shared = Shared::default();
         let mut chunk = Chunk::default();
         for tree in by_output(forest) {
-            if shared.count() + forest.splits(tree).len() > CHUNK_CONDITIONS && !chunk.trees.is_empty() {
+            let is_full =
+                shared.count() + forest.splits(tree).len() > CHUNK_CONDITIONS || chunk.trees.len() == most_trees;
+            if is_full && !chunk.trees.is_empty() {
                 let chunk = std::mem::take(&mut chunk);
-                sliced.complete(chunk, std::mem::take(&mut shared), &sets).ok_or_else(large_sets)?;
+                sliced.complete(chunk, std::mem::take(&mut shared), sets)?;
             }
-            sliced.lay_out(forest, tree, &splits, &mut chunk, &mut shared);
+            sliced.lay_out(forest, tree, splits, &mut chunk, &mut shared);
         }
-        sliced.complete(chunk, shared, &sets).ok_or_else(large_sets)?;
-        Ok(sliced)
+        sliced.complete(chunk, shared, sets)?;
+        Some(sliced)
     }
 
     /// Number the categorical conditions of a chunk; None where their tables are too large.

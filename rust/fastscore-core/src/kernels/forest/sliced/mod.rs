@@ -46,7 +46,7 @@ use crate::simd::Level;
 use crate::simd::bits::{self, WORD};
 use crate::simd::leaf_table::{LeafTable, LeafTables};
 use crate::simd::rank::Ranks;
-use pass::{Pass, Target};
+use pass::{Numbers, Pass, Target};
 
 /// Planes whose keys, 1 KB each, a worker keeps: 8 MB at most.
 const MAX_PLANES: usize = 8192;
@@ -204,10 +204,49 @@ impl Sliced {
     }
 }
 
+/// For another engine that goes on where these trees end: the planes and ranks, and leaf numbers without values.
+impl Sliced {
+    /// The planes, and the ranks that their keys are.
+    pub(super) fn keys(&self) -> (&Planes, &Ranks) {
+        (&self.planes, &self.ranks)
+    }
+
+    /// The trees of a chunk: the tree's number in the forest, and `leaf_id` of each of its leaf numbers.
+    pub(super) fn trees(&self, chunk: usize) -> impl ExactSizeIterator<Item = (usize, &[i32])> {
+        let trees = self.chunks[chunk].trees.iter();
+        trees.map(|tree| (tree.number, &self.leaf_id[tree.leaf..tree.leaf + tree.leaves]))
+    }
+
+    pub(super) fn chunks(&self) -> usize {
+        self.chunks.len()
+    }
+
+    /// Row r of tree t of a chunk gets its leaf number, of 256 at most, at `out[t * out_stride + r]`, for as many rows as
+    /// `stride`, one of [`PASSES`], whose keys are given: row r of plane p at `keys[p * stride + r]`.
+    #[expect(clippy::too_many_arguments, reason = "what goes in, how, and where to")]
+    pub(super) fn numbers(
+        &self,
+        level: Level,
+        chunk: usize,
+        keys: &[u16],
+        stride: usize,
+        scratch: &mut Scratch,
+        out: &mut [u8],
+        out_stride: usize,
+    ) {
+        let (engine, chunk) = (self, &self.chunks[chunk]);
+        match stride {
+            WORD => bits::run(level, Numbers::<1> { engine, chunk, keys, scratch, out, out_stride }),
+            256 => bits::run(level, Numbers::<4> { engine, chunk, keys, scratch, out, out_stride }),
+            _ => bits::run(level, Numbers::<8> { engine, chunk, keys, scratch, out, out_stride }),
+        }
+    }
+}
+
 /// Rows in passes: which rows, and for how many the pass computes, one of [`PASSES`].
-struct Strides {
-    start: usize,
-    rows: usize,
+pub(super) struct Strides {
+    pub start: usize,
+    pub rows: usize,
 }
 
 impl Iterator for Strides {

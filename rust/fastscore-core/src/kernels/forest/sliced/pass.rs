@@ -38,14 +38,7 @@ impl<const W: usize> BitWork for Pass<'_, '_, '_, W> {
         let Pass { engine, scratch, rows, target } = self;
         let stride = W * WORD;
         let Scratch { keys, bytes, bitmaps, reach, numbers } = scratch;
-        bytes.resize(engine.segments.list.len() * stride, 0);
-        // Plain loops: closures of iterators would be compiled without the level's features.
-        for (bytes, &(plane, first)) in bytes.chunks_exact_mut(stride).zip(&engine.segments.list) {
-            let keys = &keys[plane as usize * stride..][..stride];
-            for (byte, &key) in bytes.iter_mut().zip(keys) {
-                *byte = byte_of(key, first);
-            }
-        }
+        byte_planes(engine, keys, bytes, stride);
         // Joining may round the leaves up.
         let reach = masks::<W>(reach, engine.most_slots + JOINED);
         numbers.resize(BATCH * 2 * stride, 0);
@@ -64,6 +57,51 @@ impl<const W: usize> BitWork for Pass<'_, '_, '_, W> {
                     engine.deliver(bits, trees, numbers, stride, rows.clone(), target);
                 }
             }
+        }
+    }
+}
+
+/// The leaf numbers alone, in a chunk of trees of at most 256 leaves: row r of tree t goes to `out[t * out_stride + r]`,
+/// for the `64 W` rows whose keys, row r of plane p at `p * 64 W + r`, are given.
+pub(super) struct Numbers<'a, const W: usize> {
+    pub engine: &'a Sliced,
+    pub chunk: &'a Chunk,
+    pub keys: &'a [u16],
+    pub scratch: &'a mut Scratch,
+    pub out: &'a mut [u8],
+    pub out_stride: usize,
+}
+
+impl<const W: usize> BitWork for Numbers<'_, W> {
+    #[inline(always)]
+    fn run(self, bits: impl Bits) {
+        let Numbers { engine, chunk, keys, scratch, out, out_stride } = self;
+        let stride = W * WORD;
+        let Scratch { bytes, bitmaps, reach, numbers, .. } = scratch;
+        byte_planes(engine, keys, bytes, stride);
+        let reach = masks::<W>(reach, engine.most_slots + JOINED);
+        let bitmaps = masks::<W>(bitmaps, chunk.bitmaps());
+        conditions(bits, chunk, bytes, keys, bitmaps);
+        numbers.resize(2 * stride, 0);
+        for (tree, out) in chunk.trees.iter().zip(out.chunks_mut(out_stride)) {
+            let nodes = &engine.nodes[tree.first..tree.first + tree.splits];
+            // SAFETY: as in `Pass`.
+            unsafe { spread_reach(bits, nodes, bitmaps, reach) };
+            number(bits, &mut reach[tree.splits..], tree.leaves, numbers);
+            out[..stride].copy_from_slice(&numbers[..stride]);
+        }
+    }
+}
+
+/// Ranks as bytes, byte plane after byte plane.
+#[inline(always)]
+fn byte_planes(engine: &Sliced, keys: &[u16], bytes: &mut Vec<u8>, stride: usize) {
+    bytes.resize(engine.segments.list.len() * stride, 0);
+    // Plain loops: closures of iterators would be compiled without the level's features.
+    for (bytes, &(plane, first)) in bytes.chunks_exact_mut(stride).zip(&engine.segments.list) {
+        let keys = &keys[plane as usize * stride..][..stride];
+        for (byte, &key) in bytes.iter_mut().zip(keys) {
+            *byte = byte_of(key, first);
         }
     }
 }
