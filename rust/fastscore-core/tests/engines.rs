@@ -529,7 +529,7 @@ fn large_trees_equal_the_reference() {
             let flat: Vec<f64> = rows.iter().flatten().copied().collect();
             let by_column = Body::Columns(columns.iter().map(|c| numbers([c.as_slice()])).collect());
             let strided = |f: usize| {
-                let values = Values::F64(Strided { data: &flat, offset: f, stride: FEATURES, rows: rows.len() });
+                let values = Values::F64(Strided::new(&flat[f..], FEATURES, rows.len()).unwrap());
                 Column::Numbers(Numbers::new([Chunk { values, nulls: Nulls::None }]))
             };
             let by_row = Body::Columns((0..FEATURES).map(strided).collect());

@@ -9,7 +9,7 @@
 //! are found for 32 rows at a time. Otherwise four levels are walked. A branch that ends early has nodes that send every
 //! row left.
 //!
-//! Each of these is a loop of its own over the rows that have not arrived yet: one loop for all was half as fast, since
+//! Each of these is a loop of its own over the rows that have not arrived yet: one loop for all took half as long again, since
 //! where a row goes next is then known too late. None but the masks' is compiled under wider features, where the compiler
 //! turns them into gathers, which are slower than loads.
 //!

@@ -117,8 +117,8 @@ impl BitWork for Convert<'_> {
                 for keys in keys {
                     // Whole vectors where there is something behind the row: what they convert beyond it is not read.
                     if let Some(cells) = cells.get(at..at + WIDTH - 1) {
-                        for i in 0..WIDTH - 1 {
-                            keys.0[1 + i] = cells[i] as f32;
+                        for (key, &x) in keys.0[1..].iter_mut().zip(cells) {
+                            *key = x as f32;
                         }
                     } else {
                         for (key, &x) in keys.0[1..].iter_mut().zip(&cells[at..at + count]) {
@@ -147,12 +147,13 @@ struct AnyNan<'a> {
 impl BitWork for AnyNan<'_> {
     #[inline(always)]
     fn run(self, _: impl Bits) {
-        let mut any = [false; WIDTH];
+        // Without its sign, NaN is above infinity among the bits.
+        let mut largest = [0; WIDTH];
         for keys in self.keys {
-            for i in 0..WIDTH {
-                any[i] |= keys.0[i].is_nan();
+            for (largest, key) in largest.iter_mut().zip(&keys.0) {
+                *largest = (key.to_bits() & !(1 << 31)).max(*largest);
             }
         }
-        *self.found = any.contains(&true);
+        *self.found = largest.iter().any(|&bits| bits > f32::INFINITY.to_bits());
     }
 }
