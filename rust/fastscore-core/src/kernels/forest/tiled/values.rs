@@ -109,7 +109,7 @@ struct Convert<'a> {
 
 impl BitWork for Convert<'_> {
     #[inline(always)]
-    fn run(self, _: impl Bits) {
+    fn run(self, bits: impl Bits) {
         let Convert { array, first, count, start, keys } = self;
         match array.cells {
             RowCells::F64(cells) => {
@@ -117,8 +117,16 @@ impl BitWork for Convert<'_> {
                 for keys in keys {
                     // Whole vectors where there is something behind the row: what they convert beyond it is not read.
                     if let Some(cells) = cells.get(at..at + WIDTH - 1) {
-                        for (key, &x) in keys.0[1..].iter_mut().zip(cells) {
-                            *key = x as f32;
+                        let mut done = 0;
+                        while done < count {
+                            // The last one begins early, so that it ends with the keys.
+                            let from = done.min(WIDTH - 1 - 8);
+                            if let (Some(x), Some(out)) =
+                                (cells[from..].first_chunk(), keys.0[1 + from..].first_chunk_mut())
+                            {
+                                bits.narrow(x, out);
+                            }
+                            done += 8;
                         }
                     } else {
                         for (key, &x) in keys.0[1..].iter_mut().zip(&cells[at..at + count]) {
