@@ -9,18 +9,31 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, make_column_transformer
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.decomposition import TruncatedSVD
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.pipeline import Pipeline, make_pipeline, make_union
 from sklearn.preprocessing import (
     FunctionTransformer,
+    KBinsDiscretizer,
+    MaxAbsScaler,
     MinMaxScaler,
     Normalizer,
     OneHotEncoder,
     OrdinalEncoder,
     PolynomialFeatures,
+    RobustScaler,
     StandardScaler,
 )
 from sklearn.tree import DecisionTreeClassifier
@@ -280,6 +293,65 @@ def test_what_a_sparse_matrix_lacks_is_missing_for_xgboost_alone():
     model = fastscore.import_model(pipeline)
     same_bits(model.predict(matrix), pipeline.predict(matrix))
     same_bits(model.predict(x), pipeline.predict(x))
+
+
+COLUMNS = ColumnTransformer(
+    [
+        ("n", make_pipeline(SimpleImputer(), StandardScaler()), ["age"]),
+        ("c", OneHotEncoder(handle_unknown="ignore"), ["city", "zip"]),
+    ]
+)
+LINEAR = make_pipeline(COLUMNS, LogisticRegression())
+TREES = make_pipeline(COLUMNS, RandomForestClassifier(3, random_state=0))
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        GridSearchCV(LINEAR, {"logisticregression__C": [0.1, 1]}, cv=2),
+        VotingClassifier([("a", LINEAR), ("b", TREES)], voting="soft"),
+        StackingClassifier([("a", LINEAR), ("b", TREES)], cv=2),
+        CalibratedClassifierCV(LINEAR, cv=2),
+        OneVsRestClassifier(LINEAR),
+        make_pipeline(COLUMNS, StackingClassifier([("a", LogisticRegression())], cv=2)),
+        make_pipeline(
+            make_pipeline(COLUMNS, "passthrough"), make_pipeline(TruncatedSVD(2), LINEAR[-1])
+        ),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_pipelines_in_other_estimators_and_these_in_pipelines(estimator):
+    estimator.fit(FRAME, LABEL)
+    model = fastscore.import_model(estimator)
+    rows = FRAME.assign(city=FRAME["city"].where(FRAME["age"] < 50, "new"))
+    rows.loc[::7, "age"] = np.nan
+    np.testing.assert_allclose(
+        model.predict_proba(rows).to_numpy(), estimator.predict_proba(rows), rtol=1e-10
+    )
+    assert model.verify(rows, estimator).ok
+
+
+def test_xgboost_in_another_estimator_after_a_sparse_step_is_refused():
+    xgb = pytest.importorskip("xgboost")
+    sparse = clone(COLUMNS).set_params(sparse_threshold=1)
+    votes = VotingClassifier([("x", xgb.XGBClassifier(n_estimators=2))], voting="soft")
+    pipeline = make_pipeline(sparse, votes).fit(FRAME, LABEL)
+    with pytest.raises(fastscore.UnsupportedModelError, match="VotingClassifier hands a sparse"):
+        fastscore.import_model(pipeline)
+
+
+def test_float32_between_steps():
+    """Scalers compute at the width that they get; what can't is refused."""
+    x = FRAME[["age", "zip"]].to_numpy()
+    coded = KBinsDiscretizer(5, encode="ordinal", strategy="uniform", dtype=np.float32)
+    for scaler in (StandardScaler(), MinMaxScaler((0.1, 3.7)), RobustScaler(), MaxAbsScaler()):
+        pipeline = make_pipeline(coded, scaler).fit(x)
+        expected = pipeline.transform(x)
+        assert expected.dtype == np.float32
+        same_bits(fastscore.import_model(pipeline).transform(x), expected.astype(float))
+    pipeline = make_pipeline(coded, PolynomialFeatures(2)).fit(x)
+    with pytest.raises(fastscore.UnsupportedModelError, match="PolynomialFeatures gets float32"):
+        fastscore.import_model(pipeline)
 
 
 def test_labels_are_the_classifiers_own():

@@ -35,7 +35,7 @@ def floats(
     return refuse(build, frame, step, missing=missing, non_finite=non_finite)
 
 
-def _vector(values: Any, step: str) -> NDArray[np.float64]:
+def learnt(values: Any, step: str) -> NDArray[np.float64]:
     """Return what a scaler learnt of each column."""
     found = np.asarray(values, dtype=np.float64)
     lacking = np.flatnonzero(~np.isfinite(found))
@@ -65,8 +65,8 @@ def _standardized(build: Builder, frame: Frame, centre: Any, scale: Any, step: s
     if centre is None and scale is None:
         return frame
     n, width = len(frame), frame.width
-    shift = np.zeros(n) if centre is None else _vector(centre, step)
-    divisor = np.ones(n) if scale is None else _vector(scale, step)
+    shift = np.zeros(n) if centre is None else learnt(centre, step)
+    divisor = np.ones(n) if scale is None else learnt(scale, step)
     casts = step == "StandardScaler" and version() >= (1, 8, 0) and not frame.sparse
     if casts and width == "float32":
         # Since it takes arrays of any library, it casts what it learnt.
@@ -104,7 +104,7 @@ def min_max_scaler(build: Builder, estimator: Any, frame: Frame) -> Frame:
     """Multiply, then add; then clip where asked."""
     name = "MinMaxScaler"
     frame = floats(build, frame, name, missing=False, narrow=True)
-    scale, shift = _vector(estimator.scale_, name), _vector(estimator.min_, name)
+    scale, shift = learnt(estimator.scale_, name), learnt(estimator.min_, name)
     value = build.link(
         value_of(build, frame),
         "affine",

@@ -19,7 +19,7 @@ from fastscore.importers._flow import (
 )
 from fastscore.importers._text import Lookup, lookups, one_hot
 from fastscore.importers._transform import transformed, transformer
-from fastscore.importers._transform_scale import floats
+from fastscore.importers._transform_scale import floats, learnt
 
 
 @transformer("KBinsDiscretizer")
@@ -133,7 +133,7 @@ def power(build: Builder, estimator: Any, frame: Frame) -> Frame:
     if estimator.method == "box-cox":
         _refuse_not_positive(build, frame, name)
     link = {"box-cox": "box_cox", "yeo-johnson": "yeo_johnson"}[estimator.method]
-    lambdas = np.asarray(estimator.lambdas_, dtype=np.float64)
+    lambdas = learnt(estimator.lambdas_, name)
     out = whole(build.link(value, link, lambdas=lambdas.tolist()), len(frame))
     return transformed(build, estimator._scaler, out, name) if estimator.standardize else out
 
@@ -158,6 +158,7 @@ def quantile(build: Builder, estimator: Any, frame: Frame) -> Frame:
     """QuantileTransformer: the mean of two interpolations, exact at the ends, then the normal."""
     frame = floats(build, frame, "QuantileTransformer", missing=False)
     x = value_of(build, frame)
+    learnt(estimator.quantiles_[0], "QuantileTransformer")
     quantiles = np.asarray(estimator.quantiles_, dtype=np.float64).T
     references = np.asarray(estimator.references_, dtype=np.float64)
     up = _interpolate(build, x, quantiles, references)

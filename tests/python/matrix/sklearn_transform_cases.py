@@ -32,6 +32,7 @@ from sklearn.preprocessing import (
     OneHotEncoder,
     OrdinalEncoder,
     PolynomialFeatures,
+    PowerTransformer,
     QuantileTransformer,
     RobustScaler,
     SplineTransformer,
@@ -70,6 +71,14 @@ def _projected(ours: Any, theirs: Any, source: Any, data: Any) -> None:
 PROJECTED = Bound("1e-12 of sum |coefficient x value|", _projected)
 
 
+def _standardised(ours: Any, theirs: Any, source: Any, data: Any) -> None:
+    shift = np.abs(source._scaler.mean_ / source._scaler.scale_)
+    assert (np.abs(ours - theirs) <= 1e-12 * (np.abs(theirs) + shift)).all()
+
+
+STANDARDISED = Bound("1e-12 (the number + the centre)", _standardised)
+
+
 def _splines(ours: Any, theirs: Any, source: Any, data: Any) -> None:
     assert (np.abs(ours - theirs) <= 1e-13 * (1 + np.abs(theirs))).all()
 
@@ -102,6 +111,19 @@ def spread() -> Rows:
     def make(rng: np.random.Generator) -> tuple[Any, Any]:
         x, _ = table(300)
         return x, x[rng.integers(0, len(x), SCORED)] * rng.choice([1, -2, 3], (SCORED, 1))
+
+    return make
+
+
+def unit(most: float, low: float | None = None) -> Rows:
+    """Numbers up to a magnitude, dense about 0."""
+
+    def make(rng: np.random.Generator) -> tuple[Any, Any]:
+        least = -most if low is None else low
+        x = rng.uniform(least, most, (300, 3))
+        small = rng.uniform(-1, 1, (SCORED, 3)) * 10.0 ** -rng.integers(0, 9, (SCORED, 3))
+        data = rng.uniform(least, most, (SCORED, 3))
+        return x, np.where((rng.random((SCORED, 3)) < 0.3) & (least < 0), small, data)
 
     return make
 
@@ -261,13 +283,14 @@ def _projections() -> list[Case]:
 
 
 def _shapes() -> list[Case]:
+    exact = "square absolute sign negative floor ceil rint trunc positive"
+    above_0 = "sqrt log log2 log10 log1p cbrt exp expm1 exp2 arccosh"
+    any_number = "sin cos tan tanh sinh cosh arctan arcsinh"
     functions = [
-        case(FunctionTransformer(function), function.__name__, PLAIN)
-        for function in (np.square, np.abs, np.sign, np.negative, np.floor, np.ceil, np.rint)
-    ]
-    rounded = [
-        case(FunctionTransformer(function), function.__name__, numbers(positive=True), NEAR)
-        for function in (np.log1p, np.log, np.exp, np.exp2, np.sqrt)
+        *((name, PLAIN, EQUAL) for name in exact.split()),
+        *((name, numbers(positive=True), NEAR) for name in above_0.split()),
+        *((name, unit(50.0), NEAR) for name in any_number.split()),
+        *((name, unit(1.0), NEAR) for name in ("arcsin", "arccos", "arctanh")),
     ]
     return [
         *(
@@ -282,9 +305,17 @@ def _shapes() -> list[Case]:
         case(PolynomialFeatures(3, interaction_only=True), "interactions", PLAIN),
         case(PolynomialFeatures((2, 3), include_bias=False), "degrees 2 and 3", PLAIN),
         case(FunctionTransformer(), "none", PLAIN),
-        *functions,
-        *rounded,
+        *(
+            case(FunctionTransformer(getattr(np, name)), name, rows, bound)
+            for name, rows, bound in functions
+        ),
+        case(PowerTransformer(standardize=False), "Yeo-Johnson", unit(50.0), NEAR),
+        case(PowerTransformer(), "Yeo-Johnson, standardised", unit(50.0), STANDARDISED),
+        case(PowerTransformer("box-cox", standardize=False), "Box-Cox", unit(50.0, low=0.1), NEAR),
         case(QuantileTransformer(n_quantiles=50), "uniform", HOLES),
+        case(
+            QuantileTransformer(n_quantiles=50, output_distribution="normal"), "normal", HOLES, NEAR
+        ),
     ]
 
 
