@@ -73,8 +73,10 @@ def _counts(estimator: Any, x: Array) -> Array:
 
 
 def _categories(estimator: Any, x: Array) -> Array:
-    del x
-    return np.zeros(1)
+    tables = [np.abs(np.asarray(table)) for table in estimator.feature_log_prob_]
+    most = [np.max(table, where=np.isfinite(table), initial=0) for table in tables]
+    largest = np.max(np.abs(estimator.class_log_prior_)) + sum(most)
+    return np.full((len(x), len(estimator.class_log_prior_)), largest)
 
 
 def _naive(estimator: Any, x: Array) -> Array:
@@ -149,7 +151,38 @@ def _partial(estimator: Any, x: Array) -> Array:
     return np.asarray(reach @ coefficients.T + np.abs(np.ravel(estimator.intercept_)))
 
 
+def _network(estimator: Any, x: Array) -> Array:
+    """Sum |weight x value| of each layer, and what the layers before are off, through all layers.
+
+    No activation is steeper than 1.
+    """
+    weights, biases = estimator.coefs_, estimator.intercepts_
+    narrow = all(layer.dtype == np.float32 for layer in weights)
+    relative = 1e-6 if narrow else RELATIVE
+    values, off = x, np.zeros_like(x)
+    for layer, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+        size = np.abs(weight.astype(np.float64))
+        off = off @ size + relative * (np.abs(values) @ size + np.abs(bias))
+        values = values @ weight.astype(np.float64) + bias
+        if layer + 1 < len(weights):
+            values = _activated(estimator.activation, values)
+            # What an activation itself is off.
+            off = off + relative * np.abs(values)
+    return np.asarray(off / RELATIVE)
+
+
+def _activated(activation: str, values: Array) -> Array:
+    with np.errstate(over="ignore"):
+        shapes: dict[str, Callable[[Array], Array]] = {
+            "relu": lambda z: np.maximum(z, 0),
+            "tanh": np.tanh,
+            "logistic": lambda z: 1 / (1 + np.exp(-z)),
+        }
+        return shapes[activation](values) if activation in shapes else values
+
+
 _SCALES: tuple[tuple[str, Callable[[Any, Array], Array]], ...] = (
+    ("coefs_", _network),
     ("precisions_cholesky_", _mixture),
     ("cluster_centers_", _clusters),
     ("centroids_", _centroids),

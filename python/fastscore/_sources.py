@@ -27,6 +27,7 @@ class Source(Protocol):
     `link_ulps: int`, where a class has it, is within how many ulp of our own its exponentials and
     logarithms are; else 2. `takes_frames`: it knows categories by value, so a model that encodes
     some hands it frames. `by_name`: it may pick columns by name, so a model with names does.
+    `sums_logarithms`: its shares are bounded by the size of sums, though these are equal.
     """
 
     name: str
@@ -132,6 +133,7 @@ class SklearnSource:
     """NumPy's exponentials are its own, and softmax adds them up."""
 
     def __init__(self, estimator: Any) -> None:
+        self.sums_logarithms = hasattr(estimator, "category_count_")
         with warnings.catch_warnings():
             # What goes away in a later version says so whenever it is made.
             warnings.filterwarnings("ignore", "Class .* is deprecated", FutureWarning)

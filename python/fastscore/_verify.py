@@ -72,7 +72,7 @@ def verify(model: Model, data: Any, source: Any) -> VerifyReport:
     structure = json.loads(model._core.spec)
     targets = structure["targets"]
     with _asking(theirs):
-        slack = theirs.linear_bound(matrix) if any(map(_is_loose, structure["steps"])) else None
+        slack = theirs.linear_bound(matrix) if _are_loose(theirs, structure["steps"]) else None
     pairs: dict[str, tuple[list[NDArray[Any]], list[NDArray[Any]]]] = {}
     # Predictions last: labels can only be looked up where the number of classes is right.
     for output in sorted(ours, key=lambda output: output == "prediction"):
@@ -205,6 +205,10 @@ def _is_exact(step: dict[str, Any]) -> bool:
 _LOOSE = {"log", "logit", "centred_log", "inverse_yeo_johnson", "inverse_box_cox"}
 
 
+def _are_loose(theirs: Source, steps: list[dict[str, Any]]) -> bool:
+    return any(map(_is_loose, steps)) or getattr(theirs, "sums_logarithms", False)
+
+
 def _is_loose(step: dict[str, Any]) -> bool:
     """Whether sums that follow a step are bounded by its size, not by ulps of theirs."""
     return step["op"] in ("linear", "distances") or (
@@ -220,7 +224,7 @@ def _promise(
     near: NDArray[Any] | None,
 ) -> _Promise:
     links = {step["kind"]["name"] for step in steps if not _is_exact(step)}
-    if slack is not None and any(map(_is_loose, steps)):
+    if slack is not None and _are_loose(theirs, steps):
         if output == "probability":
             # No link has a slope above 1/2 in any margin; normalising doubles it at most. A few
             # roundings of numbers up to 1.

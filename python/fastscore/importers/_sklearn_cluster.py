@@ -29,6 +29,13 @@ def import_kmeans(estimator: Any, options: Options) -> _core.Model:
         value=value,
         labels=labels(np.arange(len(centers), dtype=np.int32), type(estimator).__name__),
     )
+    squares = build.distances("distances", centers)
+    build.transform = {
+        "value": build.link(squares, "ufunc", function="sqrt"),
+        "names": build.strings(
+            "transform.names", [str(name) for name in estimator.get_feature_names_out()]
+        ),
+    }
     return finish(build, estimator, FINITE)
 
 

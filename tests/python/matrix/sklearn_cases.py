@@ -24,6 +24,7 @@ from matrix import sklearn_ensemble_cases as ensembles
 from matrix import sklearn_gaussian_cases as gaussian
 from matrix import sklearn_linear_cases as linears
 from matrix import sklearn_meta_cases as metas
+from matrix import sklearn_network_cases as networks
 from matrix import sklearn_pipeline_cases as pipelines
 from matrix import sklearn_transform_cases as transforms
 from matrix.case import (
@@ -235,6 +236,7 @@ CASES = [
     _logistic("without intercept", 3, fit_intercept=False),
     *linears.CASES,
     *gaussian.CASES,
+    *networks.CASES,
     *transforms.CASES,
     *pipelines.CASES,
 ]

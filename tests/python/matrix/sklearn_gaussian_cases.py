@@ -7,12 +7,15 @@ from fastscore._bounds_scores import transform_bound
 from sklearn import cluster, discriminant_analysis, mixture, naive_bayes, neighbors
 from sklearn.gaussian_process import GaussianProcessRegressor
 
-from matrix.case import Bound, Case, Refusal, labels_within, of_terms, terms
+from matrix import sklearn_network_cases as networks
+from matrix.case import EQUAL, LABELS, Bound, Case, Refusal, labels_within, of_terms, terms
 from matrix.sklearn_linear_cases import ROWS, Target, fit, four, slack, two
 
 
 def margin(source: Any, data: Any) -> Any:
     """What stands for the margin where the class has no `decision_function`; None for others."""
+    if hasattr(source, "out_activation_"):
+        return networks.margin(source, data)
     if hasattr(source, "predict_joint_log_proba"):
         return _one_of_two(source.predict_joint_log_proba(data))
     if hasattr(source, "precisions_cholesky_"):
@@ -55,7 +58,7 @@ TERMS = terms(slack)
 CLASSES: dict[str, Bound] = {"prediction": labels_within(scores, slack), "margin": TERMS}
 SHARES = CLASSES | {"probability": of_terms(slack)}
 MIXTURES = SHARES | {"score": of_terms(slack)}
-CLUSTERS = CLASSES
+CLUSTERS = CLASSES | {"transform": terms(_distances)}
 NEAREST = SHARES | {"prediction": labels_within(_squares, slack)}
 
 
@@ -157,6 +160,29 @@ CASES = [
         weight_concentration_prior_type="dirichlet_distribution",
         random_state=0,
     ),
+]
+
+
+def _categories(*, prior: bool = True, alpha: float = 1.0, target: Target = four) -> Any:
+    def make(rng: np.random.Generator) -> tuple[Any, Any]:
+        x = np.abs(np.round(rng.normal(size=(ROWS, 5)) * [1, 2, 3, 0.3, 5]))
+        source = fit(
+            naive_bayes.CategoricalNB, {"fit_prior": prior, "alpha": alpha}, x, target(x, rng)
+        )
+        rows = x[rng.integers(0, ROWS, 257)]
+        # Cut to integers, as scikit-learn casts them.
+        rows[:100] += rng.random((100, 5)) * 0.999
+        rows[:3, 0], rows[3, 1] = -0.9, -0.0
+        return source, np.minimum(rows, x.max(axis=0))
+
+    return make
+
+
+EXACT = SHARES | {"prediction": LABELS, "margin": EQUAL}
+CASES += [
+    Case("CategoricalNB", "two classes", _categories(target=two), EXACT),
+    Case("CategoricalNB", "several classes", _categories(), EXACT),
+    Case("CategoricalNB", "no prior", _categories(prior=False, alpha=0.5), EXACT),
 ]
 
 

@@ -142,8 +142,12 @@ impl<'t> Reader<'t> {
 
     /// Those of them that take memory in a block.
     pub(super) fn width_in_memory(&self) -> usize {
-        if !self.streams || self.array.is_some() {
+        if !self.streams {
             return self.width();
+        }
+        if self.array.is_some() {
+            // Kernels turn a few rows at a time.
+            return 0;
         }
         let own = |loaded: &&Loaded| self.numbers(loaded.column).is_none_or(|numbers| !numbers.is_plain());
         self.loaded.iter().filter(own).count()

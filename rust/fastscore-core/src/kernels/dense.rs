@@ -15,6 +15,7 @@ use crate::model::{Linear, Link, Width};
 use crate::simd::Level;
 use crate::simd::bits::{self, BitWork, Bits};
 use crate::simd::dense::{Float, Layer, TILE, Weights};
+use std::ops::Range;
 
 /// Bytes of a line of the cache.
 const LINE: usize = 64;
@@ -125,24 +126,10 @@ impl<F: Float> Layers<F> {
     ) {
         let widest = self.sizes().into_iter().max().unwrap_or(0);
         let [mut x, mut y] = [x, y].map(|tile| aligned(tile, widest * TILE));
-        column.resize(TILE, 0.0);
+        column.resize(column.len().max(TILE), 0.0);
         for start in (0..rows).step_by(TILE) {
             let count = TILE.min(rows - start);
-            for (c, to) in x.chunks_mut(TILE).take(self.layers.first().map_or(0, |(w, _)| w.inputs())).enumerate() {
-                let (here, to) = (start..start + count, &mut to[..count]);
-                match input.cells(c) {
-                    Cells::F64(x) => bits::run(level, Convert(&x[here], to, F::of)),
-                    Cells::F32(x) => bits::run(level, Convert(&x[here], to, |x: f32| F::of(x.into()))),
-                    Cells::I8(x) => bits::run(level, Convert(&x[here], to, |x: i8| F::of(x.into()))),
-                    Cells::I16(x) => bits::run(level, Convert(&x[here], to, |x: i16| F::of(x.into()))),
-                    Cells::I32(x) => bits::run(level, Convert(&x[here], to, |x: i32| F::of(x.into()))),
-                    Cells::I64(x) => bits::run(level, Convert(&x[here], to, |x: i64| F::of(x as f64))),
-                    Cells::U8(x) => bits::run(level, Convert(&x[here], to, |x: u8| F::of(x.into()))),
-                    Cells::U16(x) => bits::run(level, Convert(&x[here], to, |x: u16| F::of(x.into()))),
-                    Cells::U32(x) => bits::run(level, Convert(&x[here], to, |x: u32| F::of(x.into()))),
-                    Cells::U64(x) => bits::run(level, Convert(&x[here], to, |x: u64| F::of(x as f64))),
-                }
-            }
+            self.load(level, input, column, x, start..start + count);
             for (weights, link) in &self.layers {
                 let relu = matches!(link, Some(Link::Relu {}));
                 F::run(level, Layer { weights, x, y: &mut *y, rows: count, relu });
@@ -154,6 +141,32 @@ impl<F: Float> Layers<F> {
             let outputs = self.layers.last().map_or(0, |(weights, _)| weights.outputs());
             for (from, to) in x.chunks(TILE).zip(out.chunks_mut(stride)).take(outputs) {
                 bits::run(level, Convert(&from[..count], &mut to[start..start + count], F::wide));
+            }
+        }
+    }
+
+    /// Put rows of the input into a tile, at the network's width.
+    fn load(&self, level: Level, input: &impl Columns, turned: &mut Vec<f64>, x: &mut [F], rows: Range<usize>) {
+        let (inputs, count) = (self.layers.first().map_or(0, |(weights, _)| weights.inputs()), rows.len());
+        if let Some(array) = input.rows() {
+            turned.resize(turned.len().max(inputs * TILE), 0.0);
+            if array.turn(level, rows.start, count, turned, TILE) {
+                return bits::run(level, Convert(&turned[..inputs * TILE], x, F::of));
+            }
+        }
+        for (c, to) in x.chunks_mut(TILE).take(inputs).enumerate() {
+            let (here, to) = (rows.clone(), &mut to[..count]);
+            match input.cells(c) {
+                Cells::F64(x) => bits::run(level, Convert(&x[here], to, F::of)),
+                Cells::F32(x) => bits::run(level, Convert(&x[here], to, |x: f32| F::of(x.into()))),
+                Cells::I8(x) => bits::run(level, Convert(&x[here], to, |x: i8| F::of(x.into()))),
+                Cells::I16(x) => bits::run(level, Convert(&x[here], to, |x: i16| F::of(x.into()))),
+                Cells::I32(x) => bits::run(level, Convert(&x[here], to, |x: i32| F::of(x.into()))),
+                Cells::I64(x) => bits::run(level, Convert(&x[here], to, |x: i64| F::of(x as f64))),
+                Cells::U8(x) => bits::run(level, Convert(&x[here], to, |x: u8| F::of(x.into()))),
+                Cells::U16(x) => bits::run(level, Convert(&x[here], to, |x: u16| F::of(x.into()))),
+                Cells::U32(x) => bits::run(level, Convert(&x[here], to, |x: u32| F::of(x.into()))),
+                Cells::U64(x) => bits::run(level, Convert(&x[here], to, |x: u64| F::of(x as f64))),
             }
         }
     }

@@ -12,6 +12,7 @@ pub(crate) mod lookup;
 pub(crate) mod tables;
 
 use crate::plan::View;
+use crate::simd::{Level, turn};
 
 /// The numbers of a column as they lie in memory.
 #[derive(Debug, Clone, Copy)]
@@ -61,6 +62,23 @@ pub(crate) struct Rows<'a> {
     pub stride: usize,
     /// Of each column; `usize::MAX` where it is not read.
     pub offset: &'a [usize],
+}
+
+impl Rows<'_> {
+    /// Rows `start .. start + rows` as columns, row r of column c at `columns[c * room + r]`; false where columns that are
+    /// read do not lie side by side.
+    pub(crate) fn turn(&self, level: Level, start: usize, rows: usize, columns: &mut [f64], room: usize) -> bool {
+        let Some(&first) = self.offset.first() else { return false };
+        if first == usize::MAX || !self.offset.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1)) {
+            return false;
+        }
+        let (at, size) = (start * self.stride + first, (rows, self.offset.len()));
+        match self.cells {
+            RowCells::F64(cells) => turn::turn(level, &cells[at..], self.stride, size, columns, room),
+            RowCells::F32(cells) => turn::turn(level, &cells[at..], self.stride, size, columns, room),
+        }
+        true
+    }
 }
 
 /// The elements of an array of rows.

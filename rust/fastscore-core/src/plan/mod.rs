@@ -96,6 +96,7 @@ pub(crate) struct Scratch {
     forest: forest::Scratch,
     keys: Vec<u64>,
     network: dense::Scratch,
+    turned: Vec<f64>,
 }
 
 impl Plan {
@@ -268,7 +269,7 @@ impl Plan {
             (Op::Linear(model), _) => match (run.lookup(), run.network()) {
                 (Some(lookup), _) => lookup.run(self.level, input, out, stride, rows),
                 (_, Some(network)) => network.run(self.level, input, &mut scratch.network, out, stride, rows),
-                _ => linear::linear(self.level, model, input, out, stride, rows),
+                _ => linear::linear(self.level, model, input, &mut scratch.turned, out, stride, rows),
             },
             (Op::Link(kind, precision), _) => {
                 link::link(self.level, kind, *precision, input, run.input.len(), out, stride, rows);
