@@ -4,7 +4,10 @@
 //! reads must be there; one that it does not read is bound where present, so that its values are checked as the source
 //! checks them.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
 
 use super::category::Kind;
 use super::encode::Rule;
@@ -108,25 +111,37 @@ fn by_position(features: &Features, table: &Table) -> Result<Binding> {
     Ok((0..features.count).map(Some).collect())
 }
 
+/// A name as it is matched.
+fn rewritten(rule: NameMatch, name: &str) -> Cow<'_, str> {
+    match rule {
+        NameMatch::Underscore if name.contains(char::is_whitespace) => {
+            name.chars().map(|c| if c.is_whitespace() { '_' } else { c }).collect()
+        }
+        NameMatch::Exact | NameMatch::Underscore => Cow::Borrowed(name),
+    }
+}
+
 fn by_name(features: &Features, names: &[String], columns: &[String], read: &[bool]) -> Result<Binding> {
-    let rewrite = |name: &str| match features.name_match {
-        NameMatch::Exact => name.to_string(),
-        NameMatch::Underscore => name.chars().map(|c| if c.is_whitespace() { '_' } else { c }).collect(),
-    };
-    let mut by_name: HashMap<String, Vec<usize>> = HashMap::with_capacity(columns.len());
+    // A call for a row has little time: names are copied only where they change, and hashed fast.
+    let mut by_name = HashMap::with_capacity_and_hasher(columns.len(), RandomState::default());
     for (index, column) in columns.iter().enumerate() {
-        by_name.entry(rewrite(column)).or_default().push(index);
+        by_name
+            .entry(rewritten(features.name_match, column))
+            .and_modify(|(_, more)| *more = true)
+            .or_insert((index, false));
     }
     let mut missing = Vec::new();
     let mut binding = Vec::with_capacity(names.len());
     for (feature, name) in names.iter().enumerate() {
-        binding.push(match by_name.get(&rewrite(name)).map(Vec::as_slice) {
-            Some(&[column]) => Some(column),
-            Some(twice) if read[feature] => {
-                let found: Vec<_> = twice.iter().map(|&column| format!("{:?}", columns[column])).collect();
+        let wanted = rewritten(features.name_match, name);
+        binding.push(match by_name.get(&wanted) {
+            Some(&(column, false)) => Some(column),
+            Some(_) if read[feature] => {
+                let found = columns.iter().filter(|column| rewritten(features.name_match, column) == wanted);
+                let found: Vec<_> = found.map(|column| format!("{column:?}")).collect();
                 return Err(Error::Schema(format!(
                     "{} columns match the model's feature {name:?}: {}; rename or drop all but one",
-                    twice.len(),
+                    found.len(),
                     found.join(", ")
                 )));
             }

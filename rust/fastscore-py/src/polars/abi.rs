@@ -46,38 +46,63 @@ pub unsafe fn slice<'a, T>(data: *const T, count: usize) -> &'a [T] {
     unsafe { std::slice::from_raw_parts(data, count) }
 }
 
-/// Take series over: move their arrays out and release the shells. All are taken, also where one can't be read.
+/// A series that is ours: its arrays are moved out of their shells, which are freed with it.
+pub struct Taken {
+    series: SeriesExport,
+    arrays: Vec<FFI_ArrowArray>,
+}
+
+/// Take series over, all of them, whatever becomes of the call.
 ///
 /// # Safety
 /// `inputs` must point to `count` valid series that nobody else uses or releases.
-pub unsafe fn take(inputs: *const SeriesExport, count: usize) -> Result<Vec<(FieldRef, Vec<ArrayRef>)>> {
-    let mut taken = Vec::with_capacity(count);
-    for index in 0..count {
-        // SAFETY: the caller's: a valid series, read once and released by its drop below.
-        let series = unsafe { inputs.add(index).read() };
-        // SAFETY: its schema lives until it is released, and its arrays are of that schema.
-        taken.push(unsafe { series.import() });
-    }
-    taken.into_iter().collect()
+pub unsafe fn take(inputs: *const SeriesExport, count: usize) -> Vec<Taken> {
+    (0..count)
+        .map(|index| {
+            // SAFETY: the caller's: a valid series, read once and released by its drop.
+            let series = unsafe { inputs.add(index).read() };
+            // SAFETY: `arrays` holds `len` pointers to arrays.
+            let shells = unsafe { slice(series.arrays, series.len) }.iter();
+            // SAFETY: valid arrays; `from_raw` moves each out and leaves an empty one.
+            let arrays = shells.map(|&array| unsafe { FFI_ArrowArray::from_raw(array) }).collect();
+            Taken { series, arrays }
+        })
+        .collect()
 }
 
-impl SeriesExport {
-    /// # Safety
-    /// The series must be valid, and its arrays not yet moved out.
-    unsafe fn import(self) -> Result<(FieldRef, Vec<ArrayRef>)> {
-        // SAFETY: `arrays` holds `len` pointers to arrays; `from_raw` moves each out and leaves an empty one.
-        let arrays: Vec<_> = unsafe { slice(self.arrays, self.len) }
-            .iter()
-            .map(|&array| unsafe { FFI_ArrowArray::from_raw(array) })
-            .collect();
-        // SAFETY: the schema is valid until the series is released.
-        let field = arrow_import::field(unsafe { &*self.field })?;
-        // SAFETY: the arrays are of the series' schema.
-        let arrays = arrays.into_iter().map(|array| unsafe { arrow_import::array(array, field.data_type()) });
+impl Taken {
+    /// Its type and name.
+    pub fn schema(&self) -> &FFI_ArrowSchema {
+        // SAFETY: a valid series' schema lives as long as it.
+        unsafe { &*self.series.field }
+    }
+
+    /// As Arrow arrays.
+    pub fn import(self) -> Result<(FieldRef, Vec<ArrayRef>)> {
+        let field = arrow_import::field(self.schema())?;
+        // SAFETY: the arrays of a valid series are of its schema.
+        let arrays = self.arrays.into_iter().map(|array| unsafe { arrow_import::array(array, field.data_type()) });
         let arrays = arrays.collect::<Result<_>>()?;
         Ok((field.into(), arrays))
     }
 
+    /// The values where they are one chunk of float64 without nulls and without more to the type.
+    pub fn plain(&self) -> Option<&[f64]> {
+        let [array] = self.arrays.as_slice() else { return None };
+        if self.schema().format() != "g" || array.null_count_opt() != Some(0) || array.num_buffers() != 2 {
+            return None;
+        }
+        let (values, offset) = (array.buffer(1).cast::<f64>(), array.offset());
+        if values.is_null() || !values.is_aligned() {
+            return None;
+        }
+        // SAFETY: the second buffer of a valid array of float64 holds `offset + length` of them, and lives as long as the
+        // array; it is aligned, as was checked.
+        Some(unsafe { std::slice::from_raw_parts(values.add(offset), array.len()) })
+    }
+}
+
+impl SeriesExport {
     /// A series of one chunk.
     pub fn of(field: &Field, array: &ArrayRef) -> Result<Self> {
         let failed = |error: arrow_schema::ArrowError| Error::InvalidArgument(error.to_string());

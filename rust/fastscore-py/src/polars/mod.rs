@@ -22,13 +22,15 @@ use arrow_array::{Array, ArrayRef, UInt64Array};
 use arrow_data::transform::MutableArrayData;
 use arrow_schema::{DataType, Field, FieldRef};
 use fastscore_core::exec::{self, OnRefused};
+use fastscore_core::plan::Plan;
 use fastscore_core::{Error, Result};
 
 use crate::arrow_import;
 use crate::scores::Scores;
 use crate::table::Table;
-use abi::{CallerContext, SeriesExport};
+use abi::{CallerContext, SeriesExport, Taken};
 use kwargs::Kwargs;
+use models::{Known, Slot};
 
 /// Rows from which a call is worth splitting over threads of our own: Polars' in-memory engine hands over a whole chunk
 /// on one thread; a streaming engine's morsels are smaller and come on many at once.
@@ -91,7 +93,7 @@ unsafe extern "C" fn _polars_plugin_score(
 ) {
     guard(|| {
         // SAFETY: the caller vouches for the series, which are not used again by anyone else.
-        let inputs = unsafe { abi::take(inputs, count) }?;
+        let inputs = unsafe { abi::take(inputs, count) };
         // SAFETY: as above; the context is read only.
         let (kwargs, context) = unsafe { (abi::slice(kwargs, length), context.as_ref()) };
         let split = context.is_none_or(|context| !context.is_parallel());
@@ -134,7 +136,8 @@ unsafe extern "C" fn _polars_plugin_addresses(
 ) {
     guard(|| {
         // SAFETY: the caller vouches for the series.
-        let inputs = flat(unsafe { abi::take(inputs, count) }?)?;
+        let inputs = unsafe { abi::take(inputs, count) };
+        let inputs = flat(inputs.into_iter().map(Taken::import).collect::<Result<_>>()?)?;
         let addresses = Table::of_arrow(inputs, 0).addresses();
         let addresses: ArrayRef =
             Arc::new(addresses.into_iter().flatten().map(|at| at as u64).collect::<UInt64Array>());
@@ -182,24 +185,24 @@ fn guard(call: impl FnOnce() -> Result<()>) {
 
 fn score_field(schemas: &[FFI_ArrowSchema], kwargs: &Kwargs) -> Result<Field> {
     let slot = models::get(kwargs);
-    let plain = plain_inputs(schemas, kwargs);
-    if let Some(field) = plain.as_deref().and_then(|inputs| slot.known(inputs)) {
-        return Ok(field);
+    let plain = plain_inputs(schemas.iter(), kwargs);
+    if let Some(known) = plain.as_deref().and_then(|inputs| slot.known(inputs)) {
+        return Ok(known.field.clone());
     }
     let model = slot.model(kwargs)?.model();
     let fields = schemas.iter().map(|schema| Ok((arrow_import::field(schema)?.into(), Vec::new())));
     let table = Table::of_arrow(flat(fields.collect::<Result<_>>()?)?, 0);
-    table.view(|table| exec::bind(model, table))?;
+    let binding = table.view(|table| exec::bind(model, table))?;
     let nothing = exec::empty(model, kwargs.output)?;
     let (field, _) = Scores::new(nothing, kwargs.output, model.clone()).one_array()?;
     if let Some(inputs) = plain {
-        slot.remember(inputs, field.clone());
+        slot.remember(inputs, Known { field: field.clone(), binding });
     }
     Ok(field)
 }
 
 /// Names and types of inputs with the output, one text for each combination; None where a type has parts or more to it.
-fn plain_inputs(schemas: &[FFI_ArrowSchema], kwargs: &Kwargs) -> Option<Vec<u8>> {
+fn plain_inputs<'a>(schemas: impl Iterator<Item = &'a FFI_ArrowSchema>, kwargs: &Kwargs) -> Option<Vec<u8>> {
     let mut inputs = format!("{}\0", kwargs.output.name()).into_bytes();
     for schema in schemas {
         let parts = schema.children().next().is_some() || schema.dictionary().is_some();
@@ -217,20 +220,40 @@ fn plain_inputs(schemas: &[FFI_ArrowSchema], kwargs: &Kwargs) -> Option<Vec<u8>>
 
 type Inputs = Vec<(FieldRef, Vec<ArrayRef>)>;
 
-fn score(inputs: Inputs, kwargs: &Kwargs, split: bool) -> Result<(Field, ArrayRef)> {
+fn score(inputs: Vec<Taken>, kwargs: &Kwargs, split: bool) -> Result<(Field, ArrayRef)> {
     let slot = models::get(kwargs);
     let compiled = slot.model(kwargs)?;
     let plan = compiled.plan()?;
-    let mut columns = flat(inputs)?;
+    let on_refused = if kwargs.propagate { OnRefused::Null } else { OnRefused::Raise };
+    if let Some(scores) = few(&inputs, kwargs, &slot, plan, on_refused) {
+        return Scores::new(scores, kwargs.output, compiled.model().clone()).one_array();
+    }
+    let mut columns = flat(inputs.into_iter().map(Taken::import).collect::<Result<_>>()?)?;
     let rows = broadcast(&mut columns)?;
     let running = Running::new();
     let threads = if split && rows >= MANY_ROWS && running.alone { all_threads(kwargs.threads)? } else { 1 };
     let table = Table::of_arrow(columns, rows);
-    let on_refused = if kwargs.propagate { OnRefused::Null } else { OnRefused::Raise };
     let scores = table
         .view(|table| exec::score(plan, table, kwargs.output, Some(threads), on_refused, &|| false))
         .map_err(|error| placed(error, rows))?;
     Scores::new(scores, kwargs.output, compiled.model().clone()).one_array()
+}
+
+/// A few rows of plain float64 columns whose binding is known, by the short way; None where it is not theirs.
+fn few(inputs: &[Taken], kwargs: &Kwargs, slot: &Slot, plan: &Plan, on_refused: OnRefused) -> Option<exec::Scores> {
+    let rows = inputs.first()?.plain()?.len();
+    if rows == 0 || rows > exec::FEW_ROWS {
+        return None;
+    }
+    let known = slot.known(&plain_inputs(inputs.iter().map(Taken::schema), kwargs)?)?;
+    let columns = inputs.iter().map(|input| input.plain().filter(|column| column.len() == rows));
+    let columns = columns.collect::<Option<Vec<_>>>()?;
+    let features = known.binding.iter().map(|&input| columns.get(input?).copied()).collect::<Option<Vec<_>>>()?;
+    exec::score_few(plan, rows, kwargs.output, on_refused, |wanted, out| {
+        for (&feature, out) in wanted.iter().zip(out.chunks_exact_mut(rows)) {
+            out.copy_from_slice(features[feature]);
+        }
+    })
 }
 
 /// Polars passes a frame in parts, and rows are counted in them.

@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arrow_schema::Field;
+use fastscore_core::exec::Binding;
 use fastscore_core::{Error, Result, model};
 
 use super::kwargs::Kwargs;
@@ -16,8 +17,8 @@ use crate::model::Compiled;
 const MOST: usize = 32;
 const MOST_BYTES: usize = 1 << 30;
 
-/// Kinds of inputs whose field is remembered, a model.
-const MOST_FIELDS: usize = 8;
+/// Kinds of inputs that are remembered, a model.
+const MOST_KNOWN: usize = 8;
 
 /// One model.
 #[derive(Default)]
@@ -25,8 +26,16 @@ pub struct Slot {
     compiled: OnceLock<Arc<Compiled>>,
     /// Held by the thread that reads the model: others that want it wait.
     reading: Mutex<()>,
-    /// Fields of scores by what their inputs and output are: Polars asks several times a query.
-    fields: Mutex<Vec<(Vec<u8>, Field)>>,
+    /// What is known of inputs by their names and types: Polars asks several times a query.
+    known: Mutex<Vec<(Vec<u8>, Arc<Known>)>>,
+}
+
+/// What is known of inputs that fit.
+pub struct Known {
+    /// The field of the scores.
+    pub field: Field,
+    /// The input of each feature.
+    pub binding: Binding,
 }
 
 impl Slot {
@@ -50,19 +59,19 @@ impl Slot {
         Ok(self.compiled.get_or_init(|| compiled))
     }
 
-    /// The field that was remembered for such inputs.
-    pub fn known(&self, inputs: &[u8]) -> Option<Field> {
-        let fields = self.fields.lock().unwrap_or_else(PoisonError::into_inner);
-        fields.iter().find(|(known, _)| known == inputs).map(|(_, field)| field.clone())
+    /// What is known of such inputs.
+    pub fn known(&self, inputs: &[u8]) -> Option<Arc<Known>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.iter().find(|(known, _)| known == inputs).map(|(_, known)| known.clone())
     }
 
-    /// Remember a field.
-    pub fn remember(&self, inputs: Vec<u8>, field: Field) {
-        let mut fields = self.fields.lock().unwrap_or_else(PoisonError::into_inner);
-        if fields.len() == MOST_FIELDS {
-            fields.remove(0);
+    /// Remember it.
+    pub fn remember(&self, inputs: Vec<u8>, about: Known) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() == MOST_KNOWN {
+            known.remove(0);
         }
-        fields.push((inputs, field));
+        known.push((inputs, Arc::new(about)));
     }
 }
 
