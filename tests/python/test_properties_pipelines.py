@@ -23,13 +23,18 @@ from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, make_pipeline, make_union
 from sklearn.preprocessing import (
+    FunctionTransformer,
     KBinsDiscretizer,
     MaxAbsScaler,
     MinMaxScaler,
+    Normalizer,
     OneHotEncoder,
     OrdinalEncoder,
     PolynomialFeatures,
+    PowerTransformer,
+    QuantileTransformer,
     RobustScaler,
+    SplineTransformer,
     StandardScaler,
     TargetEncoder,
 )
@@ -61,11 +66,25 @@ def table(rng, rows, holes):
     return frame
 
 
-def numeric(draw, *, holes):
+BENT = [
+    Normalizer("l1"),
+    Normalizer("l2"),
+    PowerTransformer(),
+    QuantileTransformer(n_quantiles=7),
+    QuantileTransformer(n_quantiles=7, output_distribution="normal"),
+    SplineTransformer(n_knots=3, extrapolation="linear"),
+    make_pipeline(StandardScaler(), FunctionTransformer(np.tanh), PCA(1)),
+    make_pipeline(MinMaxScaler(), FunctionTransformer(np.log1p)),
+]
+"""What is not equal to the bit: trees behind it may take the other side of a threshold."""
+
+
+def numeric(draw, *, holes, exact):
     """A transformer of numbers that a predictor can follow."""
     scaler = draw(
         st.sampled_from(
             [
+                *(() if exact else BENT),
                 StandardScaler(),
                 RobustScaler(),
                 MinMaxScaler(clip=True),
@@ -135,11 +154,13 @@ def pipelines(draw):
     """A pipeline, its training data, and its predictor."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     rows, holes = draw(st.integers(30, 80)), draw(st.booleans())
+    predictor = draw(st.sampled_from(PREDICTORS))
+    exact = predictor is not None and not isinstance(predictor, LogisticRegression)
     frame = table(rng, rows, holes)
     texts = draw(st.lists(st.sampled_from(TEXTS), unique=True, max_size=3))
     coded = draw(st.lists(st.sampled_from(["few", "flag"]), unique=True, max_size=2))
     plain = draw(st.lists(st.sampled_from(NUMBERS[:3]), unique=True, min_size=1, max_size=3))
-    parts = [("plain", numeric(draw, holes=holes), plain)]
+    parts = [("plain", numeric(draw, holes=holes, exact=exact), plain)]
     if texts:
         parts.append(("texts", categorical(draw, holes=holes), texts))
     if coded:
@@ -149,7 +170,6 @@ def pipelines(draw):
         sparse_threshold=draw(st.sampled_from([0, 0.3, 1])),
         verbose_feature_names_out=True,
     )
-    predictor = draw(st.sampled_from(PREDICTORS))
     steps = [columns]
     if isinstance(predictor, HistGradientBoostingClassifier):
         columns.set_params(sparse_threshold=0)

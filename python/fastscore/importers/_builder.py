@@ -263,4 +263,6 @@ def _columns(build: Builder, step: dict[str, Any]) -> int:
             return 2
         if kind["name"] in ("weighted_median", "log_sum_exp"):
             return 1
+    elif op not in ("bins", "interpolate"):
+        raise NotImplementedError(f"how many columns the step {op!r} gives")
     return build.width_of(step["input"])

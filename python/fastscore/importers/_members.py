@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from fastscore import _core
 from fastscore._errors import UnsupportedModelError
 from fastscore._options import Labels
+from fastscore.importers._attached import Part
 from fastscore.importers._builder import Builder
 from fastscore.importers._forest import Forest, Tree
 from fastscore.importers._sklearn_common import ACCEPTS, finish
-from fastscore.importers._splice import Part, attach
+from fastscore.importers._splice import attach
 
 _GENERATED = re.compile(r"Column_\d+")
 """LightGBM's names of features without names; CatBoost's are their numbers."""

@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 from fastscore import _core
 from fastscore._errors import UnsupportedModelError
 from fastscore._options import Options, labels
+from fastscore.importers._attached import place, refuse_narrow
 from fastscore.importers._builder import Builder
 from fastscore.importers._forest import Forest
 from fastscore.importers._sklearn_common import ACCEPTS, Policy, builder, check, finish, version
 from fastscore.importers._sklearn_trees import class_shares, is_tree, read_tree, tree_policy
-from fastscore.importers._splice import attach, place, refuse_narrow
+from fastscore.importers._splice import attach
 
 
 def import_classifier(estimator: Any, options: Options) -> _core.Model:

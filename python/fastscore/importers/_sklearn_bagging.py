@@ -13,13 +13,14 @@ import numpy as np
 
 from fastscore import _core
 from fastscore._options import Options, labels
+from fastscore.importers._attached import Part, place, refuse_narrow
 from fastscore.importers._builder import Builder
 from fastscore.importers._flow import raw
 from fastscore.importers._forest import Forest
 from fastscore.importers._members import add_up, divide
 from fastscore.importers._sklearn_common import ACCEPTS, Policy, builder, check, finish
 from fastscore.importers._sklearn_trees import class_shares, is_tree, read_tree, tree_policy
-from fastscore.importers._splice import Part, attach, place, refuse_narrow
+from fastscore.importers._splice import attach
 
 
 def import_classifier(estimator: Any, options: Options) -> _core.Model:

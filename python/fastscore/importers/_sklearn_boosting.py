@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from fastscore import _core
 from fastscore._errors import UnsupportedModelError
 from fastscore._options import Options, labels
+from fastscore.importers._attached import Part
 from fastscore.importers._builder import Builder
 from fastscore.importers._flow import LARGEST_FLOAT32, narrowed, numbers, raw
 from fastscore.importers._forest import Forest
 from fastscore.importers._sklearn_common import Policy, builder, check, finish, version
 from fastscore.importers._sklearn_trees import read_tree
-from fastscore.importers._splice import Part, attach
+from fastscore.importers._splice import attach
 
 _LOSSES = ("log_loss", "deviance", "exponential")
 _POLICY = Policy(missing=False, non_finite=False, width="float32")

@@ -12,6 +12,7 @@ import numpy as np
 from fastscore import _core
 from fastscore._errors import UnsupportedModelError
 from fastscore._options import Options, labels
+from fastscore.importers._attached import place
 from fastscore.importers._builder import Builder
 from fastscore.importers._members import (
     Member,
@@ -24,7 +25,6 @@ from fastscore.importers._members import (
 )
 from fastscore.importers._sklearn_common import check
 from fastscore.importers._sklearn_isotonic import interpolated
-from fastscore.importers._splice import place
 
 _NAME = "CalibratedClassifierCV"
 _SMALL = 1e-12

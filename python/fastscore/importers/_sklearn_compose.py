@@ -10,9 +10,10 @@ from typing import Any
 from fastscore import _core
 from fastscore._errors import UnsupportedModelError
 from fastscore._options import Options
+from fastscore.importers._attached import Attached
 from fastscore.importers._builder import Builder
 from fastscore.importers._flow import Frame, joined, mapped, numbers, raw, value_of
-from fastscore.importers._splice import COMPOSED, Attached, attach_whole
+from fastscore.importers._splice import COMPOSED, attach_whole
 from fastscore.importers._transform import (
     become_transform,
     check_fitted,

@@ -11,6 +11,7 @@ from typing import Any
 from fastscore import _core
 from fastscore._errors import UnsupportedModelError
 from fastscore._options import Options, labels
+from fastscore.importers._attached import place
 from fastscore.importers._builder import Builder
 from fastscore.importers._members import (
     Member,
@@ -23,7 +24,6 @@ from fastscore.importers._members import (
     start,
 )
 from fastscore.importers._sklearn_common import check
-from fastscore.importers._splice import place
 
 
 def import_classifier(estimator: Any, options: Options) -> _core.Model:
