@@ -1,4 +1,7 @@
-"""scikit-learn's predictors that compare each row with the training data: what would work."""
+"""scikit-learn's estimators that are refused by name, with what would work.
+
+They compare each row with the training data, or read more than columns of values.
+"""
 
 from typing import Any, NoReturn
 
@@ -21,6 +24,15 @@ _PROCESS = (
     "it compares each row with the training rows through its kernel; use BayesianRidge, "
     "LogisticRegression or HistGradientBoosting"
 )
+_IMPUTER = (
+    "it predicts each missing value from the row's others; use SimpleImputer, perhaps with "
+    "add_indicator=True, or a HistGradientBoosting, which takes missing values as they are"
+)
+_WORDS = (
+    "it takes text apart; apply it to the data beforehand, and import the steps after it: "
+    "pipeline[1:]"
+)
+_LABELS = "it is for targets, not for columns; use OneHotEncoder or OrdinalEncoder"
 WHAT_WORKS = {
     "SVC": _KERNEL,
     "NuSVC": _KERNEL,
@@ -36,6 +48,14 @@ WHAT_WORKS = {
     "RadiusNeighborsRegressor": _NEIGHBORS,
     "GaussianProcessClassifier": _PROCESS,
     "GaussianProcessRegressor": _PROCESS,
+    "KNNImputer": _IMPUTER,
+    "IterativeImputer": _IMPUTER,
+    "CountVectorizer": _WORDS,
+    "TfidfVectorizer": _WORDS,
+    "HashingVectorizer": _WORDS,
+    "LabelBinarizer": _LABELS,
+    "MultiLabelBinarizer": _LABELS,
+    "LabelEncoder": _LABELS,
 }
 """Class -> why not, and what would work."""
 

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
@@ -12,6 +11,7 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
+from sklearn.semi_supervised import LabelPropagation
 from sklearn.tree import (
     DecisionTreeClassifier,
     DecisionTreeRegressor,
@@ -256,7 +256,7 @@ def _subclass(rng: np.random.Generator) -> Any:
 
 def _unknown(rng: np.random.Generator) -> Any:
     x = features(rng)
-    return DummyClassifier().fit(x, classes(x, rng, 2))
+    return LabelPropagation().fit(x, classes(x, rng, 2))
 
 
 REFUSALS = [
@@ -272,7 +272,7 @@ REFUSALS = [
     Refusal(
         "an estimator that is not in the table",
         _unknown,
-        "DummyClassifier",
+        "LabelPropagation",
         "Supported are scikit-learn",
     ),
     *ensembles.REFUSALS,

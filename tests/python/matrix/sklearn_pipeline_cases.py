@@ -378,7 +378,7 @@ REFUSALS = [
             make_pipeline(make_column_transformer((CountVectorizer(), "note")), Ridge()),
         ),
         "Pipeline step 'columntransformer': transformer 'countvectorizer'",
-        "Supported are scikit-learn",
+        "apply it to the data beforehand",
     ),
     Refusal(
         "a pipeline of nothing",

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.decomposition import PCA, IncrementalPCA, TruncatedSVD
+from sklearn.decomposition import PCA, IncrementalPCA, KernelPCA, TruncatedSVD
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.feature_selection import (
     RFE,
     RFECV,
@@ -26,6 +27,7 @@ from sklearn.preprocessing import (
     Binarizer,
     FunctionTransformer,
     KBinsDiscretizer,
+    LabelBinarizer,
     MaxAbsScaler,
     MinMaxScaler,
     Normalizer,
@@ -425,9 +427,27 @@ REFUSALS = [
         "give the source two columns, one for each",
     ),
     Refusal(
-        "KNNImputer, IterativeImputer, vectorizers and other transformers",
+        "KNNImputer and IterativeImputer",
         _fitted(KNNImputer()),
-        "KNNImputer",
+        "KNNImputer is not supported: it predicts each missing value",
+        "use SimpleImputer",
+    ),
+    Refusal(
+        "CountVectorizer and others that take text apart",
+        _fitted(CountVectorizer(), ["some words", "more words"]),
+        "CountVectorizer is not supported: it takes text apart",
+        "apply it to the data beforehand",
+    ),
+    Refusal(
+        "LabelBinarizer, LabelEncoder",
+        _fitted(LabelBinarizer(), [1, 2, 3]),
+        "LabelBinarizer is not supported: it is for targets",
+        "use OneHotEncoder or OrdinalEncoder",
+    ),
+    Refusal(
+        "transformers that are not in the table",
+        _fitted(KernelPCA(2)),
+        "KernelPCA",
         "Supported are scikit-learn",
     ),
 ]
