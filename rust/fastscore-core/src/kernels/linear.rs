@@ -18,8 +18,9 @@ use crate::simd::bits::{self, BitWork, Bits};
 /// Rows of which a column's numbers stay in the first cache level while all outputs read them.
 const ROWS: usize = 2048;
 
-/// Bytes of the columns that rows are turned into at a time.
-const TURNED: usize = 32 << 10;
+/// Bytes of the columns that rows are turned into at a time: within the second cache level. So few rows that their columns
+/// lie in the first one made the calls for each column dearer than what they do (200 columns).
+const TURNED: usize = 192 << 10;
 
 /// `out[o * stride + r]`, for `rows` rows. `turned` is scratch.
 pub(crate) fn linear(
@@ -35,7 +36,8 @@ pub(crate) fn linear(
         out[o * stride..o * stride + rows].fill(intercept);
     }
     if let (Some(array), Width::Float64) = (input.rows(), model.width) {
-        let tile = (TURNED / 8 / model.inputs).next_multiple_of(8).max(16);
+        // An odd number of lines, so that columns do not all begin in one set of the cache.
+        let tile = (TURNED / 8 / model.inputs).next_multiple_of(8).clamp(16, 1016) | 8;
         turned.resize(turned.len().max(tile * model.inputs), 0.0);
         for first in (0..rows).step_by(tile) {
             let count = tile.min(rows - first);
