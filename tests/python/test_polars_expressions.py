@@ -81,6 +81,42 @@ class TestSameBits:
         assert_series_equal(lazy.collect().to_series(), due, check_exact=True)
         assert_series_equal(streaming(lazy).to_series(), due, check_exact=True)
 
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_few_rows(self, models, df, kind):
+        """Up to 64 rows have a way of their own, where nothing is missing or refused."""
+        model = models[kind]
+        awkward = df.with_columns(
+            pl.when(pl.col("id") == 3).then(float("nan")).otherwise("age").alias("age"),
+            pl.when(pl.col("id") == 70).then(float("-inf")).otherwise("rate").alias("rate"),
+            pl.when(pl.col("id") != 90).then("income").alias("income"),
+        )
+        for part in (
+            df[:1],
+            df[7:9],
+            df[:64],
+            df[:65],
+            awkward[:5],
+            awkward[68:80],
+            awkward[80:99],
+        ):
+            for output in model.outputs:
+                expr = OUTPUTS[output](model, missing="propagate")
+                due = eager(model, part, output, "propagate")
+                for _ in range(2):
+                    assert_series_equal(part.select(expr).to_series(), due, check_exact=True)
+
+    def test_many_rows_are_split_over_our_threads(self, models, df):
+        many = pl.concat([df] * 500)
+        assert many.height > 131_072
+        for kind in ("booster", "forest labels"):
+            model = models[kind]
+            due = pl.concat([eager(model, df)] * 500)
+            assert_series_equal(many.select(fp.predict(model)).to_series(), due)
+            both = many.select(fp.predict(model).alias("a"), fp.margin(model).alias("b"))
+            assert_series_equal(both["a"], due.alias("a"))
+            limited = many.lazy().fastscore.predict(model, threads=1).collect()
+            assert_series_equal(limited.to_series(), due)
+
     def test_transform(self, df, x):
         from sklearn.ensemble import RandomTreesEmbedding
 
