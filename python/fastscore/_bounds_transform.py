@@ -81,9 +81,8 @@ def _one(estimator: Any, x: Any, before: Bound) -> Bound:
             bound = bound / np.maximum(np.sqrt(estimator.explained_variance_), least)
         own: NDArray[np.float64] = bound
         return own
-    other = _bounds_scores.transform_bound(estimator, x) if before is None else None
-    if other is not None:
-        return other
+    if before is None and hasattr(estimator, "cluster_centers_"):
+        return _bounds_scores.transform_bound(estimator, _given(None, x))
     if before is not None and name in ("StandardScaler", "RobustScaler", "MaxAbsScaler"):
         scale = getattr(estimator, "scale_", None)
         return before if scale is None else np.asarray(before / scale)

@@ -41,7 +41,7 @@ class PipelineSource:
         self._model = import_model(self._last)
         self._inner = open_source(self._last, self._model)
         self._seen: tuple[Any, Any] | None = None
-        self.by_name = picks_by_name(pipeline)
+        self.by_column = takes_columns(pipeline)
         self.name = f"Pipeline (scikit-learn {version('sklearn')})"
 
     def __getattr__(self, name: str) -> Any:
@@ -78,6 +78,10 @@ class PipelineSource:
         own = getattr(self._inner, "bound", None)
         return None if own is None else own(output, self._handed(x))
 
+    def transform_bound(self, x: Any) -> NDArray[np.float64] | None:
+        with quietly():
+            return transform_bound(self._pipeline, x)
+
     def linear_bound(self, x: Any) -> NDArray[np.float64] | None:
         handed = self._handed(x)
         bound = self._inner.linear_bound(np.asarray(handed) if is_plain(handed) else handed)
@@ -90,10 +94,20 @@ class PipelineSource:
         return own
 
 
-def picks_by_name(estimator: Any) -> bool:
-    """Whether something in an estimator picks its columns from a frame."""
+_OF_FRAMES = (
+    "ColumnTransformer",
+    "OneHotEncoder",
+    "OrdinalEncoder",
+    "TargetEncoder",
+    "SimpleImputer",
+    "MissingIndicator",
+)
+
+
+def takes_columns(estimator: Any) -> bool:
+    """Whether something in an estimator picks columns by name, or goes by their types."""
     parts = (estimator, *estimator.get_params(deep=True).values())
-    return any(type(part).__name__ == "ColumnTransformer" for part in parts)
+    return any(type(part).__name__ in _OF_FRAMES for part in parts)
 
 
 def numbers(table: Any) -> Any:

@@ -15,7 +15,7 @@ from fastscore._model import Model
 from fastscore._shake import is_meta, reach, shaken
 from fastscore._source_catboost import CatBoostSource
 from fastscore._source_meta import decisive_scores, meta_margin, own_rounding
-from fastscore._source_pipeline import PipelineSource, numbers, picks_by_name, quietly
+from fastscore._source_pipeline import PipelineSource, numbers, quietly, takes_columns
 from fastscore._source_xgboost import XGBoostSource
 from fastscore.importers._source import version
 
@@ -26,7 +26,8 @@ class Source(Protocol):
     `linear_relative: str`, where a class has it, is the bound of linear margins; else 1e-12.
     `link_ulps: int`, where a class has it, is within how many ulp of our own its exponentials and
     logarithms are; else 2. `takes_frames`: it knows categories by value, so a model that encodes
-    some hands it frames. `by_name`: it may pick columns by name, so a model with names does.
+    some hands it frames. `by_column`: it may pick columns by name, or go by
+    their types, so it gets frames always.
     `sums_logarithms`: its shares are bounded by the size of sums, though these are equal.
     """
 
@@ -140,7 +141,7 @@ class SklearnSource:
             self._estimator = copy.copy(estimator)
         if hasattr(self._estimator, "n_jobs"):
             self._estimator.n_jobs = 1
-        self.by_name = picks_by_name(estimator)
+        self.by_column = takes_columns(estimator)
         self.name = f"{type(estimator).__name__} (scikit-learn {version('sklearn')})"
 
     def output(self, output: str, x: NDArray[np.float64]) -> Any:

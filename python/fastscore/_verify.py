@@ -67,7 +67,7 @@ def verify(model: Model, data: Any, source: Any) -> VerifyReport:
         raise ValueError("verify needs at least one row")
     ours = _ours(model, table)
     by_value = bool(model._core.encoded) and getattr(theirs, "takes_frames", False)
-    by_value |= model._names is not None and getattr(theirs, "by_name", False)
+    by_value |= getattr(theirs, "by_column", False)
     matrix = (as_frame if by_value else as_matrix)(data, model, table.num_rows)
     structure = json.loads(model._core.spec)
     targets = structure["targets"]

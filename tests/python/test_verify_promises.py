@@ -18,7 +18,7 @@ class Stub:
     name = "Stub"
 
     def __init__(self, outputs, *, bound=None, scores=None, classes=None):
-        self.outputs, self.bound, self.scores, self.labels = outputs, bound, scores, classes
+        self.outputs, self.slack, self.scores, self.labels = outputs, bound, scores, classes
 
     def output(self, output, x):
         values = self.outputs.get(output)
@@ -32,7 +32,7 @@ class Stub:
         return self.scores[: len(x)]
 
     def linear_bound(self, x):
-        return self.bound
+        return self.slack
 
 
 def report(monkeypatch, model, source):
