@@ -39,7 +39,7 @@ def import_model(
         scikit-learn: every linear regression and classifier (of `linear_model`, LinearSVC,
         LinearSVR), LinearDiscriminantAnalysis, QuadraticDiscriminantAnalysis, naive Bayes,
         PLSRegression, PLSCanonical, CCA, NearestCentroid, KMeans, MiniBatchKMeans,
-        BisectingKMeans, GaussianMixture, BayesianGaussianMixture, DecisionTree*, ExtraTree*,
+        BisectingKMeans, GaussianMixture, BayesianGaussianMixture, MLP*, DecisionTree*, ExtraTree*,
         RandomForest*, ExtraTrees*, GradientBoosting*, HistGradientBoosting*, AdaBoost*, Bagging*
         (classifiers and regressors, over any of these), searches, Voting*, Stacking*,
         CalibratedClassifierCV, FixedThresholdClassifier, TunedThresholdClassifierCV, OneVsRest-,
