@@ -227,6 +227,20 @@ fn guards_are_written_and_read_back() {
 }
 
 #[test]
+fn guards_of_all_columns_have_a_limit() {
+    let columns = vec![0; 1 << 17];
+    let mut wide = parts();
+    wide.steps.push(Step { input: 0, op: Op::Link(Link::Columns { columns }, Width::Float64) });
+    let model = |count| {
+        let guards = vec![numbers(7, None, true, None); count];
+        Model::new(ModelParts { guards, ..wide.clone() }).map(|_| ())
+    };
+    assert_eq!(model(32), Ok(()));
+    let Err(Error::ModelFormat(message)) = model(33) else { panic!() };
+    assert!(message.contains("check more than 4194304 columns"), "{message}");
+}
+
+#[test]
 fn broken_guards_are_refused() {
     let refusal = |guard: Guard| match Model::new(ModelParts { guards: vec![guard], ..parts() }) {
         Err(Error::ModelFormat(message)) => message,

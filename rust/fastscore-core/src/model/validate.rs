@@ -9,6 +9,9 @@ use crate::error::{Result, format_error};
 /// More columns in all values together, or in all outputs, than this are refused: no bytes of the file back them.
 pub(crate) const MAX_COLUMNS: usize = 1 << 18;
 
+/// More columns in all guards together are refused, of those that list none: these have no bytes behind their columns.
+const MAX_GUARDED: usize = 1 << 22;
+
 /// Check everything; gives the number of columns of each value.
 pub(super) fn check(parts: &ModelParts) -> Result<Vec<usize>> {
     let features = &parts.features;
@@ -28,8 +31,17 @@ pub(super) fn check(parts: &ModelParts) -> Result<Vec<usize>> {
         }
         widths.push(width);
     }
+    let mut guarded = 0;
     for (index, guard) in parts.guards.iter().enumerate() {
         guard.check(&widths).map_err(|error| format_error(format!("guard {index}: {error}")))?;
+        if guard.columns.is_none() && !guard.is_of_features() {
+            guarded += widths[guard.value];
+        }
+        if guarded > MAX_GUARDED {
+            return Err(format_error(format!(
+                "guards without a list of columns check more than {MAX_GUARDED} columns all together"
+            )));
+        }
     }
     if parts.targets.is_empty() && parts.transform.is_none() {
         return Err(format_error("the model has no target"));
