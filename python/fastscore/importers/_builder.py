@@ -36,6 +36,8 @@ class Builder:
         self.texts: dict[int, Text] = {}
         """The text features of a pipeline."""
         self._shared: dict[Any, int] = {}
+        self._guarded: set[str] = set()
+        """The guards but for their names."""
 
     def tensor(self, name: str, values: Any, dtype: Any) -> str:
         """Keep an array; returns its name."""
@@ -133,6 +135,32 @@ class Builder:
         self.tensor(f"{name}.start", start, np.float64)
         return self.add({"op": "distances", "input": value, "metric": metric, "tensors": name})
 
+    def equal(self, value: int, number: float) -> int:
+        """Append a column a column: 1 where it is this number, else 0."""
+        count, prefix = self.width_of(value), f"equal{len(self.steps)}"
+        self.tensor(f"{prefix}.feature", range(count), np.int32)
+        self.tensor(f"{prefix}.value", np.full(count, number), np.float64)
+        return self.add({"op": "one_hot", "input": value, "tensors": prefix})
+
+    def bins(self, value: int, edges: Sequence[Any]) -> int:
+        """Append how many edges are not above a number; the edges of each column."""
+        prefix = f"bins{len(self.steps)}"
+        self.tensor(f"{prefix}.offset", np.cumsum([0, *map(len, edges)]), np.int64)
+        self.tensor(
+            f"{prefix}.edge", np.concatenate([np.asarray(own) for own in edges]), np.float64
+        )
+        return self.add({"op": "bins", "input": value, "tensors": prefix})
+
+    def interpolate(self, value: int, x: Any, y: Any) -> int:
+        """Append straight lines between points: `x[c]` and `y[c]` are those of column c."""
+        x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        columns, points = x.shape
+        prefix = f"interpolate{len(self.steps)}"
+        self.tensor(f"{prefix}.offset", np.arange(columns + 1) * points, np.int64)
+        self.tensor(f"{prefix}.x", x.ravel(), np.float64)
+        self.tensor(f"{prefix}.y", np.broadcast_to(y, x.shape).ravel(), np.float64)
+        return self.add({"op": "interpolate", "input": value, "tensors": prefix})
+
     def columns(self, value: int, columns: Sequence[int]) -> int:
         """Append a step that picks columns."""
         return self.link(value, "columns", columns=list(columns))
@@ -173,8 +201,10 @@ class Builder:
 
     def guard(self, *, names: Sequence[str] | None = None, **guard: Any) -> None:
         """Have rows refused whose values a step of the source refuses."""
-        if any({**other, "names": None} == {**guard, "names": None} for other in self.guards):
+        same = json.dumps(guard, sort_keys=True)
+        if same in self._guarded:
             return
+        self._guarded.add(same)
         key = f"guards.{len(self.guards)}.names"
         found = None if names is None else self.strings(key, names)
         self.guards.append({**guard, "names": found})

@@ -89,7 +89,7 @@ def _calibrated(build: Builder, score: int, member: Member, calibrator: Any) -> 
     """Return what a calibrator makes of one column."""
     kind = type(calibrator).__name__
     if kind == "IsotonicRegression":
-        return interpolated(build, score, calibrator, narrow=member.narrow, owner=_NAME)
+        return interpolated(build, score, calibrator, owner=_NAME)
     if kind != "_SigmoidCalibration":
         raise UnsupportedModelError(f"{_NAME}: a calibrator of type {kind} is not supported")
     slope, intercept = calibrator.a_, calibrator.b_

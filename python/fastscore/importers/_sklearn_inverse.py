@@ -130,11 +130,7 @@ def _quantile(build: Builder, value: int, transformer: Any, narrow: bool, owner:
     count = quantiles.shape[1]
     if transformer.output_distribution == "normal":
         value = _ends(build, _normal(build, value), count)
-    prefix = f"interpolate{len(build.steps)}"
-    build.tensor(f"{prefix}.offset", np.arange(count + 1) * len(quantiles), np.int64)
-    build.tensor(f"{prefix}.x", np.tile(transformer.references_, count), np.float64)
-    build.tensor(f"{prefix}.y", quantiles.T.ravel(), np.float64)
-    return build.add({"op": "interpolate", "input": value, "tensors": prefix})
+    return build.interpolate(value, np.tile(transformer.references_, (count, 1)), quantiles.T)
 
 
 def _normal(build: Builder, value: int) -> int:
@@ -152,22 +148,11 @@ def _ends(build: Builder, value: int, count: int) -> int:
         above = float(np.nextafter(above, 0))
     while above + _BOUND <= 1:
         above = float(np.nextafter(above, 2))
-    prefix = f"bins{len(build.steps)}"
-    build.tensor(f"{prefix}.offset", np.arange(count + 1) * 2, np.int64)
-    build.tensor(f"{prefix}.edge", np.tile([_BOUND, above], count), np.float64)
-    bins = build.add({"op": "bins", "input": value, "tensors": prefix})
-    inside = _looked_up(build, bins, count, 1.0)
-    high = _looked_up(build, bins, count, 2.0)
+    bins = build.bins(value, [[_BOUND, above]] * count)
+    inside = build.equal(bins, 1.0)
+    high = build.equal(bins, 2.0)
     kept = build.add({"op": "product", "inputs": [value, inside]})
     return build.add({"op": "sum", "inputs": [kept, high]})
-
-
-def _looked_up(build: Builder, value: int, count: int, key: float) -> int:
-    """Return 1 where a column is a number, else 0."""
-    prefix = f"equal{len(build.steps)}"
-    build.tensor(f"{prefix}.feature", range(count), np.int32)
-    build.tensor(f"{prefix}.value", np.full(count, key), np.float64)
-    return build.add({"op": "one_hot", "input": value, "tensors": prefix})
 
 
 def _function(build: Builder, value: int, transformer: Any, narrow: bool, owner: str) -> int:

@@ -25,13 +25,13 @@ def import_isotonic(estimator: Any, options: Options) -> _core.Model:
             f"[{estimator.X_min_}, {estimator.X_max_}], which is not supported; set it to 'clip' "
             "or 'nan' before importing"
         )
-    value = interpolated(build, 0, estimator, narrow=False, owner="IsotonicRegression")
+    value = interpolated(build, 0, estimator, owner="IsotonicRegression")
     build.target(margin=value, rule="value", value=value)
     policy = Policy(missing=False, non_finite=False, width="float64")
     return finish(build, estimator, policy)
 
 
-def interpolated(build: Builder, value: int, estimator: Any, *, narrow: bool, owner: str) -> int:
+def interpolated(build: Builder, value: int, estimator: Any, *, owner: str) -> int:
     """Return the prediction of an isotonic regression for a value of one column."""
     x, y = np.asarray(estimator.X_thresholds_), np.asarray(estimator.y_thresholds_)
     if x.dtype != np.float64 or y.dtype != np.float64:
@@ -42,11 +42,7 @@ def interpolated(build: Builder, value: int, estimator: Any, *, narrow: bool, ow
     low, high = float(estimator.X_min_), float(estimator.X_max_)
     if estimator.out_of_bounds == "clip":
         value = build.link(value, "clip", low=low, high=high)
-    prefix = f"interpolate{len(build.steps)}"
-    build.tensor(f"{prefix}.offset", [0, len(x)], np.int64)
-    build.tensor(f"{prefix}.x", x, np.float64)
-    build.tensor(f"{prefix}.y", y, np.float64)
-    result = build.add({"op": "interpolate", "input": value, "tensors": prefix})
+    result = build.interpolate(value, [x], [y])
     if estimator.out_of_bounds == "nan" and len(x) > 1:
         inside = _inside(build, value, low, high)
         return build.add({"op": "product", "inputs": [result, inside]})
@@ -55,10 +51,7 @@ def interpolated(build: Builder, value: int, estimator: Any, *, narrow: bool, ow
 
 def _inside(build: Builder, value: int, low: float, high: float) -> int:
     """Return 1 where a column is from `low` to `high`, else NaN."""
-    prefix = f"bins{len(build.steps)}"
-    build.tensor(f"{prefix}.offset", [0, 2], np.int64)
-    build.tensor(f"{prefix}.edge", [low, np.nextafter(high, np.inf)], np.float64)
-    bins = build.add({"op": "bins", "input": value, "tensors": prefix})
+    bins = build.bins(value, [[low, np.nextafter(high, np.inf)]])
     prefix = f"map{len(build.steps)}"
     build.tensor(f"{prefix}.column", [0], np.int32)
     build.tensor(f"{prefix}.offset", [0, 1], np.int64)

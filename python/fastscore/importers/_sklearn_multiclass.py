@@ -76,8 +76,8 @@ def import_one(estimator: Any, options: Options) -> _core.Model:
     sums = _by_class(build, negated, confidence, pairs, k)
     votes = _by_class(
         build,
-        _equal(build, predicted, 0.0, len(pairs)),
-        _equal(build, predicted, 1.0, len(pairs)),
+        build.equal(predicted, 0.0),
+        build.equal(predicted, 1.0),
         pairs,
         k,
     )
@@ -215,13 +215,6 @@ def _last_first(build: Builder, scores: int, k: int) -> int:
     backwards = list(range(k))[::-1]
     hot = build.link(build.columns(scores, backwards), "vote", hit=1.0, miss=0.0)
     return build.columns(hot, backwards)
-
-
-def _equal(build: Builder, value: int, number: float, count: int) -> int:
-    prefix = f"equal{len(build.steps)}"
-    build.tensor(f"{prefix}.feature", range(count), np.int32)
-    build.tensor(f"{prefix}.value", np.full(count, number), np.float64)
-    return build.add({"op": "one_hot", "input": value, "tensors": prefix})
 
 
 def _by_class(

@@ -41,10 +41,7 @@ def bins(build: Builder, estimator: Any, frame: Frame) -> Frame:
     elif estimator.dtype is None:
         single = frame.width == "float32"
     edges = [np.asarray(each, dtype=np.float64)[1:-1] for each in estimator.bin_edges_]
-    prefix = f"bins{len(build.steps)}"
-    build.tensor(f"{prefix}.offset", np.cumsum([0, *map(len, edges)]), np.int64)
-    build.tensor(f"{prefix}.edge", np.concatenate(edges), np.float64)
-    value = build.add({"op": "bins", "input": value, "tensors": prefix})
+    value = build.bins(value, edges)
     most = float(max(map(len, edges), default=0))
     width = "float32" if single else "float64"
     out = whole(value, len(frame), missing=False, most=most, width=width)
@@ -161,9 +158,9 @@ def quantile(build: Builder, estimator: Any, frame: Frame) -> Frame:
     learnt(estimator.quantiles_[0], "QuantileTransformer")
     quantiles = np.asarray(estimator.quantiles_, dtype=np.float64).T
     references = np.asarray(estimator.references_, dtype=np.float64)
-    up = _interpolate(build, x, quantiles, references)
+    up = build.interpolate(x, quantiles, references)
     negative = build.link(x, "ufunc", function="negative")
-    down = _interpolate(build, negative, -quantiles[:, ::-1], -references[::-1])
+    down = build.interpolate(negative, -quantiles[:, ::-1], -references[::-1])
     difference = build.add(
         {"op": "sum", "inputs": [up, build.link(down, "ufunc", function="negative")]}
     )
@@ -190,15 +187,6 @@ def quantile(build: Builder, estimator: Any, frame: Frame) -> Frame:
     low, high = float(stats.norm.ppf(edge)), float(stats.norm.ppf(1 - edge))
     y = build.link(build.link(y, "ufunc", function="ndtri"), "clip", low=low, high=high)
     return mapped(frame, y, most=LARGEST_FLOAT32)
-
-
-def _interpolate(build: Builder, value: int, x: NDArray[np.float64], y: NDArray[np.float64]) -> int:
-    """Append a step that interpolates each column between its own points `x[c]` and `y`."""
-    prefix = f"interpolate{len(build.steps)}"
-    build.tensor(f"{prefix}.offset", np.arange(len(x) + 1) * len(y), np.int64)
-    build.tensor(f"{prefix}.x", x.ravel(), np.float64)
-    build.tensor(f"{prefix}.y", np.tile(y, len(x)), np.float64)
-    return build.add({"op": "interpolate", "input": value, "tensors": prefix})
 
 
 def _complement(build: Builder, value: int, frame: Frame) -> int:

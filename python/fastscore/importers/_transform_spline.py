@@ -120,7 +120,7 @@ def spline(build: Builder, estimator: Any, frame: Frame) -> Frame:
         x = build.link(x, "impute", values=[each.low for each in features], missing=None)
     if estimator.extrapolation == "periodic":
         x = _around(build, x, features)
-    bins = _bins(build, x, [each.edges for each in features])
+    bins = build.bins(x, [each.edges for each in features])
     columns = whole(bins, len(features)).columns
     if estimator.extrapolation == "error":
         _refuse_outside(build, x, frame, features)
@@ -176,13 +176,6 @@ def _around(build: Builder, x: int, features: Sequence[Pieces]) -> int:
     return build.add({"op": "sum", "inputs": [x, back]})
 
 
-def _bins(build: Builder, value: int, edges: Sequence[Sequence[float]]) -> int:
-    prefix = f"bins{len(build.steps)}"
-    build.tensor(f"{prefix}.offset", np.cumsum([0, *map(len, edges)]), np.int64)
-    build.tensor(f"{prefix}.edge", np.concatenate([np.asarray(own) for own in edges]), np.float64)
-    return build.add({"op": "bins", "input": value, "tensors": prefix})
-
-
 def _table(build: Builder, columns: Sequence[Any], values: Sequence[Sequence[float]]) -> int:
     """Look the values up by the number of the piece."""
     return lookups(
@@ -197,7 +190,7 @@ def _table(build: Builder, columns: Sequence[Any], values: Sequence[Sequence[flo
 def _refuse_outside(build: Builder, x: int, frame: Frame, features: Sequence[Pieces]) -> None:
     """Refuse what is outside the outer knots, as the source does."""
     edges = [[own.low, float(np.nextafter(own.high, np.inf))] for own in features]
-    inside = whole(_bins(build, x, edges), len(features)).columns
+    inside = whole(build.bins(x, edges), len(features)).columns
     tables = [Lookup(column, {1.0: 0.0}, 0.0, np.nan) for column in inside]
     refuse_unknown(
         build, lookups(build, tables), range(len(features)), frame.columns, "SplineTransformer"
