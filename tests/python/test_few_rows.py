@@ -69,6 +69,18 @@ def test_equals_many_rows(name, missing):
         assert len(listed(model.score(x[:0], output=output))[0]) == 0
 
 
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "several"])
+def test_they_take_their_own_way(name):
+    """Else all that follows would compare the long way with itself."""
+    model, x = MODELS[name]()
+    model.predict(x)  # Plans are made by the first call.
+    for rows in (1, 64):
+        few = model._core.score_few(x[:rows], "prediction", None, "source")
+        assert isinstance(few, np.ndarray)
+        assert len(few) == rows
+    assert model._core.score_few(x[:65], "prediction", None, "source") is None
+
+
 @pytest.mark.parametrize("dtype", [*"?bBhHiIlLqQefd", ">f8", ">i4"])
 def test_every_dtype_and_order(dtype):
     model, x = MODELS["forest"]()

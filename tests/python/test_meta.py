@@ -59,7 +59,7 @@ def test_what_a_member_refuses_names_the_column():
     model = fastscore.import_model(source)
     with pytest.raises(
         fastscore.MissingValueError,
-        match=r"column number 1 has 2 missing value\(s\), the first in row 3",
+        match=r"column number 1 has 2 missing value\(s\) \(null or NaN\), the first in row 3",
     ):
         model.predict(HOLES)
     found = model.predict(HOLES, missing="propagate")
