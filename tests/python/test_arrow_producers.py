@@ -17,6 +17,9 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 from conftest import NAMES
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 from support import same_bits
 
 
@@ -208,8 +211,6 @@ rows = sum(scored.num_rows for scored in pa.RecordBatchReader.from_stream(scores
 assert rows == 10_000_000
 assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 30_000, "30 MB"
 """
-        from sklearn.linear_model import LinearRegression
-
         rng = np.random.default_rng(0)
         fitted = LinearRegression().fit(rng.normal(size=(50, 6)), rng.normal(size=50))
         fastscore.import_model(fitted, features=NAMES).save(tmp_path / "m.fscore")
@@ -285,6 +286,16 @@ assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 30_000, "30
             reader.read_next_batch()
         with pytest.raises(fastscore.MissingValueError, match=message):
             list(fastscore.predict_stream(batches(holes), models["linear"]))
+
+    def test_rows_that_a_step_refuses_are_counted_from_the_first_too(self):
+        logarithm = make_pipeline(FunctionTransformer(np.log), LinearRegression())
+        x = np.arange(1.0, 101.0).reshape(50, 2)
+        model = fastscore.import_model(logarithm.fit(x, x[:, 0]))
+        x[[33, 41], 1] = -1.0
+        whole = pa.table({"a": x[:, 0], "b": x[:, 1]})
+        reader = pa.RecordBatchReader.from_batches(whole.schema, whole.to_batches(max_chunksize=20))
+        with pytest.raises(fastscore.MissingValueError, match=r"NaN in row 33 \(1 row"):
+            list(fastscore.predict_stream(reader, model))
 
     def test_errors_of_the_source_come_through(self, models, table):
         def source():

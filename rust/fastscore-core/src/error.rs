@@ -136,13 +136,30 @@ pub enum Error {
 }
 
 impl Error {
+    /// The first row that it is about, where it is about rows.
+    pub fn first_row(&mut self) -> Option<&mut usize> {
+        match self {
+            Error::MissingValue { row, .. }
+            | Error::NonFinite { row, .. }
+            | Error::UnknownCategory { row, .. }
+            | Error::MissingToStep { row, .. }
+            | Error::NonFiniteToStep { row, .. }
+            | Error::UnknownToStep { row, .. } => Some(row),
+            // One by one, so that no new variant with a row is forgotten.
+            Error::UnsupportedModel(_)
+            | Error::ModelFormat(_)
+            | Error::Schema(_)
+            | Error::InvalidArgument(_)
+            | Error::OutOfMemory { .. }
+            | Error::TooMuchText { .. }
+            | Error::Interrupted => None,
+        }
+    }
+
     /// The same error of rows that are counted from `first` on: a batch among others.
     pub fn from_row(mut self, first: usize) -> Error {
-        match &mut self {
-            Error::MissingValue { row, .. } | Error::NonFinite { row, .. } | Error::UnknownCategory { row, .. } => {
-                *row += first;
-            }
-            _ => {}
+        if let Some(row) = self.first_row() {
+            *row += first;
         }
         self
     }
