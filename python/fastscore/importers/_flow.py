@@ -36,9 +36,11 @@ class Column:
     most: float = math.inf
     """The largest magnitude that it may have: infinite where infinities may be."""
     width: str = "float64"
-    """The type that the source has it in."""
+    """The source's type: `float32`; `small`, which becomes float32 beside it; else `float64`."""
     gaps: int | None = None
     """The raw feature that is NaN in the same rows, where one is."""
+    near: bool = False
+    """Whether its last bits may differ from the source's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,18 @@ class Frame:
     @property
     def width(self) -> str:
         """The type of the whole as one array of the source."""
-        narrow = len(self) > 0 and all(column.width == "float32" for column in self.columns)
+        widths = {column.width for column in self.columns}
+        narrow = "float32" in widths and widths <= {"float32", "small"}
         return "float32" if narrow else "float64"
+
+    @property
+    def near(self) -> bool:
+        """Whether the last bits of a column may differ from the source's."""
+        return any(column.near for column in self.columns)
+
+    def approximate(self) -> "Frame":
+        """Say that the last bits may differ from the source's."""
+        return replace(self, columns=tuple(replace(c, near=True) for c in self.columns))
 
 
 def raw(build: Builder) -> Frame:
@@ -122,9 +134,10 @@ def joined(frames: Sequence[Frame], *, sparse: bool = False, apart: bool = True)
     Unless they keep types of their own, `apart`, they get the one that holds all.
     """
     frame = Frame(tuple(column for frame in frames for column in frame.columns), sparse)
-    if apart or frame.width == "float32":
+    small = all(column.width == "small" for column in frame.columns)
+    if apart or small:
         return frame
-    columns = tuple(replace(column, width="float64") for column in frame.columns)
+    columns = tuple(replace(column, width=frame.width) for column in frame.columns)
     return replace(frame, columns=columns)
 
 
@@ -156,6 +169,17 @@ def claim(build: Builder, feature: int, kind: str, owner: str) -> None:
             f"feature {name!r} is {what[before]} for {other} and {what[kind]} for {owner}; give "
             "the source two columns, one for each"
         )
+
+
+def exact(build: Builder, frame: Frame, step: str, advice: str) -> None:
+    """Refuse columns whose last bits may differ where a step jumps at the very number."""
+    for column in frame.columns:
+        if column.near:
+            raise UnsupportedModelError(
+                f"{step} compares {shown(build, column)} with the numbers of training, and the "
+                "steps before it compute these to within some last bits, which is not enough; "
+                f"{advice}"
+            )
 
 
 def shown(build: Builder, column: Column) -> str:
@@ -205,7 +229,7 @@ def narrowed(build: Builder, frame: Frame) -> Frame:
     return replace(
         frame,
         columns=tuple(
-            Column(value, i, c.name, "number", None, c.missing, c.most, "float32")
+            Column(value, i, c.name, "number", None, c.missing, c.most, "float32", near=c.near)
             for i, c in enumerate(frame.columns)
         ),
     )

@@ -18,6 +18,7 @@ from fastscore.importers._transform import (
     become_transform,
     check_fitted,
     finish,
+    gives_frames,
     transformed,
     transformer,
 )
@@ -103,7 +104,7 @@ def column_transformer(build: Builder, estimator: Any, frame: Frame) -> Frame:
         )
         for name, each, columns in _column_parts(estimator)
     ]
-    return joined(parts, sparse=bool(estimator.sparse_output_), apart=_gives_frames(estimator))
+    return joined(parts, sparse=bool(estimator.sparse_output_), apart=gives_frames(estimator))
 
 
 def _column_parts(estimator: Any) -> Iterator[tuple[str, Any, list[int]]]:
@@ -128,7 +129,7 @@ def feature_union(build: Builder, estimator: Any, frame: Frame) -> Frame:
         if not (isinstance(each, str) and each == "drop")
     ]
     sparse = any(part.sparse for part in parts)
-    return joined(parts, sparse=sparse, apart=_gives_frames(estimator))
+    return joined(parts, sparse=sparse, apart=gives_frames(estimator))
 
 
 def _weighted(build: Builder, frame: Frame, weight: float | None, name: str) -> Frame:
@@ -138,10 +139,3 @@ def _weighted(build: Builder, frame: Frame, weight: float | None, name: str) -> 
     value = build.link(value_of(build, own), "multiply", by=float(weight))
     largest = max(column.most for column in own.columns)
     return mapped(own, value, most=abs(float(weight)) * largest)
-
-
-def _gives_frames(estimator: Any) -> bool:
-    """Whether it gives a frame, whose columns keep types of their own."""
-    from sklearn.utils._set_output import _get_output_config
-
-    return bool(_get_output_config("transform", estimator)["dense"] != "default")

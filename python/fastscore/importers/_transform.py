@@ -45,7 +45,7 @@ def transformed(build: Builder, estimator: Any, frame: Frame, owner: str) -> Fra
                 f"{owner}: {name} has no transform that can be imported; only the last step of a "
                 "pipeline may be a predictor"
             )
-        return found
+        return found.approximate()
     count = getattr(estimator, "n_features_in_", None)
     if count is not None and count != len(frame):
         raise UnsupportedModelError(
@@ -66,6 +66,14 @@ def names_out(estimator: Any, frame: Frame, count: int) -> list[str] | None:
     except (AttributeError, ValueError, TypeError, NotImplementedError):
         return None
     return names if len(names) == count and len(set(names)) == count else None
+
+
+def gives_frames(estimator: Any, kind: str | None = None) -> bool:
+    """Whether it gives a frame (of that kind), whose columns keep types of their own."""
+    from sklearn.utils._set_output import _get_output_config
+
+    given = str(_get_output_config("transform", estimator)["dense"])
+    return given != "default" if kind is None else given == kind
 
 
 def check_fitted(estimator: Any) -> None:

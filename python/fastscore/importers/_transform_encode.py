@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fastscore.importers._builder import Builder
-from fastscore.importers._flow import Frame, refuse, whole
+from fastscore.importers._flow import Frame, exact, refuse, whole
 from fastscore.importers._text import Lookup, Values, lookups, one_hot, refuse_others, values_of
 from fastscore.importers._transform import transformer
 
@@ -20,6 +20,7 @@ from fastscore.importers._transform import transformer
 def _known(build: Builder, estimator: Any, frame: Frame, *, raises: bool) -> list[Values]:
     """Match the columns with the categories, and refuse what the encoder refuses."""
     name = type(estimator).__name__
+    exact(build, frame, name, "encode the column before they compute with it")
     known = [
         values_of(build, column, categories, name)
         for column, categories in zip(frame.columns, estimator.categories_, strict=True)
@@ -33,6 +34,14 @@ def _known(build: Builder, estimator: Any, frame: Frame, *, raises: bool) -> lis
         for each in known:
             refuse_others(build, each, name, missing=each.missing is None)
     return known
+
+
+def _width(dtype: Any) -> str:
+    """Return the type of what an encoder gives, as columns have it."""
+    dtype = np.dtype(dtype)
+    if dtype == np.float32:
+        return "float32"
+    return "small" if np.result_type(dtype, np.float32) == np.float32 else "float64"
 
 
 def _groups(estimator: Any, feature: int) -> Any:
@@ -76,8 +85,8 @@ def one_hot_encoder(build: Builder, estimator: Any, frame: Frame) -> Frame:
         build,
         [(column if at is None else looked[at], value) for at, column, value in cells],
     )
-    narrow = np.dtype(estimator.dtype) == np.float32
-    columns = tuple(replace(c, width="float32") if narrow else c for c in out.columns)
+    width = _width(estimator.dtype)
+    columns = tuple(replace(c, width=width) for c in out.columns)
     return Frame(columns, sparse=bool(estimator.sparse_output))
 
 
@@ -103,7 +112,7 @@ def ordinal_encoder(build: Builder, estimator: Any, frame: Frame) -> Frame:
             key: code(position) for key, position in zip(each.keys, each.positions, strict=True)
         }
         tables.append(Lookup(each.column, table, missing, unknown))
-    return _looked_up(build, tables, str(np.dtype(estimator.dtype)))
+    return _looked_up(build, tables, _width(estimator.dtype))
 
 
 @transformer("TargetEncoder")
@@ -124,7 +133,7 @@ def target_encoder(build: Builder, estimator: Any, frame: Frame) -> Frame:
     return _looked_up(build, tables, "float64")
 
 
-def _looked_up(build: Builder, tables: Sequence[Lookup], dtype: str) -> Frame:
+def _looked_up(build: Builder, tables: Sequence[Lookup], width: str) -> Frame:
     """Return what the tables give, with what that can be."""
     given = [[*each.table.values(), each.missing, each.other] for each in tables]
     most = max((abs(x) for values in given for x in values if not math.isnan(x)), default=0.0)
@@ -132,7 +141,7 @@ def _looked_up(build: Builder, tables: Sequence[Lookup], dtype: str) -> Frame:
         lookups(build, tables),
         len(tables),
         most=most,
-        width="float32" if dtype == "float32" else "float64",
+        width=width,
     )
     columns = (
         replace(column, missing=any(map(math.isnan, values)))

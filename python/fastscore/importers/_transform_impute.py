@@ -166,4 +166,5 @@ def _indicators(build: Builder, frame: Frame, marker: Any) -> Frame:
         (column, math.nan if is_missing(marker) else _key(build, column, marker, "indicator"))
         for column in frame.columns
     ]
-    return one_hot(build, [(column, math.inf if key is None else key) for column, key in pairs])
+    out = one_hot(build, [(column, math.inf if key is None else key) for column, key in pairs])
+    return Frame(tuple(replace(column, width="small") for column in out.columns))

@@ -138,7 +138,7 @@ def normalizer(build: Builder, estimator: Any, frame: Frame) -> Frame:
     """Divide each row by its norm."""
     frame = floats(build, frame, "Normalizer", missing=True)
     value = build.link(value_of(build, frame), "normalize_rows", norm=estimator.norm)
-    return whole(value, len(frame), sparse=frame.sparse)
+    return whole(value, len(frame), sparse=frame.sparse).approximate()
 
 
 @transformer("Binarizer")
@@ -154,4 +154,4 @@ def binarizer(build: Builder, estimator: Any, frame: Frame) -> Frame:
     value = build.link(
         value_of(build, frame), "above", at=float(estimator.threshold), above=1.0, other=0.0
     )
-    return mapped(frame, value, most=1.0)
+    return mapped(frame, value, most=1.0, near=False)

@@ -14,6 +14,7 @@ from fastscore.importers._transform import (
     become_transform,
     check_fitted,
     finish,
+    gives_frames,
     transformed,
     transformer,
 )
@@ -37,7 +38,7 @@ def selector(build: Builder, estimator: Any, frame: Frame) -> Frame:
     """Keep the columns of the support."""
     name = type(estimator).__name__
     frame = numbers(build, frame, name)
-    if not _allows_nan(estimator):
+    if not (_allows_nan(estimator) or gives_frames(estimator, "pandas")):
         frame = refuse(build, frame, name, missing=True, non_finite=True)
     return frame.take(np.flatnonzero(estimator.get_support()).tolist())
 
@@ -99,4 +100,4 @@ def projection(build: Builder, estimator: Any, frame: Frame) -> Frame:
         if version() >= (1, 5, 0):
             scale = np.maximum(scale, np.finfo(np.float64).eps)
         value = build.link(value, "standardize", shift=None, scale=scale.tolist())
-    return whole(value, len(components))
+    return whole(value, len(components)).approximate()

@@ -10,6 +10,7 @@ from fastscore.importers._builder import Builder
 from fastscore.importers._flow import (
     LARGEST_FLOAT32,
     Frame,
+    exact,
     mapped,
     numbers,
     refuse,
@@ -26,6 +27,8 @@ from fastscore.importers._transform_scale import floats, learnt
 def bins(build: Builder, estimator: Any, frame: Frame) -> Frame:
     """KBinsDiscretizer: the number of the bin, or a column a bin."""
     name = "KBinsDiscretizer"
+    if estimator.strategy == "quantile":
+        exact(build, frame, name, "use strategy='uniform' or 'kmeans', or bin the column itself")
     single = estimator.dtype is not None and np.dtype(estimator.dtype) == np.float32
     frame = refuse(
         build,
@@ -67,13 +70,16 @@ def bins(build: Builder, estimator: Any, frame: Frame) -> Frame:
 def polynomial(build: Builder, estimator: Any, frame: Frame) -> Frame:
     """PolynomialFeatures: products of columns, from the last to the first."""
     frame = floats(build, frame, "PolynomialFeatures", missing=True)
+    if not estimator.n_output_features_:
+        return Frame((), frame.sparse)
     factors = [np.repeat(np.arange(len(row)), row)[::-1] for row in np.asarray(estimator.powers_)]
     prefix = f"polynomial{len(build.steps)}"
     value = value_of(build, frame)
     build.tensor(f"{prefix}.offset", np.cumsum([0, *map(len, factors)]), np.int64)
     build.tensor(f"{prefix}.factor", np.concatenate(factors), np.int32)
     value = build.add({"op": "polynomial", "input": value, "tensors": prefix})
-    return whole(value, len(factors), sparse=frame.sparse)
+    out = whole(value, len(factors), sparse=frame.sparse)
+    return out.approximate() if frame.near else out
 
 
 _SAME = (
@@ -86,6 +92,11 @@ FUNCTIONS = {
     **{each: each for each in _SAME.split()},
 }
 """NumPy's name of a function -> the format's."""
+
+_EXACT = frozenset(
+    ("abs", "sqrt", "square", "sign", "negative", "reciprocal", "floor", "ceil", "rint", "trunc")
+)
+"""The format's functions that have one result, on every machine."""
 
 
 @transformer("FunctionTransformer")
@@ -118,7 +129,8 @@ def function(build: Builder, estimator: Any, frame: Frame) -> Frame:
     if frame.width == "float32":
         frame = floats(build, frame, name, missing=False, non_finite=False)
     value = build.link(value_of(build, frame), "ufunc", function=found)
-    return whole(value, len(frame), sparse=frame.sparse)
+    out = whole(value, len(frame), sparse=frame.sparse)
+    return out.approximate() if frame.near or found not in _EXACT else out
 
 
 @transformer("PowerTransformer")
@@ -131,7 +143,7 @@ def power(build: Builder, estimator: Any, frame: Frame) -> Frame:
         _refuse_not_positive(build, frame, name)
     link = {"box-cox": "box_cox", "yeo-johnson": "yeo_johnson"}[estimator.method]
     lambdas = learnt(estimator.lambdas_, name)
-    out = whole(build.link(value, link, lambdas=lambdas.tolist()), len(frame))
+    out = whole(build.link(value, link, lambdas=lambdas.tolist()), len(frame)).approximate()
     return transformed(build, estimator._scaler, out, name) if estimator.standardize else out
 
 
@@ -165,6 +177,8 @@ def quantile(build: Builder, estimator: Any, frame: Frame) -> Frame:
         {"op": "sum", "inputs": [up, build.link(down, "ufunc", function="negative")]}
     )
     y = build.link(difference, "multiply", by=0.5)
+    if (np.diff(quantiles) == 0).any():
+        exact(build, frame, "QuantileTransformer", "transform the column itself")
     lows, highs = quantiles[:, 0], quantiles[:, -1]
     if estimator.output_distribution == "uniform":
         below = one_hot(build, list(zip(frame.columns, lows.tolist(), strict=True)))
@@ -186,7 +200,7 @@ def quantile(build: Builder, estimator: Any, frame: Frame) -> Frame:
     edge = _THRESHOLD - np.spacing(1)
     low, high = float(stats.norm.ppf(edge)), float(stats.norm.ppf(1 - edge))
     y = build.link(build.link(y, "ufunc", function="ndtri"), "clip", low=low, high=high)
-    return mapped(frame, y, most=LARGEST_FLOAT32)
+    return mapped(frame, y, most=LARGEST_FLOAT32, near=True)
 
 
 def _complement(build: Builder, value: int, frame: Frame) -> int:

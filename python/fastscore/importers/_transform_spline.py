@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fastscore._errors import UnsupportedModelError
 from fastscore.importers._builder import Builder
-from fastscore.importers._flow import Frame, refuse_unknown, value_of, whole
+from fastscore.importers._flow import Frame, refuse_unknown, shown, value_of, whole
 from fastscore.importers._text import Lookup, lookups, one_hot
 from fastscore.importers._transform import transformer
 from fastscore.importers._transform_scale import floats
@@ -114,6 +114,12 @@ def spline(build: Builder, estimator: Any, frame: Frame) -> Frame:
         )
     zeros = getattr(estimator, "handle_missing", "error") == "zeros"
     frame = floats(build, frame, name, missing=not zeros)
+    for column, each in zip(frame.columns, estimator.bsplines_, strict=True):
+        if each.t[each.k] == each.t[-each.k - 1]:
+            raise UnsupportedModelError(
+                f"{name}: {shown(build, column)} had a single value in training, so that its knots "
+                "have nothing between them; drop the column"
+            )
     features = [Pieces(each, estimator.extrapolation) for each in estimator.bsplines_]
     x = value_of(build, frame)
     if zeros and any(column.missing for column in frame.columns):
@@ -156,7 +162,8 @@ def spline(build: Builder, estimator: Any, frame: Frame) -> Frame:
         n = len(outputs)
         known = build.link(value_of(build, holes), "affine", scale=[-1.0] * n, shift=[1.0] * n)
         y = build.add({"op": "product", "inputs": [y, known]})
-    return whole(y, len(outputs), missing=False, sparse=bool(estimator.sparse_output))
+    out = whole(y, len(outputs), missing=False, sparse=bool(estimator.sparse_output))
+    return out.approximate()
 
 
 def _around(build: Builder, x: int, features: Sequence[Pieces]) -> int:

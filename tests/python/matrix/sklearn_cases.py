@@ -82,7 +82,10 @@ LIBRARY = Library(
     "scikit-learn",
     expected,
     note="Its objects have no file format of their own that is safe to read: pickles and skops "
-    "files are refused.",
+    "files are refused. Numbers of the data are taken as float64, of whatever type they are: what "
+    "scikit-learn gives on frames of float64. Where all columns of a step are float32 or integers "
+    "of less than 32 bits it computes in float32 or float16 (NumPy's functions on `uint8`, scalers "
+    "on float32), and differs from itself by as much.",
 )
 
 

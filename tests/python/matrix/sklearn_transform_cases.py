@@ -22,7 +22,7 @@ from sklearn.feature_selection import (
     VarianceThreshold,
 )
 from sklearn.impute import KNNImputer, MissingIndicator, SimpleImputer
-from sklearn.pipeline import make_union
+from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import (
     Binarizer,
     FunctionTransformer,
@@ -425,6 +425,24 @@ REFUSALS = [
         _fitted(make_union(OneHotEncoder(), StandardScaler()), pd.DataFrame({"a": ["1", "2"]})),
         "feature 'a' is text for OneHotEncoder and a number for StandardScaler",
         "give the source two columns, one for each",
+    ),
+    Refusal(
+        "an encoder, or bins of quantiles, of numbers that are computed to within some last bits",
+        _fitted(
+            make_pipeline(
+                FunctionTransformer(np.exp),
+                KBinsDiscretizer(3, quantile_method="averaged_inverted_cdf"),
+            ),
+            np.arange(9.0)[:, None],
+        ),
+        "KBinsDiscretizer compares column",
+        "bin the column itself",
+    ),
+    Refusal(
+        "a spline of a column that had a single value in training",
+        _fitted(SplineTransformer(), np.ones((9, 1))),
+        "had a single value in training",
+        "drop the column",
     ),
     Refusal(
         "KNNImputer and IterativeImputer",
