@@ -10,8 +10,9 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.exceptions import NotFittedError
+from sklearn.pipeline import Pipeline
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -47,7 +48,8 @@ class Scorer(BaseEstimator):  # type: ignore[misc]
     ----------
     estimator
         What `fastscore.import_model` takes of scikit-learn, LightGBM, XGBoost and CatBoost. One
-        that is fitted already is used as it is, without `fit`.
+        that is fitted already is used as it is at the first score, without `fit`: fitted anew, it
+        takes a new Scorer.
 
     Attributes
     ----------
@@ -69,7 +71,7 @@ class Scorer(BaseEstimator):  # type: ignore[misc]
     def fit(self, X: Any, y: Any = None, **parameters: Any) -> Self:
         """Fit a clone of the estimator and import it; `parameters` go to its `fit`."""
         self.estimator_ = clone(self.estimator).fit(X, y, **parameters)
-        self._imported = import_model(self.estimator_)
+        self._imported = self.estimator_, import_model(self.estimator_)
         return self
 
     def _inner(self) -> Any:
@@ -88,14 +90,16 @@ class Scorer(BaseEstimator):  # type: ignore[misc]
         return self._model()
 
     def _model(self) -> Model:
-        found: Model | None = self.__dict__.get("_imported")
-        if found is None:
+        inner = self._inner()
+        # Of another estimator, where `set_params` gave one since.
+        known: tuple[Any, Model] | None = self.__dict__.get("_imported")
+        if known is None or known[0] is not inner:
             if not self.__sklearn_is_fitted__():
                 raise NotFittedError(
                     "this Scorer is not fitted: call fit, or wrap an estimator that is fitted"
                 )
-            found = self._imported = import_model(self._inner())
-        return found
+            known = self._imported = inner, import_model(inner)
+        return known[1]
 
     def __getattr__(self, name: str) -> Any:
         # What fitting found out: `classes_`, `n_features_in_`, `feature_names_in_`, `offset_`, ...
@@ -196,10 +200,20 @@ class Scorer(BaseEstimator):  # type: ignore[misc]
 
     @available_if(_inner_has("score"))  # type: ignore[untyped-decorator]
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the accuracy of a classifier, R² of a regressor."""
+        """Return what the estimator's `score` does.
+
+        Where that is the accuracy or R² of what it predicts, fastscore predicts; a score of the
+        estimator's own, as that of a search, is left to it.
+        """
         from sklearn.metrics import accuracy_score, r2_score
 
-        if not is_classifier(self._inner()) and not is_regressor(self._inner()):
-            raise TypeError(f"{type(self._inner()).__name__} is no classifier and no regressor")
-        metric = accuracy_score if is_classifier(self._inner()) else r2_score
+        inner = last = self._inner()
+        while type(last) is Pipeline:
+            last = last.steps[-1][1]
+        metric = {ClassifierMixin.score: accuracy_score, RegressorMixin.score: r2_score}.get(
+            getattr(type(last), "score", None)
+        )
+        if metric is None:
+            weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+            return float(inner.score(X, y, **weights))
         return float(metric(y, self.predict(X), sample_weight=sample_weight))

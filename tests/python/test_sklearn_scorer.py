@@ -11,6 +11,7 @@ import pytest
 import sklearn
 from fastscore.sklearn import Scorer
 from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.cluster import KMeans
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.ensemble import (
     GradientBoostingClassifier,
@@ -23,6 +24,7 @@ from sklearn.ensemble import (
 from sklearn.exceptions import NotFittedError
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_predict
+from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
@@ -99,6 +101,36 @@ def test_the_estimators_own_results(cancer):
         assert not is_regressor(scorer)
         polars = scorer.predict(pl.DataFrame({name: X[name].to_numpy() for name in X}))
         same_bits(polars, source.predict(X))
+
+
+def test_another_estimator_is_another_model(cancer):
+    X, y = cancer
+    one, other = (DecisionTreeClassifier(max_depth=1).fit(X, labels) for labels in (y, 1 - y))
+    scorer = Scorer(one)
+    same_bits(scorer.predict(X), one.predict(X))
+    again = pickle.loads(pickle.dumps(scorer))
+    assert again.model_ is again.model_
+    scorer.set_params(estimator=other)
+    same_bits(scorer.predict(X), other.predict(X))
+
+
+def test_scores_are_the_estimators_own():
+    X, y = load_iris(return_X_y=True)
+    tree = DecisionTreeClassifier(max_depth=1, random_state=0)
+    sources = [
+        GridSearchCV(tree, {"min_samples_leaf": [9]}, scoring="f1_macro", cv=3),
+        make_pipeline(StandardScaler(), tree),
+        make_pipeline(StandardScaler(), KMeans(3, n_init=1, random_state=0)),
+        MultiOutputClassifier(tree),
+    ]
+    for source in sources:
+        several = isinstance(source, MultiOutputClassifier)
+        target = np.column_stack([y, y > 0]) if several else y
+        source.fit(X, target)
+        assert Scorer(source).score(X, target) == source.score(X, target)
+    weights = np.arange(len(y), dtype=float)
+    tree.fit(X, y)
+    assert Scorer(tree).score(X, y, weights) == tree.score(X, y, weights)
 
 
 def test_only_what_the_estimator_has(cancer):
