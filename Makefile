@@ -81,14 +81,15 @@ docs: setup ## Write docs/support.md from the tables that the tests run over, an
 		> "$$(.venv-bench/bin/python -c 'import site; print(site.getsitepackages()[0])')/venv.pth"
 	touch $@
 
-# make bench CASE="500 x 63" ENGINE=oneDAL ROUNDS=15: some cases, some engines, more rounds.
+# make bench CASE="500 x 63|pipeline" ENGINE=oneDAL ROUNDS=15 RECORD=--record: some cases, some engines, more rounds, recorded.
 CASE :=
 ENGINE :=
 ROUNDS := 7
+RECORD :=
 
 .PHONY: bench
 bench: setup .venv-bench/.installed ## Compare with every rival, and record the results
-	.venv-bench/bin/python benches/run.py --case "$(CASE)" --engine "$(ENGINE)" --rounds "$(ROUNDS)"
+	.venv-bench/bin/python benches/run.py --case "$(CASE)" --engine "$(ENGINE)" --rounds "$(ROUNDS)" $(RECORD)
 
 .PHONY: expressions
 expressions: setup ## Measure the Polars expression against fastscore.predict and map_batches

@@ -109,7 +109,7 @@ def measure(case: Case, rounds: int, only: str) -> dict[str, Any]:
     started = time.monotonic()
     left_out, workers = {}, []
     for engine in ENGINES:
-        if only not in engine.name:
+        if not is_asked(engine.name, only):
             continue
         worker = start(case, engine)
         if isinstance(worker, str):
@@ -144,14 +144,19 @@ def measure(case: Case, rounds: int, only: str) -> dict[str, Any]:
     }
 
 
+def is_asked(name: str, parts: str) -> bool:
+    return any(part in name for part in parts.split("|"))
+
+
 def main() -> None:
     """Measure, print, record."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--case", default="", help="cases whose name contains this")
-    parser.add_argument("--engine", default="", help="engines whose name contains this")
+    parser.add_argument("--case", default="", help="cases whose name contains one of these, by |")
+    parser.add_argument("--engine", default="", help="engines, likewise")
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--record", action="store_true", help="record some cases or engines too")
     arguments = parser.parse_args()
-    cases = [case for case in CASES if arguments.case in case.name]
+    cases = [case for case in CASES if is_asked(case.name, arguments.case)]
     if not cases:
         sys.exit(f"no case has {arguments.case!r} in its name: {', '.join(c.name for c in CASES)}")
     # A case that scores another's model needs it.
@@ -162,7 +167,7 @@ def main() -> None:
         results.append(measure(case, arguments.rounds, arguments.engine))
         report.show(results[-1])
     report.summary(results)
-    if arguments.case or arguments.engine:
+    if (arguments.case or arguments.engine) and not arguments.record:
         print("not recorded: these are not all cases and engines")
     else:
         print(f"recorded in {report.record(results, arguments.rounds)}")
