@@ -34,7 +34,7 @@ What is promised of an output, against the source library on one thread:
 | n ulp of the score | IsolationForest: NumPy's power depends on the processor |
 | 8 eps (1 + largest \\|log p\\|) | p: where boosting starts; NumPy's log depends on the processor |
 | 1e-12 of sum \\|coefficient x value\\| | linear models: the source's BLAS sums in no fixed order |
-| 1e-6 of sum \\|coefficient x value\\| | sums in float32: gblinear; linear models after float32 steps |
+| 1e-6 of sum \\|coefficient x value\\| | sums in float32: gblinear, linear models after it |
 | 1e-12 of the number | transformers that take roots, logarithms, powers or norms |
 | 1e-12 (the number + the centre) | the same, standardised after it |
 | 1e-13 (1 + the number) | splines, which are at most 1 between their knots |
