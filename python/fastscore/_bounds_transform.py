@@ -79,8 +79,8 @@ def _one(estimator: Any, x: Any, before: Bound) -> Bound:
         if getattr(estimator, "whiten", False):
             least = np.finfo(np.float64).eps
             bound = bound / np.maximum(np.sqrt(estimator.explained_variance_), least)
-        own: NDArray[np.float64] = bound
-        return own
+        projected: NDArray[np.float64] = bound
+        return projected
     if before is None and hasattr(estimator, "cluster_centers_"):
         return _bounds_scores.transform_bound(estimator, _given(None, x))
     if before is not None and name in ("StandardScaler", "RobustScaler", "MaxAbsScaler"):
@@ -98,9 +98,24 @@ def _one(estimator: Any, x: Any, before: Bound) -> Bound:
     if scaler is not None and scaler.mean_ is not None and scaler.scale_ is not None:
         given = given + np.abs(scaler.mean_ / scaler.scale_)
     if before is None:
-        return np.asarray(_RELATIVE * given) + (_SPLINES if name == "SplineTransformer" else 0.0)
+        own = np.asarray(_RELATIVE * given)
+        return own + _SPLINES * (1 + _beyond(estimator, x)) if name == "SplineTransformer" else own
     # A step of any slope after rounded numbers.
     return 1e2 * _RELATIVE * (given + 1)
+
+
+def _beyond(estimator: Any, x: Any) -> Any:
+    """How far beyond the knots each row lies, in their spans, where lines go on there.
+
+    scikit-learn rounds their slopes, some of which are 0.
+    """
+    if estimator.extrapolation != "linear":
+        return 0.0
+    ends = [(spline.t[spline.k], spline.t[-spline.k - 1]) for spline in estimator.bsplines_]
+    low, high = np.asarray(ends, dtype=np.float64).T
+    table = np.nan_to_num(_given(None, x))
+    spans = np.maximum(low - table, table - high) / (high - low)
+    return np.maximum(spans, 0).max(axis=1, keepdims=True)
 
 
 def _given(estimator: Any, x: Any) -> NDArray[np.float64]:

@@ -96,6 +96,20 @@ def test_small_numbers_beside_float32_are_float32(columns):
     same_bits(fastscore.import_model(scaled).transform(FRAME), theirs.astype(float))
 
 
+@pytest.mark.parametrize("extrapolation", ["periodic", "linear"])
+def test_splines_far_from_their_knots(extrapolation):
+    """What is left of a number of many periods is in its last bits."""
+    rng = np.random.default_rng(0)
+    spline = SplineTransformer(extrapolation=extrapolation).fit(rng.uniform(0, 2.7, (60, 2)))
+    model = fastscore.import_model(spline)
+    for size in (1e2, 1e4, 1e6, 1e9, 1e12):
+        rows = rng.uniform(-size, size, (500, 2))
+        assert model.verify(rows, spline).ok
+        if extrapolation == "periodic":
+            due = spline.transform(rows)
+            np.testing.assert_allclose(model.transform(rows), due, rtol=0, atol=1e-13)
+
+
 def test_a_spline_of_a_single_value_is_refused():
     steps = SplineTransformer().fit(WHOLE.assign(b=1.0))
     with pytest.raises(fastscore.UnsupportedModelError, match="column 'b' had a single value in"):

@@ -174,13 +174,18 @@ def _around(build: Builder, x: int, features: Sequence[Pieces]) -> int:
         raise UnsupportedModelError(
             "SplineTransformer: a periodic feature has a single value; drop it"
         )
+    ahead = build.link(x, "standardize", shift=starts, scale=None)
     turns = build.link(
-        build.link(x, "standardize", shift=starts, scale=periods), "ufunc", function="floor"
+        build.link(ahead, "standardize", shift=None, scale=periods), "ufunc", function="floor"
     )
-    back = build.link(
-        turns, "affine", scale=[-period for period in periods], shift=[0.0] * len(periods)
+    # By one fused multiply-add, as what is left of a number of many periods is in its last bits.
+    rest = build.linear(
+        f"period{len(build.steps)}",
+        np.hstack([np.eye(len(periods)), -np.diag(periods)]),
+        np.zeros(len(periods)),
+        value=build.add({"op": "concat", "inputs": [ahead, turns]}),
     )
-    return build.add({"op": "sum", "inputs": [x, back]})
+    return build.link(rest, "standardize", shift=[-start for start in starts], scale=None)
 
 
 def _table(build: Builder, columns: Sequence[Any], values: Sequence[Sequence[float]]) -> int:

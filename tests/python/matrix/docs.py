@@ -37,7 +37,7 @@ What is promised of an output, against the source library on one thread:
 | 1e-6 of sum \\|coefficient x value\\| | sums in float32: gblinear, linear models after it |
 | 1e-12 of the number | transformers that take roots, logarithms, powers or norms |
 | 1e-12 (the number + the centre) | the same, standardised after it |
-| 1e-13 (1 + the number) | splines, which are at most 1 between their knots |
+| 1e-13 (1 + the number) | splines; far beyond their knots scikit-learn itself rounds slopes |
 | equal numbers | bits, but for a zero's sign where the source has a sparse matrix between |
 | as its margin | what that bound becomes behind the link |
 """
