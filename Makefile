@@ -67,7 +67,7 @@ lint: setup ## Check format, lints, types and the stubs of the extension
 	$(BIN)/python -m mypy.stubtest fastscore._core
 
 .PHONY: docs
-docs: setup ## Write docs/support.md from the tables that the tests run over, and the outputs of docs/guide.md
+docs: setup ## Write docs/support.md from the tables that the tests run over, and the outputs of README.md and docs/guide.md
 	PYTHONPATH=tests/python $(BIN)/python -m matrix.docs --write
 	OMP_NUM_THREADS=1 $(BIN)/python tests/python/guide.py
 

@@ -1,4 +1,4 @@
-"""The examples of docs/guide.md: run them, and write what they print.
+"""The examples of README.md and docs/guide.md: run them, and write what they print.
 
 PYTHONPATH=tests/python python tests/python/guide.py    # writes the outputs anew
 """
@@ -11,15 +11,16 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-GUIDE = Path(__file__).resolve().parents[2] / "docs" / "guide.md"
+_ROOT = Path(__file__).resolve().parents[2]
+GUIDES = [_ROOT / "README.md", _ROOT / "docs" / "guide.md"]
 
 
 def run(text: str) -> str:
-    """Return the guide with the outputs that its examples print now."""
+    """Return the guide with the outputs that its examples print now; sketches stay as they are."""
     names: dict[str, object] = {"__name__": "__guide__"}
     return re.sub(
         r"(?<=```python\n).*?(?=```\n)",
-        lambda block: "".join(_outputs(block[0], names)),
+        lambda block: "".join(_outputs(block[0], names)) if ">>>" in block[0] else block[0],
         text,
         flags=re.DOTALL,
     )
@@ -44,4 +45,5 @@ def _printed(source: str, names: dict[str, object]) -> str:
 
 
 if __name__ == "__main__":
-    GUIDE.write_text(run(GUIDE.read_text()))
+    for guide in GUIDES:
+        guide.write_text(run(guide.read_text()))

@@ -1,8 +1,10 @@
-"""docs/guide.md shows what its examples print."""
+"""README.md and docs/guide.md show what their examples print."""
 
 import guide
+import pytest
 
 
-def test_the_outputs_are_real():
-    text = guide.GUIDE.read_text()
+@pytest.mark.parametrize("path", guide.GUIDES, ids=lambda path: path.name)
+def test_the_outputs_are_real(path):
+    text = path.read_text()
     assert guide.run(text) == text, "run `make docs`"
