@@ -11,6 +11,7 @@ from fastscore._options import Options
 from fastscore.importers import catboost, lightgbm, sklearn, xgboost
 from fastscore.importers._categories import with_categories
 from fastscore.importers._rename import with_names
+from fastscore.importers._sklearn_delegate import behind_scorer
 
 _IMPORTERS: dict[str, tuple[Mapping[str, Callable[[Any, Options], _core.Model]], str]] = {
     "sklearn": (sklearn.IMPORTERS, "scikit-learn"),
@@ -91,6 +92,7 @@ def import_model(
         return obj if core is obj._core else Model(core)
     if isinstance(obj, str | os.PathLike):
         raise TypeError("import_model takes a live object; for a file use fastscore.load(path)")
+    obj = behind_scorer(obj)
     options.feature_names()  # what is wrong with them is said before any work
     return Model(_given(_importer(obj)(obj, options), options), obj)
 
@@ -114,6 +116,11 @@ def _importer(obj: Any) -> Callable[[Any, Options], _core.Model]:
     if isinstance(obj, type):
         raise UnsupportedModelError(
             f"{obj.__module__}.{obj.__qualname__} is a class; pass a fitted instance of it"
+        )
+    if kind.__module__ == "fastscore.sklearn":
+        raise UnsupportedModelError(
+            f"a {kind.__name__} within another estimator can't be imported: wrap the whole, or fit "
+            "it with the plain estimator in its place"
         )
     for base in kind.__mro__[1:]:
         known = _IMPORTERS.get(base.__module__.split(".")[0])

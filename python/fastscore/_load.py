@@ -71,6 +71,11 @@ def load(
         A keyword that can't apply to this file, by name.
 
     """
+    if not isinstance(path, str | bytes | os.PathLike):
+        raise TypeError(
+            f"load takes the path of a model file, not a {type(path).__name__}; for a live object "
+            "use fastscore.import_model(object)"
+        )
     options = Options(features, classes, categories, unknown, missing, iterations, like)
     names = options.feature_names()
     name = os.fsdecode(path)

@@ -17,6 +17,7 @@ from fastscore._source_catboost import CatBoostSource
 from fastscore._source_meta import decisive_scores, meta_margin, own_rounding
 from fastscore._source_pipeline import PipelineSource, numbers, quietly, takes_columns
 from fastscore._source_xgboost import XGBoostSource
+from fastscore.importers._sklearn_delegate import behind_scorer
 from fastscore.importers._source import version
 
 
@@ -116,6 +117,7 @@ _CLUSTERS = ("cluster_centers_", "means_")
 def _delegate(source: Any) -> Any:
     """Return the estimator that searches and frozen estimators stand for."""
     while True:
+        source = behind_scorer(source)
         name = type(source).__name__
         own = vars(source)
         if "best_estimator_" in own:

@@ -367,7 +367,7 @@ def _check_floats(
         equal_rows=int(equal.all(axis=1).sum()),
         largest_difference=float(difference.max(initial=0.0)),
         largest_ulp=int(ulp.max(initial=0)),
-        first_difference=_first(equal, want, have),
+        first_difference=_first(equal | within, want, have) or _first(equal, want, have),
         bound=promise.text,
         ties=(),
         ok=bool((equal | within).all()),
@@ -386,7 +386,9 @@ def _check_labels(
         equal_rows=int((~wrong).sum()),
         largest_difference=float("nan"),
         largest_ulp=None,
-        first_difference=_first(equal, want, have),
+        first_difference=(
+            _first(equal | ties[:, np.newaxis], want, have) or _first(equal, want, have)
+        ),
         bound="equal" if close is None else "equal but for ties",
         ties=tuple(np.flatnonzero(ties).tolist()),
         ok=not bool((wrong & ~ties).any()),

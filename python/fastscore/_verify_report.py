@@ -18,7 +18,8 @@ class OutputCheck:
     largest_ulp: int | None
     """None for labels and leaf indexes."""
     first_difference: tuple[int, Any, Any] | None
-    """Row, the source's values, ours; None when all rows are equal."""
+    """Row, the source's values, ours: of the first row that breaks the promise, else of the first
+    that differs; None when all rows are equal."""
     bound: str
     """What is promised."""
     ties: tuple[int, ...]
@@ -66,8 +67,8 @@ class VerifyReport:
             if check.first_difference is not None:
                 row, theirs, ours = check.first_difference
                 notes.append(
-                    f"{check.output}: first difference in row {row}: source {theirs}, fastscore "
-                    f"{ours}"
+                    f"{check.output}: first difference{'' if check.ok else ' beyond that'} in row "
+                    f"{row}: source {theirs}, fastscore {ours}"
                 )
             if check.ties:
                 shown = ", ".join(map(str, check.ties[:_TIES_SHOWN]))

@@ -20,6 +20,7 @@ from polars import selectors as cs
 from polars.plugins import register_plugin_function
 
 from fastscore import _core
+from fastscore._model import Model
 from fastscore._predict import as_model
 from fastscore._predict import predict as _predict
 from fastscore._score import check_missing, check_output
@@ -88,6 +89,11 @@ def transform(model: Any, *inputs: Any, missing: str = "source") -> pl.Expr:
 
 
 def _expression(model: Any, inputs: tuple[Any, ...], output: str, missing: str) -> pl.Expr:
+    if isinstance(model, pl.Expr) or any(isinstance(each, Model) for each in inputs):
+        raise TypeError(
+            "the model comes first, then the columns: fastscore.polars.predict(model, 'a', 'b'), "
+            "or pl.col('a', 'b').fastscore.predict(model)"
+        )
     model = as_model(model)
     check_output(output, model.outputs)
     check_missing(missing)

@@ -31,6 +31,12 @@ except ImportError:  # scikit-learn before 1.6
 __all__ = ["Scorer"]
 
 
+_A_MODEL = (
+    "a Scorer wraps an estimator, not a fastscore.Model, which can't be fitted and scores by "
+    "itself: model.predict(X)"
+)
+
+
 def _inner_has(name: str) -> Callable[["Scorer"], bool]:
     """Return a check that the wrapped estimator has a method: only then the scorer has it."""
 
@@ -70,6 +76,8 @@ class Scorer(BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any = None, **parameters: Any) -> Self:
         """Fit a clone of the estimator and import it; `parameters` go to its `fit`."""
+        if isinstance(self.estimator, Model):
+            raise TypeError(_A_MODEL)
         self.estimator_ = clone(self.estimator).fit(X, y, **parameters)
         self._imported = self.estimator_, import_model(self.estimator_)
         return self
@@ -94,6 +102,8 @@ class Scorer(BaseEstimator):  # type: ignore[misc]
         # Of another estimator, where `set_params` gave one since.
         known: tuple[Any, Model] | None = self.__dict__.get("_imported")
         if known is None or known[0] is not inner:
+            if isinstance(inner, Model):
+                raise TypeError(_A_MODEL)
             if not self.__sklearn_is_fitted__():
                 raise NotFittedError(
                     "this Scorer is not fitted: call fit, or wrap an estimator that is fitted"

@@ -96,3 +96,31 @@ def test_models_of_files_are_named_by_their_library(tmp_path):
     lgb.train({"verbose": -1}, lgb.Dataset(x, x[:, 0]), 2).save_model(tmp_path / "m.txt")
     model = fastscore.load(tmp_path / "m.txt")
     assert repr(model).startswith("<fastscore.Model LightGBM Booster (text file);")
+
+
+def test_an_estimator_is_not_loaded():
+    with pytest.raises(TypeError, match=r"not a RandomForestRegressor.*import_model\(object\)"):
+        fastscore.load(FOREST)
+
+
+@pytest.mark.parametrize("arguments", [("a", MODEL), (pl.col("a", "b"), MODEL), (pl.col("a"),)])
+def test_columns_before_the_model(arguments):
+    import fastscore.polars as fp
+
+    with pytest.raises(TypeError, match="the model comes first, then the columns"):
+        fp.predict(*arguments)
+
+
+def test_a_first_step_that_never_knows_its_features_is_named():
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    pipeline = make_pipeline(TfidfVectorizer(), RandomForestClassifier(2, random_state=0))
+    pipeline.fit(["good loan", "bad loan", "good"], [1, 0, 1])
+    with pytest.raises(fastscore.UnsupportedModelError, match=r"apart.*pipeline\[1:\]") as caught:
+        fastscore.import_model(pipeline)
+    assert "step 'tfidfvectorizer'" in str(caught.value)
+    words = pipeline[:1].transform(["good", "loan bad"])
+    same_bits(
+        fastscore.import_model(pipeline[1:]).predict_proba(words.toarray()),
+        pipeline[1:].predict_proba(words),
+    )

@@ -226,3 +226,26 @@ def test_pandas_labels_keep_their_dtype(cancer):
     found = Scorer(source).predict(X)
     assert found.dtype == source.predict(X).dtype
     np.testing.assert_array_equal(found, source.predict(X))
+
+
+def test_a_scorer_is_imported_as_what_it_wraps(cancer):
+    X, y = cancer
+    forest = RandomForestClassifier(**SMALL)
+    search = GridSearchCV(Scorer(forest), {"estimator__max_depth": [2, 3]}, cv=2).fit(X, y)
+    for scorer in (search, search.best_estimator_):
+        model = fastscore.import_model(scorer)
+        same_bits(model.predict_proba(X).to_numpy(), search.predict_proba(X))
+        report = model.verify(X)
+        assert report.ok
+        assert report.source.startswith("RandomForestClassifier")
+    inside = make_pipeline(StandardScaler(), Scorer(forest)).fit(X, y)
+    with pytest.raises(fastscore.UnsupportedModelError, match="step 'scorer': a Scorer within"):
+        fastscore.import_model(inside)
+
+
+def test_a_model_is_no_estimator(cancer):
+    X, y = cancer
+    model = fastscore.import_model(DecisionTreeClassifier(random_state=0).fit(X, y))
+    for use in (lambda: Scorer(model).fit(X, y), lambda: Scorer(model).predict(X)):
+        with pytest.raises(TypeError, match=r"a Scorer wraps an estimator.*model\.predict"):
+            use()

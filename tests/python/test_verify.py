@@ -74,6 +74,23 @@ def test_differences_are_seen(models, sources, frame, x, score):
     assert not labels.ok
 
 
+def test_the_row_that_breaks_the_promise_is_shown(models, sources, frame):
+    """Not an earlier one that differs by a rounding that is allowed."""
+    import copy
+
+    model, source = models["linear"], copy.deepcopy(sources["linear"])
+    last = len(frame) - 1
+    predict = source.predict
+    shift = np.zeros(len(frame))
+    shift[0], shift[last] = 1e-15, 1.0
+    source.predict = lambda x: predict(x) + shift
+    report = model.verify(frame, source=source)
+    check = next(check for check in report.checks if check.output == "prediction")
+    assert not check.ok
+    assert check.first_difference[0] == last
+    assert f"first difference beyond that in row {last}" in repr(report)
+
+
 def models_with_swapped_classes(sources):
     import copy
 

@@ -30,10 +30,11 @@ def import_pipeline(pipeline: Any, options: Options) -> _core.Model:
     steps = _steps(pipeline)
     if not steps:
         raise UnsupportedModelError("Pipeline: all its steps are 'passthrough'; it does nothing")
-    first = steps[0][1]
+    start, first = steps[0]
     check_fitted(steps[-1][1])
     count = getattr(first, "n_features_in_", None)
     if count is None:
+        _refuse_unknown(first, f"Pipeline step {start!r}")
         raise UnsupportedModelError(
             f"Pipeline: its first step, {type(first).__name__}, does not know how many features it "
             "takes; call fit on the pipeline first"
@@ -49,6 +50,16 @@ def import_pipeline(pipeline: Any, options: Options) -> _core.Model:
     assert found.transform is not None  # what does not predict transforms
     become_transform(build, found.transform, "Pipeline")
     return finish(build, pipeline)
+
+
+def _refuse_unknown(step: Any, owner: str) -> None:
+    """Refuse a step that can't be imported, fitted or not, for that and what would work."""
+    from fastscore._import import _importer
+
+    try:
+        _importer(step)(step, Options())
+    except UnsupportedModelError as error:
+        raise UnsupportedModelError(f"{owner}: {error}") from error
 
 
 def _attach_steps(

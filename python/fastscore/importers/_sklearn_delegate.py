@@ -12,6 +12,16 @@ from fastscore.importers import _source
 from fastscore.importers._rename import with_source
 
 
+def behind_scorer(obj: Any) -> Any:
+    """Return the estimator that a `fastscore.sklearn.Scorer` wraps, and any other object as it is.
+
+    What scores by fastscore is imported as what it was made of, which `verify` then asks.
+    """
+    while type(obj).__module__ == "fastscore.sklearn":
+        obj = obj._inner()
+    return obj
+
+
 def import_search(estimator: Any, options: Options) -> _core.Model:
     """GridSearchCV, RandomizedSearchCV, HalvingGridSearchCV, HalvingRandomSearchCV."""
     name = type(estimator).__name__
@@ -23,12 +33,12 @@ def import_search(estimator: Any, options: Options) -> _core.Model:
             f"{name}: refit={estimator.refit!r} leaves no best_estimator_ to predict with; search "
             "with refit=True, or import an estimator that you fit with the best parameters"
         )
-    return _import(estimator, best, "best_estimator_", options)
+    return _import(estimator, behind_scorer(best), "best_estimator_", options)
 
 
 def import_frozen(estimator: Any, options: Options) -> _core.Model:
     """FrozenEstimator."""
-    return _import(estimator, estimator.estimator, "estimator", options)
+    return _import(estimator, behind_scorer(estimator.estimator), "estimator", options)
 
 
 def _import(estimator: Any, inner: Any, attribute: str, options: Options) -> _core.Model:
