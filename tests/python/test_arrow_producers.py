@@ -297,6 +297,33 @@ assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 30_000, "30
         with pytest.raises(fastscore.MissingValueError, match=r"NaN in row 33 \(1 row"):
             list(fastscore.predict_stream(reader, model))
 
+    def test_it_is_handed_over_while_another_thread_reads(self, tmp_path):
+        """The reader holds the stream and waits for the GIL; who asks for it meanwhile must not."""
+        code = f"""
+import threading, time
+import fastscore, numpy as np, pyarrow as pa
+model = fastscore.load({str(tmp_path / "m.fscore")!r})
+batch = pa.record_batch({{name: np.zeros(10) for name in model.feature_names_in_}})
+started = threading.Event()
+def batches():
+    started.set()
+    time.sleep(0.5)
+    yield batch
+reader = pa.RecordBatchReader.from_batches(batch.schema, batches())
+scores = fastscore.predict_stream(reader, model)
+read = []
+thread = threading.Thread(target=lambda: read.append(next(iter(scores))), daemon=True)
+thread.start()
+started.wait()
+rest = pa.RecordBatchReader.from_stream(scores)
+thread.join()
+assert len(np.asarray(read[0])) == 10 and rest.read_all().num_rows == 0
+"""
+        x = np.eye(6)
+        fitted = LinearRegression().fit(x, x[:, 0])
+        fastscore.import_model(fitted, features=NAMES).save(tmp_path / "m.fscore")
+        subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
     def test_errors_of_the_source_come_through(self, models, table):
         def source():
             yield table.to_batches()[0].slice(0, 10)

@@ -495,12 +495,21 @@ class TestRefusals:
             wrong.collect_schema()
 
     def test_the_row_is_counted_in_what_polars_passed(self, models, df):
+        from sklearn.linear_model import LinearRegression
+        from sklearn.pipeline import make_pipeline
+        from sklearn.preprocessing import FunctionTransformer
+
         bad = df.with_columns(pl.when(pl.col("id") != 5).then("rate").alias("rate"))
         with pytest.raises(COMPUTE_ERROR, match=r"first in row 5.*passed 300 rows at once"):
             bad.select(fp.predict(models["linear"]))
         infinite = df.with_columns(pl.lit(float("inf")).alias("rate"))
         with pytest.raises(COMPUTE_ERROR, match="infinite or too large"):
             infinite.select(fp.predict(models["linear"]))
+        logarithm = make_pipeline(FunctionTransformer(np.log), LinearRegression())
+        model = fastscore.import_model(logarithm.fit(np.eye(5) + 1, np.arange(5.0)))
+        negative = pl.DataFrame(np.diag([1.0, 1, 1, -1, 1]) + (np.eye(5) == 0))
+        with pytest.raises(COMPUTE_ERROR, match=r"NaN in row 3 .*passed 5 rows at once"):
+            negative.select(pl.all().fastscore.predict(model))
 
     def test_arguments(self, models, df):
         with pytest.raises(ValueError, match="has no output 'probability'"):

@@ -121,7 +121,8 @@ impl ScoreStream {
         requested_schema: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
         let _ = requested_schema;
-        let batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Not with the GIL: a thread that reads a batch holds the lock, and its source may wait for the GIL.
+        let batches = py.detach(|| self.batches.lock().unwrap_or_else(PoisonError::into_inner).take());
         arrow_ffi::export_stream(py, batches.ok_or_else(handed_over)?)
     }
 

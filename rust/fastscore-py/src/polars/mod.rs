@@ -257,12 +257,12 @@ fn few(inputs: &[Taken], kwargs: &Kwargs, slot: &Slot, plan: &Plan, on_refused: 
 }
 
 /// Polars passes a frame in parts, and rows are counted in them.
-fn placed(error: Error, rows: usize) -> Error {
-    match error {
-        Error::MissingValue { .. } | Error::NonFinite { .. } | Error::UnknownCategory { .. } => Error::InvalidArgument(
-            format!("{error} (Polars passed {rows} rows at once, the row is counted from the first of these)"),
-        ),
-        error => error,
+fn placed(mut error: Error, rows: usize) -> Error {
+    match error.first_row() {
+        Some(_) => Error::InvalidArgument(format!(
+            "{error} (Polars passed {rows} rows at once, the row is counted from the first of these)"
+        )),
+        None => error,
     }
 }
 
