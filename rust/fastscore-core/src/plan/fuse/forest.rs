@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::{Chain, MAX_WORK, Table};
+use super::codes::{At, Known, Table};
+use super::{Chain, MAX_WORK};
 use crate::model::{
     Comparison, FLAG_MISSING_LEFT, FLAG_OUTSIDE_LEFT, FLAG_ZERO_MISSING, Forest, Model, ValueId, Width,
 };
@@ -10,7 +11,13 @@ use crate::plan::program::{Program, View};
 use crate::reference;
 
 /// A forest whose splits read the bases of their columns, and its input; None where nothing can be fused.
-pub(super) fn fuse(model: &Model, program: &Program, step: usize, forest: &Forest) -> Option<(Forest, View)> {
+pub(super) fn fuse(
+    model: &Model,
+    program: &Program,
+    known: &mut Known,
+    step: usize,
+    forest: &Forest,
+) -> Option<(Forest, View)> {
     let input = &program.run(step)?.input;
     let mut read: Vec<i32> = forest.feature.clone();
     read.sort_unstable();
@@ -18,11 +25,10 @@ pub(super) fn fuse(model: &Model, program: &Program, step: usize, forest: &Fores
     let mut splits = Splits::new(forest, input);
     let mut fused: HashMap<i32, Column> = HashMap::new();
     for feature in read.into_iter().filter(|_| forest.missing_value.is_none()) {
-        let from_codes = Chain::from_codes(model, program, input, feature as usize);
-        let from_codes = from_codes.filter(|(_, codes)| codes.saturating_mul(forest.feature.len()) <= MAX_WORK);
-        if let Some((chain, codes)) = from_codes {
-            let column = Column { base: splits.base(chain.base), kind: Kind::Codes(Table::of(&chain, codes)) };
-            fused.insert(feature, column);
+        let read = known.read(model, program, input.at(feature as usize));
+        let read = read.filter(|read| read.codes().saturating_mul(forest.feature.len()) <= MAX_WORK);
+        if let Some(read) = read {
+            fused.insert(feature, Column { base: splits.base(read.base()), kind: Kind::Codes(read.table()) });
         } else if forest.width == Width::Float64
             && let Some(chain) = Chain::rising(model, program, input, feature as usize)
         {
@@ -64,7 +70,7 @@ enum Question {
 struct Splits<'f> {
     forest: &'f Forest,
     input: Vec<(ValueId, u32)>,
-    bases: HashMap<(ValueId, usize), i32>,
+    bases: HashMap<At, i32>,
     /// What is asked in place of a threshold, or of a set, of a column.
     known: HashMap<(i32, u64, i32, u8), Option<Question>>,
     words: Vec<u32>,
@@ -86,7 +92,7 @@ impl<'f> Splits<'f> {
     }
 
     /// The place of a base in the new input, behind the columns that were there.
-    fn base(&mut self, base: (ValueId, usize)) -> i32 {
+    fn base(&mut self, base: At) -> i32 {
         *self.bases.entry(base).or_insert_with(|| {
             self.input.push((base.0, base.1 as u32));
             self.input.len() as i32 - 1
