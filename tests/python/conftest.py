@@ -2,11 +2,10 @@ import fastscore
 import lightgbm as lgb
 import numpy as np
 import pytest
+from names import NAMES
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
-
-NAMES = ["age", "income", "visits", "rate", "balance", "zone"]
 
 
 @pytest.fixture(scope="session")

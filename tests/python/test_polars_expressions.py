@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 import polars.selectors as cs
 import pytest
-from conftest import NAMES
+from names import NAMES
 from polars.testing import assert_frame_equal, assert_series_equal
 
 VERSION = tuple(int(part) for part in pl.__version__.split(".")[:2])
