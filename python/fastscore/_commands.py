@@ -135,7 +135,8 @@ def score(
     are read, and memory does not grow with the data. The output appears under its name when it is
     whole; until then it has a temporary name beside it.
 
-    In CSV, the model's columns are numbers (empty, NA or null: missing); other columns are kept as
+    In CSV, separated by commas, the model's columns are numbers, or text where its categories are
+    (empty, NA or null: missing, but for a category that is spelt so); other columns are kept as
     their text.
     """
     chosen = _output_format(output, format_)

@@ -41,6 +41,7 @@ from fastscore._errors import (
     SchemaError,
     UnknownCategoryError,
 )
+from fastscore._layout import OUTPUTS
 
 Format = Literal["parquet", "arrow", "csv"]
 T = TypeVar("T")
@@ -202,6 +203,12 @@ class _Csv:
         names = lines[0]
         sample = lines[1:] if len(head) < _BLOCK else lines[1:-1]
         numeric = set(columns.features(names))
+        other = columns.separator(names)
+        if other is not None:
+            raise JobError(
+                f"{name} seems to be separated by {other!r}, and only commas are read: write it "
+                f"anew, as pandas.read_csv(file, sep={other!r}).to_csv(...) does"
+            )
         categories = columns.categories(names)
         self.schema = pa.schema(
             [
@@ -332,7 +339,10 @@ def find_inputs(inputs: Sequence[str]) -> list[str]:
                 raise JobError(f"the folder {given} has no files to read")
             found += map(str, files)
         elif given != STDIO and not os.path.exists(given):
-            raise JobError(f"there is no file {given}")
+            hint = ""
+            if given in OUTPUTS:
+                hint = f"; several outputs are joined by commas: --outputs prediction,{given}"
+            raise JobError(f"there is no file {given}{hint}")
         else:
             found.append(given)
     if found.count(STDIO) > 1:
@@ -449,6 +459,22 @@ class Columns:
 
     def _plain(self, name: str) -> str:
         return re.sub(r"\s", "_", name) if self._rewritten else name
+
+    def separator(self, names: Sequence[str]) -> str | None:
+        """Return what splits the only column of a header into those that the model reads."""
+        if len(names) != 1:
+            return None
+        for mark in ";\t|":
+            parts = names[0].split(mark)
+            if self._read is None:
+                fits = 1 < self._count <= len(parts)
+            else:
+                fits = names[0] not in self._read and not self._read.isdisjoint(
+                    map(self._plain, parts)
+                )
+            if len(parts) > 1 and fits:
+                return mark
+        return None
 
     def features(self, names: Sequence[str]) -> list[str]:
         """List the columns that the model may read.

@@ -277,7 +277,9 @@ class Model:
         """Compare with the source model on `data`, output by output.
 
         `source` is the live source object. A model fresh from `import_model` knows its own, by a
-        weak reference; ValueError when it is gone.
+        weak reference; ValueError when it is gone. Give it rows of the kind of table that the
+        source was fitted on: scikit-learn's encoders tell pandas' NaN from None and Polars' null,
+        which are one missing value here.
         """
         from fastscore._verify import verify
 

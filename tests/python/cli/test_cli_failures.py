@@ -47,6 +47,20 @@ def test_no_such_input(failing: Callable[..., str], tmp_path: Path) -> None:
     assert "there is no file" in failing(tmp_path / "nothing.parquet")
 
 
+def test_an_output_in_the_place_of_an_input(failing: Callable[..., str], parquet: Path) -> None:
+    assert "--outputs prediction,margin" in failing(parquet, "margin")
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+def test_csv_of_another_separator(
+    failing: Callable[..., str], credit: pd.DataFrame, tmp_path: Path, mark: str
+) -> None:
+    credit.to_csv(tmp_path / "other.csv", sep=mark, index=False)
+    error = failing(tmp_path / "other.csv")
+    assert f"separated by {mark!r}" in error
+    assert "only commas" in error
+
+
 def test_no_such_model(cli: Cli, parquet: Path, tmp_path: Path) -> None:
     error = cli("score", parquet, "--model", tmp_path / "no.fscore", "--output", "o.csv").error()
     assert "no.fscore" in error
