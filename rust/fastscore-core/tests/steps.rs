@@ -325,6 +325,18 @@ fn broken_products_are_refused() {
 }
 
 #[test]
+fn columns_that_no_bytes_stand_for_are_refused() {
+    let with = |sums: usize| {
+        let gather = Step { input: 0, op: Op::Concat(Vec::new()) };
+        let sum = Step { input: 1, op: Op::Link(Link::LogSumExp {}, Width::Float64) };
+        Model::new(parts(40_000, std::iter::once(gather).chain(vec![sum; sums]).collect()))
+    };
+    assert!(with(400).is_ok());
+    let error = with(500).unwrap_err().to_string();
+    assert!(error.contains("steps read more than 16777216 columns of values that gather"), "{error}");
+}
+
+#[test]
 fn steps_are_written_and_read_back() {
     let ops = vec![
         Op::Map(map_of(&[0.0, 2.0], &[1.0, 3.0], 4.0, -1.0)),

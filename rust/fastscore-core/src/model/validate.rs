@@ -2,7 +2,7 @@
 
 use super::{
     Child, Ctr, Decision, Distances, FLAG_MISSING_LEFT, FLAG_OUTSIDE_LEFT, FLAG_ZERO_MISSING, Forest, Linear,
-    LinearLeaves, ModelParts, OneHot, Op, Step, Target, Transform, Width,
+    LinearLeaves, Link, ModelParts, OneHot, Op, Step, Target, Transform, Width,
 };
 use crate::error::{Result, format_error};
 
@@ -12,17 +12,31 @@ pub(crate) const MAX_COLUMNS: usize = 1 << 18;
 /// More columns in all guards together are refused, of those that list none: these have no bytes behind their columns.
 const MAX_GUARDED: usize = 1 << 22;
 
+/// More columns that all steps together read of values that gather the columns of others (concat, columns) are refused: a
+/// plan says of each where it is, and no bytes of the file back them.
+const MAX_GATHERED: usize = 1 << 24;
+
 /// Check everything; gives the number of columns of each value.
 pub(super) fn check(parts: &ModelParts) -> Result<Vec<usize>> {
     let features = &parts.features;
     features.check()?;
     let mut widths = vec![features.count];
-    let mut columns = 0;
+    let (mut columns, mut gathered) = (0, 0usize);
     for (index, step) in parts.steps.iter().enumerate() {
         if let Some(value) = step.inputs().find(|&value| value >= widths.len()) {
             return Err(format_error(format!("step {index} reads value {value}, which comes later")));
         }
         let width = check_step(step, &widths).map_err(|error| format_error(format!("step {index}: {error}")))?;
+        let gathers = |&value: &usize| {
+            let before = value.checked_sub(1).map(|step| &parts.steps[step].op);
+            matches!(before, Some(Op::Concat(_) | Op::Link(Link::Columns { .. }, _)))
+        };
+        gathered = step.inputs().filter(gathers).fold(gathered, |sum, value| sum.saturating_add(widths[value]));
+        if gathered > MAX_GATHERED {
+            return Err(format_error(format!(
+                "step {index}: steps read more than {MAX_GATHERED} columns of values that gather others'"
+            )));
+        }
         columns += width;
         if width == 0 || columns > MAX_COLUMNS {
             return Err(format_error(format!(
