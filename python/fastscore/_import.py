@@ -111,7 +111,6 @@ def _importer(obj: Any) -> Callable[[Any, Options], _core.Model]:
         return _IMPORTERS[library][0][kind.__name__]
     if library == "sklearn" and kind.__name__ in sklearn.REFUSED:
         return sklearn.REFUSED[kind.__name__]
-    supported = "; ".join(f"{name}: {', '.join(table)}" for table, name in _IMPORTERS.values())
     what = f"{kind.__module__}.{kind.__qualname__}"
     if isinstance(obj, type):
         raise UnsupportedModelError(
@@ -127,6 +126,17 @@ def _importer(obj: Any) -> Callable[[Any, Options], _core.Model]:
         if known is not None and base.__name__ in known[0]:
             raise UnsupportedModelError(
                 f"{what} is a subclass of {base.__name__} and may compute otherwise; fit a plain "
-                f"{base.__name__} instead. Supported are {supported}"
+                f"{base.__name__} instead"
             )
-    raise UnsupportedModelError(f"{what} can't be imported yet. Supported are {supported}")
+    libraries = ", ".join(name for _, name in _IMPORTERS.values())
+    if library in _IMPORTERS:
+        table, name = _IMPORTERS[library]
+        raise UnsupportedModelError(
+            f"{what} can't be imported yet. Supported are {name}: {', '.join(table)}; and what "
+            f"docs/support.md lists of {libraries}"
+        )
+    raise UnsupportedModelError(
+        f"{what} can't be imported: it is no fitted model of {libraries}, and other code can't be "
+        "translated: use an estimator of docs/support.md, or apply a transformer of your own to "
+        "the data beforehand"
+    )

@@ -30,7 +30,7 @@ def test_other_estimators_are_named(estimator, x, score):
     text = str(caught.value)
     assert f"{type(estimator).__module__}.{type(estimator).__qualname__}" in text
     assert "RandomForestClassifier" in text
-    assert "LGBMClassifier" in text
+    assert "LightGBM" in text
 
 
 def test_subclasses_may_compute_otherwise(x, score):

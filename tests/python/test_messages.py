@@ -124,3 +124,10 @@ def test_a_first_step_that_never_knows_its_features_is_named():
         fastscore.import_model(pipeline[1:]).predict_proba(words.toarray()),
         pipeline[1:].predict_proba(words),
     )
+
+
+@pytest.mark.parametrize("thing", [FRAME, None, print, object()])
+def test_what_is_no_model_is_told_so_in_short(thing):
+    with pytest.raises(fastscore.UnsupportedModelError, match="no fitted model of") as caught:
+        fastscore.import_model(thing)
+    assert len(str(caught.value)) < 300

@@ -18,6 +18,9 @@ HEAD = """\
 Made by `make docs` from the tables in `tests/python/matrix`, over which the tests run: every line
 below is a test against the source library itself. Don't edit it by hand.
 
+[scikit-learn](#scikit-learn), [LightGBM](#lightgbm), [XGBoost](#xgboost), [CatBoost](#catboost);
+[what is refused, and what to do](#what-is-refused-and-what-to-do).
+
 A model comes from `fastscore.import_model(object)` ("live") or from a file of its own library
 through `fastscore.load(path)`; a file gives the live object's scores to the bit, or where that
 library writes other numbers, those that it gives itself with that file. All of them save to and

@@ -266,6 +266,6 @@ REFUSALS = [
         "RANSACRegressor over an estimator that is not supported",
         _inside,
         "RANSACRegressor",
-        "Supported are",
+        "use an estimator of docs/support.md",
     ),
 ]
