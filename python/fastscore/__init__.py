@@ -6,6 +6,9 @@
 >>> model.save("churn.fscore")
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from fastscore._core import __version__
 from fastscore._errors import (
     FastscoreError,
@@ -46,3 +49,11 @@ __all__ = [
 ]
 
 register()
+
+if not TYPE_CHECKING:  # a type checker is to know what is not there
+
+    def __getattr__(name: str) -> Any:
+        """Import `fastscore.polars` and `fastscore.sklearn`, which need libraries, at first use."""
+        if name in ("polars", "sklearn"):
+            return importlib.import_module(f"fastscore.{name}")
+        raise AttributeError(f"module 'fastscore' has no attribute {name!r}")

@@ -227,3 +227,12 @@ def test_save_follows_a_link_and_keeps_the_mode(models, tmp_path):
     assert link.is_symlink()
     assert fastscore.load(path) == models["booster"]
     assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_modules_that_need_libraries_come_at_first_use():
+    code = (
+        "import fastscore; fastscore.polars.predict; fastscore.sklearn.Scorer; "
+        "print(hasattr(fastscore, 'typo'))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
