@@ -50,7 +50,7 @@ pub fn bind(model: &Model, table: &Table) -> Result<Binding> {
             "column {} has the type {found}, but the model's feature {} is {}",
             quote(table.names(), column),
             quote(features.names.as_deref(), feature),
-            due(encoding.map(|(encoding, _)| encoding))
+            due(encoding.map(|(encoding, _)| encoding), found)
         )));
     }
     Ok(binding)
@@ -63,11 +63,16 @@ pub(super) fn takes_codes(model: &Model, table: &Table, feature: usize, column: 
         && model.encoding(feature).is_some_and(|(encoding, _)| encoding.matrix == MatrixRule::Codes)
 }
 
-/// What a feature's column must hold, and how to get there.
-fn due(encoding: Option<&Encoding>) -> String {
+/// What a feature's column must hold, and how to get there from the type that was found.
+fn due(encoding: Option<&Encoding>, found: &str) -> String {
     const NUMBER: &str = "to float64 in the end (Polars .cast(pl.Float64), pandas .astype(\"float64\"))";
     const TEXT: &str =
         "to text in the end (Polars .cast(pl.String), pandas .astype(\"str\"); bytes .str.decode(\"utf-8\") first)";
+    // pandas has no cast of these to float64, but one to the integers that they are held as.
+    const TIME: &str = "dates and times by their parts or by what they count (Polars .dt.year(), .cast(pl.Int64), \
+                        pandas .dt.year, .astype(\"int64\"))";
+    let found = found.to_lowercase();
+    let is_time = ["date", "time", "duration"].iter().any(|part| found.contains(part));
     let (what, cast) = match encoding.map(|encoding| &encoding.encoder) {
         None => ("a number".into(), NUMBER),
         Some(Encoder::Table { values: values @ LabelValues::Str(_), .. }) => {
@@ -76,6 +81,7 @@ fn due(encoding: Option<&Encoding>) -> String {
         Some(Encoder::Table { values, .. }) => (format!("a category of numbers ({})", values.preview()), NUMBER),
         Some(Encoder::Hash) => ("a category of text or integers".into(), TEXT),
     };
+    let cast = if is_time && cast == NUMBER { TIME } else { cast };
     format!("{what}; convert it as was done for training, {cast}")
 }
 
