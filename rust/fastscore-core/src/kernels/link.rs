@@ -116,7 +116,7 @@ pub(crate) fn apply(level: Level, link: &Link, width: Width, columns: &mut [&mut
         (Link::Above { at, above, other }, _) => each(level, columns, |x| if x > *at { *above } else { *other }),
         (Link::Relu {}, _) => each(level, columns, |x| if x < 0.0 { 0.0 } else { width.round(x) }),
         (Link::RoundToFloat32 {}, _) => each(level, columns, |x| Width::Float32.round(x)),
-        (Link::Normalize { pairwise, keep_zeros }, _) => normalize(*pairwise, *keep_zeros, width, columns, rows),
+        (Link::Normalize { pairwise, keep_zeros }, _) => normalize(level, *pairwise, *keep_zeros, width, columns, rows),
         (Link::Confidence {}, _) => each(level, columns, |x| x / (3.0 * (x.abs() + 1.0))),
         (Link::InverseYeoJohnson { lambdas }, _) => {
             columns.iter_mut().zip(lambdas).for_each(|(column, &by)| inverse_power::yeo_johnson(level, by, column));
@@ -157,42 +157,25 @@ pub(crate) fn signed_square(x: f64) -> f64 {
     sign * x * x
 }
 
-fn normalize(pairwise: bool, keep_zeros: bool, width: Width, columns: &mut [&mut [f64]], rows: usize) {
+fn normalize(level: Level, pairwise: bool, keep_zeros: bool, width: Width, columns: &mut [&mut [f64]], rows: usize) {
     let uniform = 1.0 / columns.len() as f64;
-    let mut values = Vec::with_capacity(columns.len());
-    for row in 0..rows {
-        values.clear();
-        values.extend(columns.iter().map(|column| column[row]));
-        let sum =
-            if pairwise { pairwise_sum(&values) } else { values.iter().fold(0.0, |sum, &x| width.round(sum + x)) };
-        for (column, x) in columns.iter_mut().zip(&values) {
-            column[row] = match sum {
+    let mut sums = vec![0.0; rows];
+    if pairwise {
+        simd::pairwise_sums(level, columns, &mut sums);
+    } else {
+        for column in columns.iter() {
+            sums.iter_mut().zip(column.iter()).for_each(|(sum, x)| *sum = width.round(*sum + x));
+        }
+    }
+    for column in columns {
+        for (x, &sum) in column.iter_mut().zip(&sums) {
+            *x = match sum {
                 0.0 if keep_zeros => *x,
                 0.0 => uniform,
-                _ => width.round(x / sum),
+                _ => width.round(*x / sum),
             };
         }
     }
-}
-
-/// NumPy's sum of numbers that lie side by side: up to 128 as eight sums at once, more in halves.
-fn pairwise_sum(x: &[f64]) -> f64 {
-    if x.len() > 128 {
-        let (left, right) = x.split_at(x.len() / 16 * 8);
-        return pairwise_sum(left) + pairwise_sum(right);
-    }
-    let (eights, rest) = x.as_chunks::<8>();
-    let Some((first, others)) = eights.split_first() else {
-        return rest.iter().fold(0.0, |sum, x| sum + x);
-    };
-    let mut sums = *first;
-    for eight in others {
-        for (sum, x) in sums.iter_mut().zip(eight) {
-            *sum += x;
-        }
-    }
-    let [a, b, c, d, e, f, g, h] = sums;
-    rest.iter().fold(((a + b) + (c + d)) + ((e + f) + (g + h)), |sum, x| sum + x)
 }
 
 fn vote(hit: f64, miss: f64, columns: &mut [&mut [f64]], rows: usize) {

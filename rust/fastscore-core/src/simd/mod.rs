@@ -97,6 +97,7 @@ pub use powers::{box_cox, yeo_johnson};
 pub use quantile::ndtri;
 pub use roots::{cbrt, sqrt};
 pub use row_sums::normalize_rows;
+pub(crate) use row_sums::pairwise_sums;
 pub use softmax::{fast_softmax, pairwise_softmax, softmax, softmax_f32};
 pub use trigonometry::{cos, sin, tan};
 pub(crate) use ufunc::ufunc;

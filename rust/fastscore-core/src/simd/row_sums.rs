@@ -9,7 +9,7 @@ use crate::model::Norm;
 const NO_NORM: f64 = 10.0 * f64::EPSILON;
 
 /// The sum of each row in NumPy's order of a row-major array. `sums` is as long as the columns.
-pub(super) fn pairwise_sums(level: Level, columns: &[&mut [f64]], sums: &mut [f64]) {
+pub(crate) fn pairwise_sums(level: Level, columns: &[&mut [f64]], sums: &mut [f64]) {
     level::run(level, PairwiseSums { columns, sums });
 }
 
