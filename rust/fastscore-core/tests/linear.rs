@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod common;
+
 use std::sync::Arc;
 
 use fastscore_core::Error;
@@ -25,36 +27,7 @@ fn chain(features: usize, ops: Vec<Op>, shown: usize) -> Result<Model, Error> {
 }
 
 fn parts(features: usize, ops: Vec<Op>, shown: usize) -> ModelParts {
-    let last = ops.len();
-    ModelParts {
-        features: Features {
-            count: features,
-            names: None,
-            name_match: NameMatch::Exact,
-            encodings: Vec::new(),
-            checked: None,
-        },
-        input: InputPolicy {
-            missing: OnBadValue::Accept,
-            non_finite: OnBadValue::Accept,
-            width: Width::Float64,
-            absent: Absent::Zero,
-        },
-        steps: ops.into_iter().enumerate().map(|(input, op)| Step { input, op }).collect(),
-        guards: vec![],
-        targets: vec![Target {
-            name: None,
-            classes: None,
-            margin: shown,
-            probability: None,
-            prediction: Decision::Value(last),
-            score: None,
-        }],
-        transform: None,
-        output_width: Width::Float64,
-        leaf: None,
-        source: Source::default(),
-    }
+    common::parts(features, ops.into_iter().enumerate().map(|(input, op)| Step { input, op }).collect(), shown)
 }
 
 fn bits(x: f64) -> u64 {

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod common;
+
 use std::sync::Arc;
 
 use fastscore_core::Error;
@@ -19,35 +21,7 @@ const INF: f64 = f64::INFINITY;
 
 /// A model of one link over the features.
 fn model(features: usize, link: Link, width: Width) -> Result<Model, Error> {
-    Model::new(ModelParts {
-        features: Features {
-            count: features,
-            names: None,
-            name_match: NameMatch::Exact,
-            encodings: Vec::new(),
-            checked: None,
-        },
-        input: InputPolicy {
-            missing: OnBadValue::Accept,
-            non_finite: OnBadValue::Accept,
-            width: Width::Float64,
-            absent: Absent::Zero,
-        },
-        steps: vec![Step { input: 0, op: Op::Link(link, width) }],
-        guards: vec![],
-        targets: vec![Target {
-            name: None,
-            classes: None,
-            margin: 1,
-            probability: None,
-            prediction: Decision::Value(1),
-            score: None,
-        }],
-        transform: None,
-        output_width: Width::Float64,
-        leaf: None,
-        source: Source::default(),
-    })
+    Model::new(common::parts(features, vec![Step { input: 0, op: Op::Link(link, width) }], 1))
 }
 
 /// Every kind, for so many columns, with the widths that it has.

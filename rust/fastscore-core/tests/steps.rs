@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod common;
+
 use std::sync::Arc;
 
 use fastscore_core::Error;
@@ -19,35 +21,7 @@ const INF: f64 = f64::INFINITY;
 
 fn parts(features: usize, steps: Vec<Step>) -> ModelParts {
     let last = steps.len();
-    ModelParts {
-        features: Features {
-            count: features,
-            names: None,
-            name_match: NameMatch::Exact,
-            encodings: Vec::new(),
-            checked: None,
-        },
-        input: InputPolicy {
-            missing: OnBadValue::Accept,
-            non_finite: OnBadValue::Accept,
-            width: Width::Float64,
-            absent: Absent::Zero,
-        },
-        steps,
-        guards: Vec::new(),
-        targets: vec![Target {
-            name: None,
-            classes: None,
-            margin: last,
-            probability: None,
-            prediction: Decision::Value(last),
-            score: None,
-        }],
-        transform: None,
-        output_width: Width::Float64,
-        leaf: None,
-        source: Source::default(),
-    }
+    common::parts(features, steps, last)
 }
 
 fn model(features: usize, op: Op) -> Result<Model, Error> {
