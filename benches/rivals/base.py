@@ -53,7 +53,7 @@ class UnableError(Exception):
 
 
 ALL = frozenset(
-    "lightgbm xgboost catboost hist boosting forest isolation tree linear pipeline".split()  # noqa: SIM905
+    "lightgbm xgboost catboost hist boosting forest isolation tree linear pipeline network".split()  # noqa: SIM905
 )
 
 

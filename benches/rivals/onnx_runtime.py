@@ -48,9 +48,32 @@ def tensors(frame: Any) -> dict[str, Any]:
     }
 
 
+def convert_network(case: Case, path: Path) -> None:
+    """Gemm and an activation a layer, as exporters write them."""
+    from onnx import TensorProto, checker, helper, numpy_helper
+
+    layers = case.model.layers
+    nodes, weights, value = [], [], "x"
+    for i, layer in enumerate(layers):
+        for part, array in zip("WB", layer.get_weights(), strict=True):
+            weights.append(numpy_helper.from_array(array, f"{part}{i}"))
+        nodes.append(helper.make_node("Gemm", [value, f"W{i}", f"B{i}"], [f"z{i}"]))
+        name = layer.activation.__name__.capitalize()
+        value = "y" if layer is layers[-1] else f"y{i}"
+        nodes.append(helper.make_node(name, [f"z{i}"], [value]))
+    ends = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, shape[-1]])
+        for name, shape in (("x", case.model.input_shape), ("y", case.model.output_shape))
+    ]
+    graph = helper.make_graph(nodes, "network", ends[:1], ends[1:], weights)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)])
+    checker.check_model(model)
+    path.write_bytes(model.SerializeToString())
+
+
 def convert(case: Case, path: Path) -> None:
-    if case.family == "pipeline":
-        convert_pipeline(case, path)
+    if case.family in {"pipeline", "network"}:
+        (convert_pipeline if case.family == "pipeline" else convert_network)(case, path)
         return
     model = case.model
     if case.family == "catboost":

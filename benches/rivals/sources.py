@@ -66,15 +66,32 @@ def scikit_learn(case: Case, threads: int) -> Ready:
     return Ready(method)
 
 
+def keras(case: Case, threads: int) -> Ready:
+    model = case.model
+    return Ready(lambda x: model.predict(x, batch_size=8192, verbose=0))
+
+
+def tensorflow_function(case: Case, threads: int) -> Ready:
+    """The model as a compiled graph, all rows at once."""
+    import tensorflow
+
+    model = case.model
+
+    graph = tensorflow.function(model, reduce_retracing=True)
+    return Ready(lambda x: graph(x, training=False).numpy())
+
+
 SKLEARN = frozenset({"hist", "boosting", "forest", "isolation", "tree", "linear", "pipeline"})
 SOURCES = [
     Engine("LightGBM", "lightgbm", frozenset({"lightgbm"}), lightgbm),
     Engine("XGBoost, in place", "xgboost-cpu", frozenset({"xgboost"}), xgboost_inplace),
     Engine("CatBoost", "catboost", frozenset({"catboost"}), catboost),
     Engine("scikit-learn", "scikit-learn", SKLEARN, scikit_learn),
+    Engine("Keras", "keras", frozenset({"network"}), keras),
 ]
 ENGINES = [
     *SOURCES,
     Engine("XGBoost, ready DMatrix", "xgboost-cpu", frozenset({"xgboost"}), xgboost_matrix),
+    Engine("TensorFlow", "tensorflow-cpu", frozenset({"network"}), tensorflow_function),
     Engine("CatBoost, ready Pool", "catboost", frozenset({"catboost"}), catboost_pool),
 ]
