@@ -57,10 +57,13 @@ class Forest:
         start: int | None = None,
         op: str = "forest",
         value: int = 0,
+        width: str | None = None,
+        sum_width: str | None = None,
     ) -> int:
         """Append the step, which reads the features or another value; returns its output's number.
 
-        The sums start from `base`, a number or one an output, or from the value `start`.
+        The sums start from `base`, a number or one an output, or from the value `start`. Values are
+        compared at `width`, or that of the input, and added at `sum_width`, or float64.
         """
         prefix = f"forest{len(build.steps)}"
         trees = self._trees
@@ -98,6 +101,8 @@ class Forest:
             "zero_band": None,
             "tensors": prefix,
         }
+        step |= {} if width is None else {"width": width}
+        step |= {} if sum_width is None else {"sum": sum_width}
         return build.add(step if start is None else step | {"start": start})
 
     def _sets(self, build: Builder, prefix: str) -> None:
