@@ -39,8 +39,16 @@ struct LaidOut {
     walk: Option<Walk>,
 }
 
-/// What an engine makes of the forest: its cost and description, or why it does not fit.
-type Known = std::result::Result<(Cost, String), Misfit>;
+/// What an engine makes of the forest, or why it does not fit.
+type Known = std::result::Result<Facts, Misfit>;
+
+/// What is known of an engine.
+#[derive(Debug)]
+struct Facts {
+    cost: Cost,
+    description: String,
+    bytes: usize,
+}
 
 /// The engines, in the order in which they are preferred where costs are equal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +88,13 @@ pub(crate) struct Scratch {
 const TILED_LEAVES: usize = 256;
 /// Nodes that take more than this are streamed through the cache for each block.
 const DEEP_BYTES: usize = 256 << 10;
+/// Bytes that the engines of a forest may take together for each node, their leaf values besides. The one for many rows is
+/// kept in any case, the others as far as they fit.
+const NODE_BYTES: usize = 24;
+/// What they may take beside that: of a small forest nobody counts bytes.
+const BYTES_BESIDES: usize = 256 << 10;
+/// Numbers of rows for which an engine of their own is worth its memory, the most important first.
+const WORTH_MEMORY: [usize; 5] = [MANY_ROWS, 1, 16, 128, 512];
 /// Rows from which on the choice does not change: more than any engine computes at once.
 const MANY_ROWS: usize = 4096;
 
@@ -102,25 +117,39 @@ impl LaidOut {
         match kind {
             Kind::Oblivious => {
                 let engine = self.oblivious.insert(Oblivious::new(forest, level)?);
-                Ok((engine.cost(), engine.describe()))
+                Ok(Facts { cost: engine.cost(), description: engine.describe(), bytes: engine.bytes() })
             }
             Kind::Sliced => {
                 let engine = self.sliced.insert(Sliced::new(forest, level)?);
-                Ok((engine.cost(level), engine.describe()))
+                Ok(Facts { cost: engine.cost(level), description: engine.describe(), bytes: engine.bytes() })
             }
             Kind::Abreast => {
                 let engine = self.abreast.insert(Abreast::new(forest, level)?);
-                Ok((engine.cost(), engine.describe()))
+                Ok(Facts { cost: engine.cost(), description: engine.describe(), bytes: engine.bytes() })
             }
             Kind::Tiled => {
                 let engine = self.tiled.insert(Tiled::new(forest, level)?);
-                Ok((engine.cost(), engine.describe()))
+                Ok(Facts { cost: engine.cost(), description: engine.describe(), bytes: engine.bytes() })
             }
             Kind::Walk => {
                 let many = || Misfit("more than 2^32 - 1 nodes".into());
                 let engine = self.walk.insert(Walk::new(forest, level).ok_or_else(many)?);
-                Ok((engine.cost(walked_sums(forest)), engine.describe()))
+                Ok(Facts {
+                    cost: engine.cost(walked_sums(forest)),
+                    description: engine.describe(),
+                    bytes: engine.bytes(),
+                })
             }
+        }
+    }
+
+    fn has(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Oblivious => self.oblivious.is_some(),
+            Kind::Sliced => self.sliced.is_some(),
+            Kind::Abreast => self.abreast.is_some(),
+            Kind::Tiled => self.tiled.is_some(),
+            Kind::Walk => self.walk.is_some(),
         }
     }
 
@@ -159,8 +188,14 @@ impl Engines {
                 )));
             }
             engines.known.push(known);
-            engines.choice = choices(&engines.known);
+            engines.choice = choices(&engines.known, budget(forest));
             engines.laid_out.keep(&engines.choice);
+        }
+        // One that did not fit beside another may do so beside the one that took its place.
+        for &(_, kind) in &engines.choice {
+            if !engines.laid_out.has(kind) {
+                engines.known[kind as usize] = engines.laid_out.add(kind, forest, level);
+            }
         }
         if engines.choice.is_empty() {
             return Err(too_large());
@@ -171,7 +206,7 @@ impl Engines {
     /// Nanoseconds that so many rows take in the engine that is chosen.
     pub(crate) fn chosen_cost(&self, rows: usize) -> f64 {
         let known = self.pick(rows).and_then(|kind| self.known[kind as usize].as_ref().ok());
-        known.map_or(0.0, |(cost, _)| cost.of(rows))
+        known.map_or(0.0, |facts| facts.cost.of(rows))
     }
 
     fn pick(&self, rows: usize) -> Option<Kind> {
@@ -274,7 +309,7 @@ impl Engines {
         }
         for (kind, known) in Kind::ALL.into_iter().zip(&self.known) {
             let _ = match known {
-                Ok((cost, description)) => {
+                Ok(Facts { cost, description, .. }) => {
                     let row = cost.of(MANY_ROWS) / MANY_ROWS as f64;
                     writeln!(text, "    {}: {description}; about {row:.0} ns for each of many rows", kind.name())
                 }
@@ -284,12 +319,31 @@ impl Engines {
     }
 }
 
-/// The cheapest engine for each number of rows, of those that are known; empty where none fits.
-fn choices(known: &[Known]) -> Vec<(usize, Kind)> {
+/// Bytes that the engines of a forest may take together.
+fn budget(forest: &Forest) -> usize {
+    let nodes = forest.feature.len() + forest.leaf_id.len();
+    NODE_BYTES * nodes + size_of_val(forest.leaf_value.as_slice()) + BYTES_BESIDES
+}
+
+/// The cheapest engine for each number of rows, of those that are known and fit so many bytes; empty where none is known.
+fn choices(known: &[Known], bytes: usize) -> Vec<(usize, Kind)> {
+    let mut taken = 0;
+    let mut kept: Vec<(Kind, Cost)> = Vec::new();
+    for rows in WORTH_MEMORY {
+        let facts = Kind::ALL.into_iter().zip(known).filter_map(|(kind, known)| Some((kind, known.as_ref().ok()?)));
+        let mut facts: Vec<(Kind, &Facts)> = facts.collect();
+        facts.sort_by(|a, b| a.1.cost.of(rows).total_cmp(&b.1.cost.of(rows)));
+        let is_kept = |kind: Kind| kept.iter().any(|&(other, _)| other == kind);
+        let fits = |facts: &Facts| kept.is_empty() || taken + facts.bytes <= bytes;
+        let best = facts.into_iter().find(|&(kind, facts)| is_kept(kind) || fits(facts));
+        if let Some((kind, facts)) = best.filter(|&(kind, _)| !is_kept(kind)) {
+            taken += facts.bytes;
+            kept.push((kind, facts.cost));
+        }
+    }
     let mut choice: Vec<(usize, Kind)> = Vec::new();
     for rows in 1..=MANY_ROWS {
-        let costs = Kind::ALL.into_iter().zip(known);
-        let costs = costs.filter_map(|(kind, known)| Some((kind, known.as_ref().ok()?.0.of(rows))));
+        let costs = kept.iter().map(|&(kind, cost)| (kind, cost.of(rows)));
         let Some((kind, _)) = costs.min_by(|a, b| a.1.total_cmp(&b.1)) else { break };
         if choice.last().is_none_or(|&(_, last)| last != kind) {
             choice.push((if rows == 1 { 0 } else { rows }, kind));

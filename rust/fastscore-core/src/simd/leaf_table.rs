@@ -40,6 +40,11 @@ pub(crate) struct LeafTables {
 }
 
 impl LeafTables {
+    /// Bytes of all tables.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(self.lines.as_slice())
+    }
+
     /// No tables yet; None where this level looks leaf values up one by one.
     pub(crate) fn new(level: Level, narrow: bool) -> Option<LeafTables> {
         has_byte_permutations(level).then(|| LeafTables::empty(narrow))

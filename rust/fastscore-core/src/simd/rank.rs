@@ -47,6 +47,17 @@ pub(crate) struct Ranks {
 }
 
 impl Ranks {
+    /// Bytes of its tables.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of_val(self.sorted.as_slice()) + size_of_val(self.first.as_slice()) + size_of_val(self.features.as_slice())
+    }
+
+    /// Free what is reserved for more features.
+    pub(crate) fn shrink(&mut self) {
+        self.sorted.shrink_to_fit();
+        self.first.shrink_to_fit();
+    }
+
     /// Append a feature, whose number is above those before; None where it has more than `most` distinct thresholds, or
     /// more than a rank counts.
     pub(crate) fn push(&mut self, number: u32, mut thresholds: Vec<f64>, most: usize) -> Option<()> {

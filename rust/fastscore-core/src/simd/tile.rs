@@ -148,6 +148,11 @@ impl<K: Key, const WIDTH: usize> Tiles<K, WIDTH> {
         self.tiles.len()
     }
 
+    /// Free what is reserved for more tiles.
+    pub(crate) fn shrink(&mut self) {
+        self.tiles.shrink_to_fit();
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         size_of_val(self.tiles.as_slice())
     }

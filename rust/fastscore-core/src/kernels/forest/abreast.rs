@@ -162,6 +162,16 @@ impl Abreast {
         }
     }
 
+    /// Bytes of its arrays.
+    pub(crate) fn bytes(&self) -> usize {
+        self.planes.bytes()
+            + self.ranks.bytes()
+            + size_of_val(self.lines.as_slice())
+            + size_of_val(self.trees.as_slice())
+            + self.order.len()
+            + size_of_val(self.value.as_slice())
+    }
+
     /// What it costs: the constants that fit what `make calibrate` measured on a Zen 5.
     pub(crate) fn cost(&self) -> Cost {
         let lines = self.lines.len() as f64;

@@ -27,6 +27,11 @@ pub(super) struct Group {
 }
 
 impl Group {
+    /// Bytes of its table.
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(self.table.as_slice())
+    }
+
     /// The conditions `sets` over indexes below `bits`; None where the table would be too large.
     pub(super) fn new(plane: u32, first: usize, sets: &Sets, members: &[u32], bits: u32) -> Option<Group> {
         let words = members.len().div_ceil(WORD);

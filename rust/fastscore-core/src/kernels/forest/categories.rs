@@ -26,6 +26,11 @@ pub(super) struct Sets {
 }
 
 impl Sets {
+    /// Bytes of all sets.
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(self.places.as_slice()) + size_of_val(self.words.as_slice()) + size_of_val(self.of_split.as_slice())
+    }
+
     /// None where the sets take more words than 32 bits count.
     pub(super) fn new(forest: &Forest) -> Option<Self> {
         let mut sets = Sets::default();

@@ -178,6 +178,16 @@ impl Oblivious {
         self.runs.push(Run { first: at, count: 1, bits, condition, value, leaf, output });
     }
 
+    /// Bytes of its arrays.
+    pub(crate) fn bytes(&self) -> usize {
+        self.planes.bytes()
+            + self.ranks.bytes()
+            + size_of_val(self.trees.as_slice())
+            + size_of_val(self.conditions.as_slice())
+            + size_of_val(self.values.as_slice())
+            + size_of_val(self.leaf_id.as_slice())
+    }
+
     /// What it costs: fitted to 1000 trees of depth 6 over 25 features, less what 100 of them take, on a Zen 5 server.
     pub(crate) fn cost(&self) -> Cost {
         let (plane, number, permuted, loaded) = match self.level {

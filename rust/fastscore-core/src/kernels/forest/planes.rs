@@ -81,6 +81,8 @@ pub(super) trait Key: Copy + PartialOrd + Send + Sync + std::fmt::Debug + 'stati
     const MAX_INDEX: u32;
     /// What turns values into keys.
     type Table: std::fmt::Debug + Send + Sync;
+    /// Bytes of a table.
+    fn bytes(table: &Self::Table) -> usize;
     /// `out[i]` is the key of `x[i]`, a number at the source's width (what NaN becomes does not matter).
     fn convert(bits: impl Bits, table: &Self::Table, feature: u32, x: &[f64], out: &mut [Self]);
 }
@@ -99,6 +101,9 @@ impl Key for f64 {
         f64::from(index)
     }
     type Table = ();
+    fn bytes((): &()) -> usize {
+        0
+    }
     #[inline(always)]
     fn convert(_: impl Bits, (): &(), _: u32, x: &[f64], out: &mut [f64]) {
         out.copy_from_slice(x);
@@ -119,6 +124,9 @@ impl Key for f32 {
         index as f32
     }
     type Table = ();
+    fn bytes((): &()) -> usize {
+        0
+    }
     #[inline(always)]
     fn convert(_: impl Bits, (): &(), _: u32, x: &[f64], out: &mut [f32]) {
         for (out, &x) in out.iter_mut().zip(x) {
@@ -140,6 +148,9 @@ impl Key for u16 {
         index as u16
     }
     type Table = Ranks;
+    fn bytes(table: &Ranks) -> usize {
+        table.bytes()
+    }
     #[inline(always)]
     fn convert(bits: impl Bits, ranks: &Ranks, feature: u32, x: &[f64], out: &mut [u16]) {
         ranks.rank(bits, feature, x, out);
@@ -158,10 +169,16 @@ pub(super) fn ranks(forest: &Forest, planes: &Planes, splits: &[Split], most: us
     for (feature, thresholds) in by_feature {
         ranks.push(feature, thresholds, most)?;
     }
+    ranks.shrink();
     Some(ranks)
 }
 
 impl Planes {
+    /// Bytes of their list.
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(self.specs.as_slice())
+    }
+
     /// The planes of a forest, and each of its splits in terms of them.
     pub(super) fn new(forest: &Forest, sets: &Sets, level: Level) -> (Planes, Vec<Split>) {
         let narrow = forest.width == Width::Float32;

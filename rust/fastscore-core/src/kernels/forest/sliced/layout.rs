@@ -92,6 +92,10 @@ impl Sliced {
             sliced.lay_out(forest, tree, splits, &mut chunk, &mut shared);
         }
         sliced.complete(chunk, shared, sets)?;
+        sliced.nodes.shrink_to_fit();
+        sliced.value.shrink_to_fit();
+        sliced.table.shrink_to_fit();
+        sliced.leaf_id.shrink_to_fit();
         Some(sliced)
     }
 
@@ -112,6 +116,8 @@ impl Sliced {
         for (node, plane) in shared.pending {
             self.nodes[node].condition += first_of[&plane] as u32;
         }
+        chunk.conditions.shrink_to_fit();
+        chunk.trees.shrink_to_fit();
         self.chunks.push(chunk);
         Some(())
     }

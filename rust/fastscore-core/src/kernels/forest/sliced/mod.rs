@@ -141,6 +141,23 @@ pub(crate) struct Scratch {
 }
 
 impl Sliced {
+    /// Bytes of its arrays.
+    pub(crate) fn bytes(&self) -> usize {
+        let chunk = |chunk: &Chunk| {
+            size_of_val(chunk.conditions.as_slice())
+                + size_of_val(chunk.trees.as_slice())
+                + chunk.groups.iter().map(Group::bytes).sum::<usize>()
+        };
+        self.planes.bytes()
+            + self.ranks.bytes()
+            + self.chunks.iter().map(chunk).sum::<usize>()
+            + size_of_val(self.nodes.as_slice())
+            + size_of_val(self.value.as_slice())
+            + self.tables.as_ref().map_or(0, LeafTables::bytes)
+            + size_of_val(self.table.as_slice())
+            + size_of_val(self.leaf_id.as_slice())
+    }
+
     /// What it costs.
     pub(crate) fn cost(&self, level: Level) -> Cost {
         let trees = self.chunks.iter().flat_map(|chunk| &chunk.trees);

@@ -140,6 +140,8 @@ fn lay<K: Key, const WIDTH: usize>(
             open.extend(numbered.map(|(i, child)| (first_child + i as u32, child, depth + 1)));
         }
     }
+    tiles.shrink();
+    leaf.shrink_to_fit();
     let mean_tiles = steps as f64 / leaf.len().max(1) as f64;
     Some((tiles, Leaves { roots, leaf, mean_tiles }))
 }

@@ -101,6 +101,18 @@ enum Target<'a, 'b> {
 }
 
 impl Tiled {
+    /// Bytes of its arrays.
+    pub(crate) fn bytes(&self) -> usize {
+        let walk = match &self.walk {
+            Walk::Ranks(ranked) => ranked.top.bytes() + ranked.tiles.bytes(),
+            Walk::ManyRanks(ranked) => ranked.top.bytes() + ranked.tiles.bytes(),
+            Walk::Values(_, tiles) => tiles.bytes(),
+        };
+        walk + size_of_val(self.roots.as_slice())
+            + size_of_val(self.leaf.as_slice())
+            + size_of_val(self.value.as_slice())
+    }
+
     /// What it costs.
     pub(crate) fn cost(&self) -> Cost {
         let tile = match self.level {

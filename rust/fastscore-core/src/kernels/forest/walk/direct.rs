@@ -68,6 +68,10 @@ impl<const NAN_LEFT: bool> DirectTrees<NAN_LEFT> {
         size_of_val(self.nodes.nodes.as_slice())
     }
 
+    pub(super) fn bytes(&self) -> usize {
+        self.node_bytes() + size_of_val(self.nodes.trees.as_slice())
+    }
+
     pub(super) fn scratch_per_row(&self) -> usize {
         0
     }

@@ -141,6 +141,11 @@ impl Walk {
         any_layout!(self, trees => trees.node_bytes())
     }
 
+    /// Bytes of its arrays.
+    pub(crate) fn bytes(&self) -> usize {
+        any_layout!(self, trees => trees.bytes())
+    }
+
     /// What it costs, with so much a row for what is added.
     pub(crate) fn cost(&self, sums: f64) -> Cost {
         let row = any_layout!(self, trees => trees.cost()) + sums;

@@ -59,6 +59,11 @@ impl<N: Node> Trees<N> {
         size_of_val(self.nodes.nodes.as_slice())
     }
 
+    pub(super) fn bytes(&self) -> usize {
+        let tables = self.planes.bytes() + N::Key::bytes(&self.table) + self.sets.bytes();
+        self.node_bytes() + size_of_val(self.nodes.trees.as_slice()) + tables
+    }
+
     pub(super) fn scratch_per_row(&self) -> usize {
         self.width() * size_of::<N::Key>()
     }
