@@ -22,42 +22,6 @@ const BESIDES: usize = 300 << 10;
 /// Tables of trees of fewer than 16 leaves, which are padded.
 const PADDED: usize = 2 << 20;
 
-/// Complete trees: split s has the children 2 s + 1 and 2 s + 2, of which those past the splits are leaves.
-fn forest(trees: usize, depth: u32, thresholds: u64, leaf_width: usize) -> Forest {
-    let splits = (1 << depth) - 1;
-    let mut state = 1_u64;
-    let mut random = move |below: u64| {
-        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
-        (state >> 33) % below
-    };
-    let child = |at: i32| if at < splits { at } else { -1 - (at - splits) };
-    let mut forest = Forest {
-        outputs: leaf_width,
-        leaf_width,
-        base: vec![0.0; leaf_width],
-        split_offset: vec![0],
-        leaf_offset: vec![0],
-        target: if leaf_width == 1 { vec![0; trees] } else { vec![] },
-        ..Forest::default()
-    };
-    for _ in 0..trees {
-        for split in 0..splits {
-            forest.feature.push(random(FEATURES as u64) as i32);
-            forest.threshold.push(random(thresholds) as f64 / thresholds as f64);
-            forest.left.push(child(2 * split + 1));
-            forest.right.push(child(2 * split + 2));
-            forest.flags.push(0);
-        }
-        for leaf in 0..=splits {
-            forest.leaf_id.push(leaf);
-            forest.leaf_value.extend((0..leaf_width).map(|_| random(1 << 30) as f64));
-        }
-        forest.split_offset.push(forest.feature.len() as i64);
-        forest.leaf_offset.push(forest.leaf_id.len() as i64);
-    }
-    forest
-}
-
 /// The result of a call, the bytes that it holds, and those that were in use at the peak.
 fn counted<T>(call: impl FnOnce() -> T) -> (T, usize, usize) {
     let _profiler = Profiler::builder().testing().build();
@@ -79,7 +43,8 @@ fn models_and_plans_stay_within_their_memory() {
     ];
     for (trees, depth, thresholds, leaf_width) in shapes {
         let case = format!("{trees} trees of depth {depth}, {thresholds} thresholds, leaves of {leaf_width}");
-        let step = Step { input: 0, op: Op::Forest(forest(trees, depth, thresholds, leaf_width)) };
+        let step =
+            Step { input: 0, op: Op::Forest(common::complete_trees(FEATURES, trees, depth, thresholds, leaf_width)) };
         let bytes = Model::new(common::parts(FEATURES, vec![step], 1)).unwrap().to_bytes().unwrap();
         let (size, nodes) = (bytes.len(), trees * ((2 << depth) - 1));
         let values = trees * (1 << depth) * leaf_width * size_of::<f64>();
