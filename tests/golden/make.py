@@ -15,7 +15,7 @@ import fastscore
 import lightgbm as lgb
 import numpy as np
 from fastscore._options import Labels
-from fastscore.importers._builder import Builder
+from fastscore.importers._builder import ARITHMETIC, Builder
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.tree import DecisionTreeRegressor
@@ -111,6 +111,36 @@ LINKS: list[dict[str, Any]] = [
     *({"name": "normalize_rows", "norm": norm} for norm in ("l1", "l2", "max")),
     *({"name": "ufunc", "function": name} for name in UFUNCS),
 ]
+NETWORKS: list[dict[str, Any]] = [
+    {"name": "softmax", "groups": 2},
+    {"name": "clip", "low": None, "high": 1.0},
+    {"name": "leaky_relu", "alpha": 0.25},
+    {"name": "prelu", "alphas": [0.25, -0.5]},
+    {"name": "thresholded_relu", "alpha": 0.5},
+    {"name": "elu", "alpha": 0.5},
+    {"name": "selu", "alpha": 1.625, "gamma": 1.0625},
+    {"name": "celu", "alpha": 0.5},
+    {"name": "gelu", "approximate": False},
+    {"name": "gelu", "approximate": True},
+    {"name": "swish", "alpha": 1.0},
+    {"name": "logistic"},
+    {"name": "mish"},
+    {"name": "softplus"},
+    {"name": "softsign"},
+    {"name": "hard_sigmoid", "alpha": 0.25, "beta": 0.5},
+    {"name": "hard_swish"},
+    {"name": "log_softmax"},
+    {"name": "log_sigmoid"},
+    {"name": "tanh_shrink"},
+    {"name": "shrink", "lambda": 0.5, "bias": 0.25},
+    {"name": "squareplus", "b": 4.0},
+    {"name": "power", "exponent": 3.0},
+    {"name": "layer_norm", "epsilon": 0.125, "scale": [0.5, 2.0], "shift": None, "groups": 1},
+    {"name": "layer_norm", "epsilon": 0.0, "scale": None, "shift": None, "rms": True, "groups": 2},
+    *({"name": "reduce", "how": how, "groups": 1} for how in ("sum", "mean", "max", "min")),
+    *({"name": "reduce", "how": how, "groups": 2} for how in ("product", "l1", "l2", "sum_square")),
+]
+"""The kinds that networks have, at both widths."""
 NARROW = (
     "sigmoid",
     "softmax",
@@ -213,6 +243,16 @@ def every_step() -> Any:
     total = build.add({"op": "sum", "inputs": [plain, linear]})
     parts = [marks, total]
     width = 4
+    for link in NETWORKS:
+        for at in ("float64", "float32"):
+            step = {"op": "link", "input": total, "width": at, "kind": link}
+            parts.append(build.add(step))
+            width += build.width_of(parts[-1])
+    for op in ARITHMETIC:
+        parts += [build.combine(op, total, plain), build.combine(op, total, plain, width="float32")]
+        width += 4
+    parts.append(build.embedding(total, [1, 0], [[0.5, np.nan, 1.0], [2.0, -1.0, 0.0]], wrap=True))
+    width += 6
     for link in LINKS:
         parts.append(build.add({"op": "link", "input": total, "kind": link}))
         width += {"columns": 3, "weighted_median": 1, "log_sum_exp": 1}.get(link["name"], 2)

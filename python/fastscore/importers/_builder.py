@@ -13,6 +13,9 @@ from fastscore._options import Labels
 if TYPE_CHECKING:
     from fastscore.importers._text import Text
 
+ARITHMETIC = ("sum", "product", "difference", "quotient", "minimum", "maximum")
+"""Steps of two or more values, element by element; one column counts as that column repeated."""
+
 
 class Builder:
     """Values are numbered as in the format: 0 is the features, then the steps' outputs."""
@@ -161,6 +164,24 @@ class Builder:
         self.tensor(f"{prefix}.y", np.broadcast_to(y, x.shape).ravel(), np.float64)
         return self.add({"op": "interpolate", "input": value, "tensors": prefix})
 
+    def combine(self, op: str, *values: int, width: str = "float64") -> int:
+        """Append a step of `ARITHMETIC`, which computes at this width."""
+        step = {"op": op, "inputs": list(values)}
+        return self.add(step if width == "float64" else step | {"width": width})
+
+    def embedding(
+        self, value: int, columns: Sequence[int], table: Any, *, wrap: bool = False
+    ) -> int:
+        """Append for each of these columns the row of a table whose number it holds.
+
+        With `wrap`, -1 is the last row, and so on. Numbers of no row give NaN: have a guard refuse
+        them (`refuse: ["unknown"]`).
+        """
+        prefix = f"embedding{len(self.steps)}"
+        self.tensor(f"{prefix}.table", table, np.float64)
+        step = {"op": "embedding", "input": value, "columns": list(columns), "wrap": wrap}
+        return self.add(step | {"tensors": prefix})
+
     def columns(self, value: int, columns: Sequence[int]) -> int:
         """Append a step that picks columns."""
         return self.link(value, "columns", columns=list(columns))
@@ -273,8 +294,10 @@ def _columns(build: Builder, step: dict[str, Any]) -> int:
         return int(step["outputs"])
     if op == "concat":
         return sum(map(build.width_of, step["inputs"]))
-    if op in ("sum", "product"):
-        return build.width_of(step["inputs"][0])
+    if op in ARITHMETIC:
+        return max(map(build.width_of, step["inputs"]))
+    if op == "embedding":
+        return len(step["columns"]) * int(tensors[f"{step['tensors']}.table"].shape[1])
     if op == "one_hot":
         return len(tensors[f"{step['tensors']}.feature"])
     if op == "map":
@@ -293,6 +316,8 @@ def _columns(build: Builder, step: dict[str, Any]) -> int:
             return 2
         if kind["name"] in ("weighted_median", "log_sum_exp"):
             return 1
+        if kind["name"] == "reduce":
+            return int(kind.get("groups", 1))
     elif op not in ("bins", "interpolate"):
         raise NotImplementedError(f"how many columns the step {op!r} gives")
     return build.width_of(step["input"])

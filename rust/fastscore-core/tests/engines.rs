@@ -218,7 +218,7 @@ prop_compose! {
         link in prop::sample::select(vec![
             vec![],
             vec![Link::Sigmoid { scale: 1.5 }],
-            vec![Link::Softmax {}],
+            vec![Link::Softmax { groups: 1 }],
             vec![Link::Divide { by: 7.0 }, Link::Exp {}],
             vec![Link::Exp {}, Link::Normalize { pairwise: false, keep_zeros: false }],
             vec![Link::SignedSquare {}],

@@ -213,7 +213,10 @@ fn sample_of_version_3() -> ModelParts {
             input: first + 3,
             op: Op::Interpolate(Interpolate { offset: vec![0, 2, 3], x: vec![0.0, 1.0, 2.0], y: vec![1.0, 0.5, 0.0] }),
         },
-        Step { input: first + 4, op: Op::Product(vec![first + 5]) },
+        Step {
+            input: first + 4,
+            op: Op::Combine(Combine { how: Arithmetic::Product, others: vec![first + 5], width: Width::Float64 }),
+        },
         Step { input: first + 6, op: Op::Polynomial(Polynomial { offset: vec![0, 0, 2], factor: vec![0, 1] }) },
     ]);
     let numbers = Checks { missing: true, non_finite: Some(Width::Float32) };

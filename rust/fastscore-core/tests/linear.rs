@@ -151,7 +151,7 @@ proptest! {
             1 => Link::Sigmoid { scale: 1.0 },
             2 => Link::Exp {},
             3 => Link::Multiply { by: 0.5 },
-            _ => Link::Softmax {},
+            _ => Link::Softmax { groups: 1 },
         };
         let links: Vec<Link> = kinds.iter().map(kind).collect();
         let sizes: Vec<usize> = [&[7], sizes.as_slice()].concat();

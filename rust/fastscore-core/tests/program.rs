@@ -92,7 +92,7 @@ fn step(recipe: &Recipe, widths: &[usize]) -> (Step, usize) {
         }
         4 => link(Link::FillMissing { value: number(0), also: (recipe.flags[0] == 0).then_some(number(1)) }),
         5 => link(Link::Above { at: number(0), above: number(1), other: number(2) }),
-        6 => link(Link::Clip { low: number(0).min(number(1)), high: number(0).max(number(1)) }),
+        6 => link(Link::Clip { low: Some(number(0).min(number(1))), high: Some(number(0).max(number(1))) }),
         7 => {
             let outputs = 1 + recipe.flags[0] as usize % 3;
             let linear = Linear {
@@ -134,7 +134,13 @@ fn step(recipe: &Recipe, widths: &[usize]) -> (Step, usize) {
             let factors: Vec<Vec<i32>> = (0..3).map(|o| columns.iter().take(o).map(|&c| c as i32).collect()).collect();
             (Step { input, op: Op::Polynomial(Polynomial { offset: offsets(&factors), factor: factors.concat() }) }, 3)
         }
-        12 => (Step { input, op: Op::Product(vec![input]) }, width),
+        12 => (
+            Step {
+                input,
+                op: Op::Combine(Combine { how: Arithmetic::Product, others: vec![input], width: Width::Float64 }),
+            },
+            width,
+        ),
         13 => {
             let scale = numbers(width, 1).iter().map(|&x| if x == 0.0 { 1.0 } else { x }).collect();
             link(Link::Standardize { shift: Some(numbers(width, 0)), scale: Some(scale) })

@@ -151,7 +151,7 @@ fn products_by_hand() {
     let rows = check(model(2, Op::Polynomial(polynomial)).unwrap(), &[vec![3.0, 1e200], vec![5.0, 0.0]], 2);
     assert_eq!(rows[0], [1.0, 5.0, 45.0]);
     assert_eq!(all(&rows[1]), all(&[1.0, 0.0, NAN]));
-    let square = Step { input: 0, op: Op::Product(vec![0, 0]) };
+    let square = Step { input: 0, op: common::combine(Arithmetic::Product, vec![0, 0]) };
     let rows = check(Model::new(parts(2, vec![square])).unwrap(), &[vec![3.0], vec![-2.0]], 2);
     assert_eq!(rows[0], [27.0, -8.0]);
 }
@@ -292,10 +292,10 @@ fn broken_products_are_refused() {
     assert!(products(&[0, 1], &[-1]).contains("column -1 of 2"));
     assert!(products(&[0, 2], &[1]).contains("offset must rise"));
     assert!(products(&[0], &[]).contains("0 columns"));
-    let narrow = Step { input: 0, op: Op::Link(Link::Columns { columns: vec![0] }, Width::Float64) };
-    let product = Step { input: 0, op: Op::Product(vec![1]) };
-    let error = Model::new(parts(2, vec![narrow, product])).unwrap_err().to_string();
-    assert!(error.contains("product of 2 columns and the 1 of value 1"), "{error}");
+    let narrow = Step { input: 0, op: Op::Link(Link::Columns { columns: vec![0, 1] }, Width::Float64) };
+    let product = Step { input: 0, op: common::combine(Arithmetic::Product, vec![1]) };
+    let error = Model::new(parts(3, vec![narrow, product])).unwrap_err().to_string();
+    assert!(error.contains("product of 3 columns and the 2 of value 1"), "{error}");
 }
 
 #[test]
@@ -317,7 +317,7 @@ fn steps_are_written_and_read_back() {
         Op::Bins(Bins { offset: vec![0, 1], edge: vec![0.5] }),
         Op::Interpolate(Interpolate { offset: vec![0, 2], x: vec![0.0, 1.0], y: vec![2.0, 3.0] }),
         Op::Polynomial(Polynomial { offset: vec![0, 1, 3], factor: vec![0, 0, 0] }),
-        Op::Product(vec![0, 0]),
+        common::combine(Arithmetic::Product, vec![0, 0]),
     ];
     for op in ops {
         let model = model(1, op).unwrap();

@@ -2,10 +2,10 @@
 
 use std::cmp::Ordering;
 
-use super::{Columns, inverse_power};
+use super::{Columns, groups, inverse_power};
 use crate::model::{Link, Width};
 use crate::simd::bits::{self, BitWork, Bits};
-use crate::simd::{self, Level};
+use crate::simd::{self, Activation, Level};
 
 /// `out[c * stride + r]` for `rows` rows of a link, at a width of numbers, that reads `count` columns.
 #[expect(clippy::too_many_arguments, reason = "a kernel's block, and what to do with it")]
@@ -36,6 +36,13 @@ pub(crate) fn link(
         }
         Link::WeightedMedian { weights } => return weighted_median(weights, input, &mut out[..rows]),
         Link::LogSumExp {} => return log_sum_exp(level, input, count, &mut out[..rows]),
+        Link::Reduce { how, groups } => {
+            let size = count / groups;
+            for (group, out) in out.chunks_mut(stride).enumerate().take(*groups) {
+                groups::reduce(level, *how, width, input, group * size..(group + 1) * size, &mut out[..rows]);
+            }
+            return;
+        }
         _ => {
             for c in 0..count {
                 out[c * stride..c * stride + rows].copy_from_slice(input.column(c));
@@ -57,8 +64,23 @@ pub(crate) fn apply(level: Level, link: &Link, width: Width, columns: &mut [&mut
         (Link::Exp {}, Width::Float64) => vector(&simd::exp),
         (Link::Exp {}, Width::Float32) => vector(&simd::exp_f32),
         (Link::PairwiseSoftmax {}, _) => simd::pairwise_softmax(level, columns),
-        (Link::Softmax {}, Width::Float64) => simd::softmax(level, columns),
-        (Link::Softmax {}, Width::Float32) => simd::softmax_f32(level, columns),
+        (Link::Softmax { groups }, Width::Float64) => {
+            in_groups(*groups, columns).for_each(|columns| simd::softmax(level, columns));
+        }
+        (Link::Softmax { groups }, Width::Float32) => {
+            in_groups(*groups, columns).for_each(|columns| simd::softmax_f32(level, columns));
+        }
+        (Link::LogSoftmax { groups }, _) => {
+            in_groups(*groups, columns).for_each(|columns| groups::log_softmax(level, width, columns));
+        }
+        (Link::LayerNorm { epsilon, scale, shift, rms, groups }, _) => {
+            let (epsilon, rms) = (*epsilon, *rms);
+            let model = groups::LayerNorm { epsilon, scale: scale.as_deref(), shift: shift.as_deref(), rms };
+            let size = columns.len() / groups;
+            for (group, columns) in in_groups(*groups, columns).enumerate() {
+                groups::layer_norm(level, &model, width, columns, group * size);
+            }
+        }
         (Link::FastExp {}, _) => vector(&simd::fast_exp),
         (Link::FastSoftmax {}, _) => simd::fast_softmax(level, columns),
         (Link::Exp2 {}, _) => vector(&simd::exp2),
@@ -71,10 +93,14 @@ pub(crate) fn apply(level: Level, link: &Link, width: Width, columns: &mut [&mut
         (Link::Multiply { by }, _) => each(level, columns, |x| width.round(x * by)),
         (Link::Add { value }, _) => each(level, columns, |x| width.round(x + value)),
         // Of equal numbers, which zeros are, the input's stays, as NumPy has it.
-        (Link::Clip { low, high }, _) => each(level, columns, |x| {
-            let x = if x < *low { *low } else { x };
-            if x > *high { *high } else { x }
-        }),
+        (Link::Clip { low, high }, _) => {
+            let (low, high) = (low.unwrap_or(f64::NEG_INFINITY), high.unwrap_or(f64::INFINITY));
+            each(level, columns, |x| {
+                let x = width.round(x);
+                let x = if x < low { low } else { x };
+                if x > high { high } else { x }
+            });
+        }
         (Link::Affine { scale, shift }, _) => {
             for ((column, scale), shift) in columns.iter_mut().zip(scale).zip(shift) {
                 each(level, std::slice::from_mut(column), |x| width.round(width.round(x * scale) + shift));
@@ -125,8 +151,114 @@ pub(crate) fn apply(level: Level, link: &Link, width: Width, columns: &mut [&mut
             columns.iter_mut().zip(lambdas).for_each(|(column, &by)| inverse_power::box_cox(level, by, column));
         }
         (Link::Vote { hit, miss }, _) => vote(*hit, *miss, columns, rows),
-        (Link::Columns { .. } | Link::Complement {} | Link::WeightedMedian { .. } | Link::LogSumExp {}, _) => {}
+        (Link::LeakyRelu { alpha }, _) => each(level, columns, |x| leaky(width, *alpha, x)),
+        (Link::Prelu { alphas }, _) => {
+            for (column, alpha) in columns.iter_mut().zip(alphas) {
+                each(level, std::slice::from_mut(column), |x| leaky(width, *alpha, x));
+            }
+        }
+        (Link::ThresholdedRelu { alpha }, _) => {
+            each(level, columns, |x| if width.round(x) > *alpha { width.round(x) } else { 0.0 });
+        }
+        (Link::Softsign {}, _) => each(level, columns, |x| {
+            let x = width.round(x);
+            width.round(x / width.round(1.0 + x.abs()))
+        }),
+        (Link::HardSigmoid { alpha, beta }, _) => each(level, columns, |x| hard_sigmoid(width, *alpha, *beta, x)),
+        (Link::HardSwish {}, _) => {
+            let sixth = width.round(1.0 / 6.0);
+            each(level, columns, |x| width.round(width.round(x) * hard_sigmoid(width, sixth, 0.5, x)));
+        }
+        (Link::Shrink { lambda, bias }, _) => each(level, columns, |x| {
+            let x = width.round(x);
+            let above = if x > *lambda { width.round(x - bias) } else { 0.0 };
+            if x < -lambda { width.round(x + bias) } else { above }
+        }),
+        (Link::Squareplus { b }, _) => each(level, columns, |x| {
+            let x = width.round(x);
+            let root = width.round(width.round(width.round(x * x) + b).sqrt());
+            width.round(width.round(x + root) / 2.0)
+        }),
+        (Link::Power { exponent }, _) => {
+            let of_width = |xs: &mut [f64]| each(level, &mut [xs], |x| width.round(x));
+            for column in columns.iter_mut() {
+                of_width(column);
+                simd::power(level, *exponent, column);
+                of_width(column);
+            }
+        }
+        (
+            Link::Elu { .. }
+            | Link::Selu { .. }
+            | Link::Celu { .. }
+            | Link::Gelu { .. }
+            | Link::Swish { .. }
+            | Link::Logistic {}
+            | Link::Mish {}
+            | Link::Softplus {}
+            | Link::LogSigmoid {}
+            | Link::TanhShrink {},
+            _,
+        ) => {
+            if let Some(activation) = activation(link) {
+                activate(level, width, activation, columns);
+            }
+        }
+        // They give other columns than they read.
+        (
+            Link::Columns { .. }
+            | Link::Complement {}
+            | Link::WeightedMedian { .. }
+            | Link::LogSumExp {}
+            | Link::Reduce { .. },
+            _,
+        ) => {}
     }
+}
+
+/// The link as one of the functions that are written for both widths.
+pub(crate) fn activation(link: &Link) -> Option<Activation> {
+    Some(match *link {
+        Link::Elu { alpha } => Activation::Elu(alpha),
+        Link::Selu { alpha, gamma } => Activation::Selu(alpha, gamma),
+        Link::Celu { alpha } => Activation::Celu(alpha),
+        Link::Gelu { approximate: false } => Activation::Gelu,
+        Link::Gelu { approximate: true } => Activation::TanhGelu,
+        Link::Swish { alpha } => Activation::Swish(alpha),
+        Link::Logistic {} => Activation::Logistic,
+        Link::Mish {} => Activation::Mish,
+        Link::Softplus {} => Activation::Softplus,
+        Link::LogSigmoid {} => Activation::LogSigmoid,
+        Link::TanhShrink {} => Activation::TanhShrink,
+        _ => return None,
+    })
+}
+
+fn activate(level: Level, width: Width, activation: Activation, columns: &mut [&mut [f64]]) {
+    for column in columns {
+        each(level, &mut [&mut *column], |x| width.round(x));
+        simd::activate(level, activation, column);
+        each(level, &mut [&mut *column], |x| width.round(x));
+    }
+}
+
+/// Equal parts of the columns, one after another.
+fn in_groups<'a, 'c>(groups: usize, columns: &'a mut [&'c mut [f64]]) -> impl Iterator<Item = &'a mut [&'c mut [f64]]> {
+    let size = columns.len() / groups;
+    columns.chunks_mut(size.max(1))
+}
+
+#[inline(always)]
+fn leaky(width: Width, alpha: f64, x: f64) -> f64 {
+    let x = width.round(x);
+    if x < 0.0 { width.round(alpha * x) } else { x }
+}
+
+#[inline(always)]
+fn hard_sigmoid(width: Width, alpha: f64, beta: f64, x: f64) -> f64 {
+    let y = width.round(width.round(width.round(x) * alpha) + beta);
+    let y = if y < 0.0 { 0.0 } else { y };
+    if y > 1.0 { 1.0 } else { y }
 }
 
 /// A function that has a number for each column.
@@ -135,7 +267,7 @@ fn by_column(level: Level, columns: &mut [&mut [f64]], numbers: &[f64], function
 }
 
 /// Replace each number by a function of elementary operations, compiled for the level: the same bits at each.
-fn each(level: Level, columns: &mut [&mut [f64]], f: impl Fn(f64) -> f64) {
+pub(super) fn each(level: Level, columns: &mut [&mut [f64]], f: impl Fn(f64) -> f64) {
     struct Each<'a, 'c, F>(&'a mut [&'c mut [f64]], F);
     impl<F: Fn(f64) -> f64> BitWork for Each<'_, '_, F> {
         #[inline(always)]

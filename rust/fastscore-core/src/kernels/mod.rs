@@ -1,10 +1,12 @@
 //! Slices in, slices out. A block's columns lie one after another: row r of column c is at `c * stride + r`.
 
+pub(crate) mod combine;
 pub(crate) mod ctr;
 pub(crate) mod dense;
 pub(crate) mod distances;
 pub(crate) mod forest;
 pub(crate) mod gather;
+pub(crate) mod groups;
 pub(crate) mod inverse_power;
 pub(crate) mod linear;
 pub(crate) mod link;

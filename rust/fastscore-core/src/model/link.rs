@@ -1,6 +1,6 @@
 //! Row-wise functions between a margin and what users read.
 
-use super::Width;
+use super::{Function, Norm, Reduction, Width};
 use crate::error::{Result, format_error};
 
 /// A row-wise function of a value's columns.
@@ -12,8 +12,12 @@ pub enum Link {
         /// Factor of the margin.
         scale: f64,
     },
-    /// `exp(x - max) / sum`, the sum in column order.
-    Softmax {},
+    /// `exp(x - max) / sum`, the sum in column order, in each of some equal groups of columns.
+    Softmax {
+        /// How many.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        groups: usize,
+    },
     /// `softmax` with the sum in NumPy's order (scikit-learn).
     PairwiseSoftmax {},
     /// `softmax` with `fast_exp`; it is 0 instead of the least normal number in the columns past the last multiple of four.
@@ -59,10 +63,10 @@ pub enum Link {
     Log1pExp {},
     /// At least `low`, at most `high`; NaN stays.
     Clip {
-        /// The least value.
-        low: f64,
-        /// The largest value.
-        high: f64,
+        /// The least value, if there is one.
+        low: Option<f64>,
+        /// The largest value, if there is one.
+        high: Option<f64>,
     },
     /// `x * by`
     Multiply {
@@ -161,108 +165,124 @@ pub enum Link {
         /// One a column.
         lambdas: Vec<f64>,
     },
+    /// `x < 0 ? alpha x : x`
+    LeakyRelu {
+        /// The slope below 0.
+        alpha: f64,
+    },
+    /// `leaky_relu` with each column's own slope.
+    Prelu {
+        /// The slopes below 0.
+        alphas: Vec<f64>,
+    },
+    /// `x > alpha ? x : 0`
+    ThresholdedRelu {
+        /// The number that counts as 0, as what is below it does.
+        alpha: f64,
+    },
+    /// `x < 0 ? alpha expm1(x) : x`
+    Elu {
+        /// What it falls to, negated.
+        alpha: f64,
+    },
+    /// `gamma x` above 0, `gamma (alpha expm1(x))` elsewhere.
+    Selu {
+        /// The factor below 0.
+        alpha: f64,
+        /// The factor everywhere.
+        gamma: f64,
+    },
+    /// `x < 0 ? alpha expm1(x / alpha) : x`
+    Celu {
+        /// What it falls to, negated.
+        alpha: f64,
+    },
+    /// `x Phi(x)`, Phi the normal distribution function.
+    Gelu {
+        /// Whether `x sigmoid(2 sqrt(2 / pi) (x + 0.044715 x^3))` is meant.
+        approximate: bool,
+    },
+    /// `x sigmoid(alpha x)`
+    Swish {
+        /// The factor in the sigmoid.
+        alpha: f64,
+    },
+    /// `1 / (1 + exp(-x))`: `sigmoid`, but for what its bits at float32 are.
+    Logistic {},
+    /// `x tanh(log(1 + exp(x)))`
+    Mish {},
+    /// `log(1 + exp(x))`, without overflow.
+    Softplus {},
+    /// `x / (1 + |x|)`
+    Softsign {},
+    /// `alpha x + beta` between 0 and 1.
+    HardSigmoid {
+        /// The slope.
+        alpha: f64,
+        /// The value at 0.
+        beta: f64,
+    },
+    /// `x` times `x / 6 + 1/2` between 0 and 1.
+    HardSwish {},
+    /// `(x - max) - log(sum of exp(x - max))` in each of some equal groups of columns.
+    LogSoftmax {
+        /// How many.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        groups: usize,
+    },
+    /// `-log(1 + exp(-x))`
+    LogSigmoid {},
+    /// `x - tanh(x)`
+    TanhShrink {},
+    /// `x + bias` below -lambda, `x - bias` above lambda, else 0.
+    Shrink {
+        /// Up to where numbers become 0.
+        lambda: f64,
+        /// How much nearer to 0 the others come.
+        bias: f64,
+    },
+    /// `(x + sqrt(x^2 + b)) / 2`
+    Squareplus {
+        /// What is added to the square.
+        b: f64,
+    },
+    /// NumPy's `x ** exponent`.
+    Power {
+        /// The exponent.
+        exponent: f64,
+    },
+    /// Each of some equal groups of columns less its mean, divided by its standard deviation.
+    LayerNorm {
+        /// What is added to the variance.
+        epsilon: f64,
+        /// Factors then, one a column.
+        scale: Option<Vec<f64>>,
+        /// What is added then, one a column.
+        shift: Option<Vec<f64>>,
+        /// Whether the mean counts as 0.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        rms: bool,
+        /// How many groups.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        groups: usize,
+    },
+    /// Each of some equal groups of columns to one column.
+    Reduce {
+        /// How.
+        how: Reduction,
+        /// How many groups.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        groups: usize,
+    },
 }
 
-/// A function of one number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "they are NumPy's and SciPy's, by their names")]
-pub enum Function {
-    Sqrt,
-    Square,
-    Abs,
-    Sign,
-    Negative,
-    Reciprocal,
-    Floor,
-    Ceil,
-    Rint,
-    Trunc,
-    Cbrt,
-    Exp,
-    Exp2,
-    Expm1,
-    Log,
-    Log2,
-    Log10,
-    Log1p,
-    Sin,
-    Cos,
-    Tan,
-    Arcsin,
-    Arccos,
-    Arctan,
-    Sinh,
-    Cosh,
-    Tanh,
-    Arcsinh,
-    Arccosh,
-    Arctanh,
-    Erf,
-    Ndtr,
-    Ndtri,
+/// One group of columns: all of them.
+fn one() -> usize {
+    1
 }
 
-impl Function {
-    /// Every function.
-    pub const ALL: [Function; 33] = [
-        Function::Sqrt,
-        Function::Square,
-        Function::Abs,
-        Function::Sign,
-        Function::Negative,
-        Function::Reciprocal,
-        Function::Floor,
-        Function::Ceil,
-        Function::Rint,
-        Function::Trunc,
-        Function::Cbrt,
-        Function::Exp,
-        Function::Exp2,
-        Function::Expm1,
-        Function::Log,
-        Function::Log2,
-        Function::Log10,
-        Function::Log1p,
-        Function::Sin,
-        Function::Cos,
-        Function::Tan,
-        Function::Arcsin,
-        Function::Arccos,
-        Function::Arctan,
-        Function::Sinh,
-        Function::Cosh,
-        Function::Tanh,
-        Function::Arcsinh,
-        Function::Arccosh,
-        Function::Arctanh,
-        Function::Erf,
-        Function::Ndtr,
-        Function::Ndtri,
-    ];
-
-    /// Whether it is one operation, exact or correctly rounded.
-    pub fn is_elementary(self) -> bool {
-        use Function::{Abs, Ceil, Floor, Negative, Reciprocal, Rint, Sign, Sqrt, Square, Trunc};
-        matches!(self, Sqrt | Square | Abs | Sign | Negative | Reciprocal | Floor | Ceil | Rint | Trunc)
-    }
-
-    /// Whether it is defined at float32: where the value at float64, rounded, is that at float32 but for what no one can tell.
-    pub fn has_float32(self) -> bool {
-        self.is_elementary() || matches!(self, Function::Tanh | Function::Erf)
-    }
-}
-
-/// A norm of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Norm {
-    /// The sum of magnitudes, in NumPy's order of a row-major array.
-    L1,
-    /// The square root of the sum of squares, in that order.
-    L2,
-    /// The largest magnitude.
-    Max,
+fn is_one(groups: &usize) -> bool {
+    *groups == 1
 }
 
 impl Link {
@@ -276,10 +296,17 @@ impl Link {
             Link::Affine { scale, shift } => (scale.len() == input && shift.len() == input).then_some(input),
             Link::WeightedMedian { weights } => (weights.len() == input).then_some(1),
             Link::LogSumExp {} => Some(1),
+            Link::Softmax { groups } | Link::LogSoftmax { groups } => divides(*groups, input).then_some(input),
+            Link::Reduce { groups, .. } => divides(*groups, input).then_some(*groups),
+            Link::LayerNorm { scale, shift, groups, .. } => {
+                let fits = [scale, shift].into_iter().flatten().all(|numbers| numbers.len() == input);
+                (fits && divides(*groups, input)).then_some(input)
+            }
             Link::Standardize { shift, scale } => {
                 [shift, scale].into_iter().flatten().all(|numbers| numbers.len() == input).then_some(input)
             }
             Link::Impute { values: numbers, .. }
+            | Link::Prelu { alphas: numbers }
             | Link::YeoJohnson { lambdas: numbers }
             | Link::BoxCox { lambdas: numbers }
             | Link::InverseYeoJohnson { lambdas: numbers }
@@ -302,6 +329,7 @@ impl Link {
                 let [shift, scale] = [shift, scale].map(|numbers| numbers.as_deref().map(pick));
                 Some(Link::Standardize { shift, scale })
             }
+            Link::Prelu { alphas } => Some(Link::Prelu { alphas: pick(alphas) }),
             Link::YeoJohnson { lambdas } => Some(Link::YeoJohnson { lambdas: pick(lambdas) }),
             Link::BoxCox { lambdas } => Some(Link::BoxCox { lambdas: pick(lambdas) }),
             Link::Impute { values, missing } => Some(Link::Impute { values: pick(values), missing: *missing }),
@@ -324,8 +352,29 @@ impl Link {
             | Link::Confidence {}
             | Link::Relu {}
             | Link::Ufunc { .. }
+            | Link::LeakyRelu { .. }
+            | Link::ThresholdedRelu { .. }
+            | Link::Elu { .. }
+            | Link::Selu { .. }
+            | Link::Celu { .. }
+            | Link::Gelu { .. }
+            | Link::Swish { .. }
+            | Link::Logistic {}
+            | Link::Mish {}
+            | Link::Softplus {}
+            | Link::Softsign {}
+            | Link::HardSigmoid { .. }
+            | Link::HardSwish {}
+            | Link::LogSigmoid {}
+            | Link::TanhShrink {}
+            | Link::Shrink { .. }
+            | Link::Squareplus { .. }
+            | Link::Power { .. }
             | Link::RoundToFloat32 {} => Some(self.clone()),
-            Link::Softmax {}
+            Link::Softmax { .. }
+            | Link::LogSoftmax { .. }
+            | Link::LayerNorm { .. }
+            | Link::Reduce { .. }
             | Link::PairwiseSoftmax {}
             | Link::FastSoftmax {}
             | Link::Complement {}
@@ -359,10 +408,48 @@ impl Link {
             Link::Multiply { by: value } | Link::Add { value } => &[*value],
             Link::FillMissing { value, also } => &[*value, also.unwrap_or(0.0)],
             Link::Clip { low, high } => {
-                if low > high {
+                if let (Some(low), Some(high)) = (low, high)
+                    && low > high
+                {
                     return Err(format_error(format!("link that clips between {low} and {high}")));
                 }
-                &[*low, *high]
+                &[low.unwrap_or(0.0), high.unwrap_or(0.0)]
+            }
+            Link::Celu { alpha } => {
+                if *alpha == 0.0 {
+                    return Err(format_error("celu with the alpha 0, which can't divide"));
+                }
+                &[*alpha]
+            }
+            Link::LeakyRelu { alpha }
+            | Link::ThresholdedRelu { alpha }
+            | Link::Elu { alpha }
+            | Link::Swish { alpha } => &[*alpha],
+            Link::Prelu { alphas } => alphas,
+            Link::Selu { alpha, gamma } => &[*alpha, *gamma],
+            Link::HardSigmoid { alpha, beta } => &[*alpha, *beta],
+            Link::Shrink { lambda, bias } => {
+                if *lambda < 0.0 {
+                    return Err(format_error(format!("shrink with the lambda {lambda}, which is below 0")));
+                }
+                &[*lambda, *bias]
+            }
+            Link::Squareplus { b } => {
+                if *b < 0.0 {
+                    return Err(format_error(format!("squareplus with the b {b}, which is below 0")));
+                }
+                &[*b]
+            }
+            Link::Power { exponent } => &[*exponent],
+            Link::LayerNorm { epsilon, scale, shift, rms, .. } => {
+                if *epsilon < 0.0 {
+                    return Err(format_error(format!("layer_norm with the epsilon {epsilon}, which is below 0")));
+                }
+                if *rms && shift.is_some() {
+                    return Err(format_error("layer_norm of mean squares (rms) with a shift"));
+                }
+                let each = [scale, shift].into_iter().flatten().flatten();
+                &each.copied().chain([*epsilon]).collect::<Vec<_>>()
             }
             Link::Above { at, above, other } => &[*at, *above, *other],
             Link::Vote { hit, miss } => &[*hit, *miss],
@@ -390,10 +477,34 @@ impl Link {
     fn check_narrow(&self, numbers: &[f64]) -> Result<()> {
         match self {
             Link::Sigmoid { .. }
-            | Link::Softmax {}
+            | Link::Softmax { .. }
             | Link::Exp {}
             | Link::Relu {}
             | Link::Complement {}
+            | Link::Clip { .. }
+            | Link::LeakyRelu { .. }
+            | Link::Prelu { .. }
+            | Link::ThresholdedRelu { .. }
+            | Link::Elu { .. }
+            | Link::Selu { .. }
+            | Link::Celu { .. }
+            | Link::Gelu { .. }
+            | Link::Swish { .. }
+            | Link::Logistic {}
+            | Link::Mish {}
+            | Link::Softplus {}
+            | Link::Softsign {}
+            | Link::HardSigmoid { .. }
+            | Link::HardSwish {}
+            | Link::LogSoftmax { .. }
+            | Link::LogSigmoid {}
+            | Link::TanhShrink {}
+            | Link::Shrink { .. }
+            | Link::Squareplus { .. }
+            | Link::Power { .. }
+            | Link::LayerNorm { .. }
+            | Link::Reduce { .. }
+            | Link::Ufunc { .. }
             | Link::Normalize { pairwise: false, .. }
             | Link::Divide { .. }
             | Link::Multiply { .. }
@@ -401,7 +512,6 @@ impl Link {
             // Their numbers may be wider: NumPy computes in float64 and rounds each result.
             Link::Standardize { .. } | Link::Affine { .. } => return Ok(()),
             Link::Impute { .. } => {}
-            Link::Ufunc { function } if function.has_float32() => {}
             _ => return Err(format_error(format!("link {self:?} has no width float32"))),
         }
         match numbers.iter().find(|&&number| Width::Float32.round(number) != number) {
@@ -409,4 +519,9 @@ impl Link {
             None => Ok(()),
         }
     }
+}
+
+/// Whether so many columns are so many equal groups.
+fn divides(groups: usize, columns: usize) -> bool {
+    groups > 0 && columns.is_multiple_of(groups)
 }

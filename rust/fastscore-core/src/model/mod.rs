@@ -4,11 +4,14 @@
 //! what step `i` gives. [`Model::new`] is the one door: it checks every index, shape and tree, so that nothing behind
 //! it has to. `docs/model-format.md` has the same structure as JSON and tensors.
 
+mod combine;
 mod ctr;
 mod distances;
+mod embedding;
 mod features;
 mod forest;
 mod format;
+mod function;
 mod guard;
 mod hash;
 mod labels;
@@ -21,19 +24,22 @@ mod tables;
 mod tensors;
 mod validate;
 
+pub use combine::{Arithmetic, Combine};
 pub use ctr::{Ctr, OneHot};
 pub use distances::Distances;
+pub use embedding::Embedding;
 pub use features::{Encoder, Encoding, Features, MatrixRule, Unknown};
 pub use forest::{
     Category, CategorySets, Child, Comparison, FLAG_MISSING_LEFT, FLAG_OUTSIDE_LEFT, FLAG_ZERO_MISSING, Forest,
     LinearLeaves, NegativeFraction,
 };
 pub use format::sha256;
+pub use function::{Function, Norm, Reduction};
 pub use guard::{Checks, Guard, Refuse};
 pub(crate) use hash::of_text as hash_of_text;
 pub use labels::{LabelValues, Labels};
 pub use linear::Linear;
-pub use link::{Function, Link, Norm};
+pub use link::Link;
 pub(crate) use lookup::hash_of_number;
 pub use lookup::{Lookup, Number, NumberTable, TextTable};
 pub use spec::{Absent, Metric, NameMatch, OnBadValue, Source, Width};
@@ -85,10 +91,8 @@ pub enum Op {
     Link(Link, Width),
     /// The input's columns, then those of these values.
     Concat(Vec<ValueId>),
-    /// The input's columns, to which those of these values are added in order.
-    Sum(Vec<ValueId>),
-    /// The input's columns, multiplied by those of these values in order.
-    Product(Vec<ValueId>),
+    /// The input's columns with those of other values: sums, products, differences and so on.
+    Combine(Combine),
     /// Trees whose leaves name output columns (`leaf_value`): 1 where the row's leaf is, 0 elsewhere.
     LeafIndicator(Forest),
     /// Which of the input's columns equal given numbers.
@@ -105,6 +109,8 @@ pub enum Op {
     Interpolate(Interpolate),
     /// Products of the input's columns.
     Polynomial(Polynomial),
+    /// Rows of a table, found by their numbers.
+    Embedding(Embedding),
 }
 
 /// How a target's prediction follows from a value.
@@ -337,7 +343,8 @@ impl Step {
     /// The values that it reads.
     pub fn inputs(&self) -> impl Iterator<Item = ValueId> {
         let others: &[ValueId] = match &self.op {
-            Op::Concat(others) | Op::Sum(others) | Op::Product(others) => others,
+            Op::Concat(others) => others,
+            Op::Combine(combine) => &combine.others,
             Op::Forest(forest) => forest.start.as_slice(),
             _ => &[],
         };
@@ -387,6 +394,7 @@ impl Op {
             Op::Map(map) => distinct(&mut map.column.iter().map(|&column| column as usize)),
             Op::Polynomial(polynomial) => distinct(&mut polynomial.factor.iter().map(|&column| column as usize)),
             Op::Link(Link::Columns { columns }, _) => distinct(&mut columns.iter().copied()),
+            Op::Embedding(embedding) => distinct(&mut embedding.columns.iter().copied()),
             _ => None,
         }
     }

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::guard::GuardSpec;
 use super::spec_features::{FeaturesSpec, LabelKind};
 use super::{
-    Bins, CategorySets, Comparison, Ctr, Decision, Distances, Forest, InputPolicy, Interpolate, Labels, Linear,
-    LinearLeaves, Link, Map, Model, ModelParts, NegativeFraction, OneHot, Op, Polynomial, Step, Target, Tensors,
-    Transform, ValueId,
+    Arithmetic, Bins, CategorySets, Combine, Comparison, Ctr, Decision, Distances, Embedding, Forest, InputPolicy,
+    Interpolate, Labels, Linear, LinearLeaves, Link, Map, Model, ModelParts, NegativeFraction, OneHot, Op, Polynomial,
+    Step, Target, Tensors, Transform, ValueId,
 };
 use crate::error::{Result, format_error};
 
@@ -154,16 +154,16 @@ enum StepSpec {
     Concat {
         inputs: Vec<ValueId>,
     },
-    Sum {
-        inputs: Vec<ValueId>,
-    },
+    Sum(CombineSpec),
     OneHot {
         input: ValueId,
         tensors: String,
     },
-    Product {
-        inputs: Vec<ValueId>,
-    },
+    Product(CombineSpec),
+    Difference(CombineSpec),
+    Quotient(CombineSpec),
+    Minimum(CombineSpec),
+    Maximum(CombineSpec),
     Ctr {
         input: ValueId,
         tensors: String,
@@ -189,6 +189,20 @@ enum StepSpec {
         input: ValueId,
         tensors: String,
     },
+    Embedding {
+        input: ValueId,
+        columns: Vec<usize>,
+        wrap: bool,
+        tensors: String,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CombineSpec {
+    inputs: Vec<ValueId>,
+    #[serde(default, skip_serializing_if = "Width::is_default")]
+    width: Width,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -302,8 +316,12 @@ fn to_step(step: StepSpec, width: Width, tensors: &mut Tensors) -> Result<Step> 
         }
         StepSpec::Link { input, width, kind } => Step { input, op: Op::Link(kind, width) },
         StepSpec::Concat { inputs } => several(inputs, "concat", Op::Concat)?,
-        StepSpec::Sum { inputs } => several(inputs, "sum", Op::Sum)?,
-        StepSpec::Product { inputs } => several(inputs, "product", Op::Product)?,
+        StepSpec::Sum(spec) => to_combine(Arithmetic::Sum, spec)?,
+        StepSpec::Product(spec) => to_combine(Arithmetic::Product, spec)?,
+        StepSpec::Difference(spec) => to_combine(Arithmetic::Difference, spec)?,
+        StepSpec::Quotient(spec) => to_combine(Arithmetic::Quotient, spec)?,
+        StepSpec::Minimum(spec) => to_combine(Arithmetic::Minimum, spec)?,
+        StepSpec::Maximum(spec) => to_combine(Arithmetic::Maximum, spec)?,
         StepSpec::Map { input, tensors: prefix } => Step { input, op: Op::Map(Map::take(&prefix, tensors)?) },
         StepSpec::Bins { input, tensors: prefix } => Step { input, op: Op::Bins(Bins::take(&prefix, tensors)?) },
         StepSpec::Interpolate { input, tensors: prefix } => {
@@ -311,6 +329,9 @@ fn to_step(step: StepSpec, width: Width, tensors: &mut Tensors) -> Result<Step> 
         }
         StepSpec::Polynomial { input, tensors: prefix } => {
             Step { input, op: Op::Polynomial(Polynomial::take(&prefix, tensors)?) }
+        }
+        StepSpec::Embedding { input, columns, wrap, tensors: prefix } => {
+            Step { input, op: Op::Embedding(Embedding::take(&prefix, columns, wrap, tensors)?) }
         }
         StepSpec::OneHot { input, tensors: prefix } => {
             let feature = tensors.take_i32(&format!("{prefix}.feature"))?;
@@ -338,6 +359,10 @@ fn several(inputs: Vec<ValueId>, name: &str, op: impl Fn(Vec<ValueId>) -> Op) ->
         Some((&input, others)) => Ok(Step { input, op: op(others.to_vec()) }),
         None => Err(format_error(format!("a step {name} without inputs"))),
     }
+}
+
+fn to_combine(how: Arithmetic, spec: CombineSpec) -> Result<Step> {
+    several(spec.inputs, how.name(), |others| Op::Combine(Combine { how, others, width: spec.width }))
 }
 
 fn to_forest(spec: ForestSpec, width: Width, tensors: &mut Tensors) -> Result<Forest> {
@@ -489,8 +514,17 @@ fn from_step(index: usize, step: &Step, width: Width, tensors: &mut Tensors) -> 
         Op::LeafIndicator(forest) => StepSpec::LeafIndicator(from_forest(prefix, input, forest, width, tensors)),
         Op::Link(link, width) => StepSpec::Link { input, width: *width, kind: link.clone() },
         Op::Concat(_) => StepSpec::Concat { inputs: step.inputs().collect() },
-        Op::Sum(_) => StepSpec::Sum { inputs: step.inputs().collect() },
-        Op::Product(_) => StepSpec::Product { inputs: step.inputs().collect() },
+        Op::Combine(combine) => {
+            let spec = CombineSpec { inputs: step.inputs().collect(), width: combine.width };
+            match combine.how {
+                Arithmetic::Sum => StepSpec::Sum(spec),
+                Arithmetic::Product => StepSpec::Product(spec),
+                Arithmetic::Difference => StepSpec::Difference(spec),
+                Arithmetic::Quotient => StepSpec::Quotient(spec),
+                Arithmetic::Minimum => StepSpec::Minimum(spec),
+                Arithmetic::Maximum => StepSpec::Maximum(spec),
+            }
+        }
         Op::Map(map) => {
             map.put(&prefix, tensors);
             StepSpec::Map { input, tensors: prefix }
@@ -506,6 +540,10 @@ fn from_step(index: usize, step: &Step, width: Width, tensors: &mut Tensors) -> 
         Op::Polynomial(polynomial) => {
             polynomial.put(&prefix, tensors);
             StepSpec::Polynomial { input, tensors: prefix }
+        }
+        Op::Embedding(embedding) => {
+            embedding.put(&prefix, tensors);
+            StepSpec::Embedding { input, columns: embedding.columns.clone(), wrap: embedding.wrap, tensors: prefix }
         }
         Op::OneHot(one_hot) => {
             tensors.put_i32(name("feature"), one_hot.feature.clone());

@@ -112,13 +112,8 @@ fn check_step(step: &Step, widths: &[usize]) -> Result<usize> {
         Op::Bins(bins) => bins.check(input),
         Op::Interpolate(interpolate) => interpolate.check(input),
         Op::Polynomial(polynomial) => polynomial.check(input),
-        Op::Sum(_) | Op::Product(_) => match step.inputs().find(|&value| widths[value] != input) {
-            Some(value) => Err(format_error(format!(
-                "sum or product of {input} columns and the {} of value {value}",
-                widths[value]
-            ))),
-            None => Ok(input),
-        },
+        Op::Embedding(embedding) => embedding.check(input),
+        Op::Combine(combine) => combine.check(&step.inputs().map(|value| (value, widths[value])).collect::<Vec<_>>()),
     }
 }
 

@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::exec::Output;
 use crate::exec::few::Needs;
 use crate::kernels::forest::walk::Walk;
-use crate::kernels::{Columns, Values, ctr, dense, distances, linear, link, tables};
+use crate::kernels::{Columns, Values, combine, ctr, dense, distances, linear, link, tables};
 use crate::model::{Ctr, Guard, Model, Op, ValueId, Width};
 use crate::simd::Level;
 
@@ -279,24 +279,13 @@ impl Plan {
             (Op::Ctr(model), Engine::Ctr(lookup)) => {
                 ctr::ctr(model, lookup, input, &mut scratch.keys, out, stride, rows);
             }
-            (Op::Sum(_), _) => {
-                for (c, out) in out.chunks_mut(stride).enumerate() {
-                    let out = &mut out[..rows];
-                    out.copy_from_slice(input.column(c));
-                    for other in &run.others {
-                        for (sum, x) in out.iter_mut().zip(values.of(other).column(c)) {
-                            *sum += x;
-                        }
-                    }
+            (Op::Combine(model), _) => {
+                combine::start(model, input, run.input.len(), out, stride, rows);
+                for other in &run.others {
+                    combine::with(self.level, model, &values.of(other), other.len(), out, stride, rows);
                 }
             }
-            (Op::Product(_), _) => {
-                for (c, out) in out.chunks_mut(stride).enumerate() {
-                    let out = &mut out[..rows];
-                    out.copy_from_slice(input.column(c));
-                    run.others.iter().for_each(|other| tables::multiply(out, values.of(other).column(c)));
-                }
-            }
+            (Op::Embedding(model), _) => combine::embedding(model, input, out, stride, rows),
             (Op::Map(model), Engine::Map(ready)) => tables::map(model, ready, input, out, stride, rows),
             (Op::Bins(model), _) => tables::bins(model, input, out, stride, rows),
             (Op::Interpolate(model), _) => tables::interpolate(model, input, out, stride, rows),

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use super::networks;
 use crate::kernels::link::signed_square;
 use crate::model::{Function, Link, Norm, Width};
 use crate::simd::{self, Level};
@@ -17,7 +18,15 @@ pub(super) fn link(kind: &Link, width: Width, input: &[f64]) -> Vec<f64> {
     match kind {
         Link::Sigmoid { scale } => each(&|x| sigmoid(width, -scale * x)),
         Link::Exp {} => each(&|x| exp(width, x)),
-        Link::Softmax {} => softmax(width, input),
+        Link::Softmax { groups } => in_groups(*groups, input, |group, _| softmax(width, group)),
+        Link::LogSoftmax { groups } => in_groups(*groups, input, |group, _| networks::log_softmax(width, group)),
+        Link::LayerNorm { epsilon, scale, shift, rms, groups } => in_groups(*groups, input, |group, first| {
+            let [scale, shift] = [scale, shift].map(|numbers| numbers.as_ref().map(|numbers| &numbers[first..]));
+            networks::layer_norm(width, group, *epsilon, scale, shift, *rms)
+        }),
+        Link::Reduce { how, groups } => {
+            in_groups(*groups, input, |group, _| vec![networks::reduce(width, *how, group)])
+        }
         Link::PairwiseSoftmax {} => {
             let max = input.iter().skip(1).fold(input[0], |max, &x| if x > max { x } else { max });
             let powers: Vec<f64> = input.iter().map(|x| exp(width, x - max)).collect();
@@ -54,10 +63,10 @@ pub(super) fn link(kind: &Link, width: Width, input: &[f64]) -> Vec<f64> {
         }
         Link::Logit {} => vector(simd::logit),
         Link::Log1pExp {} => vector(simd::log1p_exp),
-        Link::Clip { low, high } => each(&|x| match x {
-            x if x < *low => *low,
-            x if x > *high => *high,
-            x => x,
+        Link::Clip { low, high } => each(&|x| match (width.round(x), low, high) {
+            (x, Some(low), _) if x < *low => *low,
+            (x, _, Some(high)) if x > *high => *high,
+            (x, ..) => x,
         }),
         Link::Affine { scale, shift } => {
             let terms = scale.iter().zip(shift);
@@ -110,7 +119,18 @@ pub(super) fn link(kind: &Link, width: Width, input: &[f64]) -> Vec<f64> {
             })
             .collect(),
         Link::RoundToFloat32 {} => each(&|x| Width::Float32.round(x)),
+        Link::Prelu { alphas } => {
+            let one = |(&x, &alpha)| networks::activation(&Link::LeakyRelu { alpha }, width, x);
+            input.iter().zip(alphas).map(one).collect()
+        }
+        _ => each(&|x| networks::activation(kind, width, x)),
     }
+}
+
+/// What a function gives for each of some equal groups of columns and the number of its first.
+fn in_groups(groups: usize, input: &[f64], f: impl Fn(&[f64], usize) -> Vec<f64>) -> Vec<f64> {
+    let size = input.len() / groups;
+    input.chunks(size).enumerate().flat_map(|(group, columns)| f(columns, group * size)).collect()
 }
 
 fn inverse_yeo_johnson(x: f64, lambda: f64) -> f64 {

@@ -2,11 +2,12 @@
 //! every engine equals bit for bit.
 
 mod link;
+mod networks;
 mod tables;
 
 use crate::model::{
-    Category, Child, Comparison, Ctr, Distances, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING, Forest, Linear, Metric, Model,
-    OneHot, Op, Width,
+    Arithmetic, Category, Child, Combine, Comparison, Ctr, Distances, Embedding, FLAG_MISSING_LEFT, FLAG_ZERO_MISSING,
+    Forest, Linear, Metric, Model, OneHot, Op, Width,
 };
 
 /// What a model computes for one row.
@@ -32,17 +33,8 @@ pub fn interpret(model: &Model, features: &[f64]) -> Row {
             Op::Ctr(model) => ctr(model, input),
             Op::Distances(model) => distances(model, input),
             Op::Concat(_) => step.inputs().flat_map(|value| values[value].iter().copied()).collect(),
-            Op::Sum(others) => {
-                let add =
-                    |sums: Vec<f64>, value: &usize| sums.iter().zip(&values[*value]).map(|(a, b)| a + b).collect();
-                others.iter().fold(input.clone(), add)
-            }
-            Op::Product(others) => {
-                let multiply = |product: Vec<f64>, value: &usize| {
-                    product.iter().zip(&values[*value]).map(|(a, b)| a * b).collect()
-                };
-                others.iter().fold(input.clone(), multiply)
-            }
+            Op::Combine(model) => combine(model, &step.inputs().map(|value| &values[value]).collect::<Vec<_>>()),
+            Op::Embedding(model) => embedding(model, input),
             Op::Map(model) => tables::map(model, input),
             Op::Bins(model) => tables::bins(model, input),
             Op::Interpolate(model) => tables::interpolate(model, input),
@@ -57,6 +49,51 @@ pub fn interpret(model: &Model, features: &[f64]) -> Row {
         }
     };
     Row { values, leaves }
+}
+
+/// From left to right; a value of one column counts as that column over and over.
+fn combine(model: &Combine, inputs: &[&Vec<f64>]) -> Vec<f64> {
+    let round = |x: f64| model.width.round(x);
+    let columns = inputs.iter().map(|input| input.len()).max().unwrap_or(0);
+    let column = |c: usize| {
+        let mut numbers = inputs.iter().map(|input| round(if input.len() == 1 { input[0] } else { input[c] }));
+        let first = numbers.next().unwrap_or(f64::NAN);
+        numbers.fold(first, |a, b| match model.how {
+            Arithmetic::Sum => round(a + b),
+            Arithmetic::Product => round(a * b),
+            Arithmetic::Difference => round(a - b),
+            Arithmetic::Quotient => round(a / b),
+            Arithmetic::Minimum | Arithmetic::Maximum if a.is_nan() || b.is_nan() => f64::NAN,
+            Arithmetic::Minimum => {
+                if b < a {
+                    b
+                } else {
+                    a
+                }
+            }
+            Arithmetic::Maximum => {
+                if b > a {
+                    b
+                } else {
+                    a
+                }
+            }
+        })
+    };
+    (0..columns).map(column).collect()
+}
+
+fn embedding(model: &Embedding, input: &[f64]) -> Vec<f64> {
+    let rows = model.table.len() / model.dims;
+    let look_up = |&column: &usize| {
+        let mut row = input[column].trunc();
+        if model.wrap && row < 0.0 {
+            row += rows as f64;
+        }
+        let found = (0..rows).find(|&known| known as f64 == row);
+        (0..model.dims).map(move |d| found.map_or(f64::NAN, |found| model.table[found * model.dims + d]))
+    };
+    model.columns.iter().flat_map(look_up).collect()
 }
 
 fn one_hot(model: &OneHot, input: &[f64]) -> Vec<f64> {

@@ -34,6 +34,7 @@
 //! * A NaN result is always [`f64::NAN`]: IEEE 754 leaves a NaN's sign and
 //!   payload open, and processors do differ.
 
+mod activation;
 mod arcs;
 mod area;
 pub(crate) mod bits;
@@ -52,6 +53,7 @@ mod log;
 mod math;
 mod pair;
 mod portable;
+mod power;
 mod powers;
 mod quantile;
 pub(crate) mod rank;
@@ -82,6 +84,7 @@ pub(crate) fn byte_of(rank: u16, first: u16) -> u8 {
 #[cfg(test)]
 mod tests;
 
+pub use activation::{Activation, activate};
 pub use arcs::{arccos, arcsin, arctan};
 pub use area::{arccosh, arcsinh, arctanh};
 pub use centred_log::centred_log;
@@ -93,6 +96,7 @@ pub use hyperbolic::{cosh, expm1, sinh, tanh};
 pub use level::Level;
 pub use log::{log, log1p, log2, log10};
 pub use math::{exp_f32, log1p_exp, logit, sigmoid, sigmoid_f32};
+pub use power::power;
 pub use powers::{box_cox, yeo_johnson};
 pub use quantile::ndtri;
 pub use roots::{cbrt, sqrt};

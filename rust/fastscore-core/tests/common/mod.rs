@@ -73,3 +73,57 @@ pub fn complete_trees(features: usize, trees: usize, depth: u32, thresholds: u64
     }
     forest
 }
+
+/// A step of two or more values at float64.
+pub fn combine(how: Arithmetic, others: Vec<ValueId>) -> Op {
+    Op::Combine(Combine { how, others, width: Width::Float64 })
+}
+
+/// The links that networks have, for so many columns, at both widths.
+pub fn of_networks(columns: usize) -> Vec<Link> {
+    let numbers = |from: f64| Some((0..columns).map(|c| from + (c % 5) as f64 * 0.25).collect::<Vec<_>>());
+    let groups = if columns.is_multiple_of(2) { columns / 2 } else { columns };
+    let mut links = vec![
+        Link::LeakyRelu { alpha: 0.25 },
+        Link::LeakyRelu { alpha: -1.5 },
+        Link::Prelu { alphas: numbers(-0.5).unwrap_or_default() },
+        Link::ThresholdedRelu { alpha: 0.75 },
+        Link::ThresholdedRelu { alpha: -0.5 },
+        Link::Elu { alpha: 1.0 },
+        Link::Elu { alpha: -0.75 },
+        Link::Selu { alpha: 1.671875, gamma: 1.0625 },
+        Link::Celu { alpha: 1.0 },
+        Link::Celu { alpha: 0.375 },
+        Link::Celu { alpha: -2.0 },
+        Link::Gelu { approximate: false },
+        Link::Gelu { approximate: true },
+        Link::Swish { alpha: 1.0 },
+        Link::Swish { alpha: -1.703125 },
+        Link::Logistic {},
+        Link::Mish {},
+        Link::Softplus {},
+        Link::Softsign {},
+        Link::HardSigmoid { alpha: 0.25, beta: 0.5 },
+        Link::HardSigmoid { alpha: -0.375, beta: 0.25 },
+        Link::HardSwish {},
+        Link::LogSigmoid {},
+        Link::TanhShrink {},
+        Link::Shrink { lambda: 0.5, bias: 0.0 },
+        Link::Shrink { lambda: 0.5, bias: 0.5 },
+        Link::Squareplus { b: 4.0 },
+        Link::Clip { low: Some(-0.5), high: None },
+        Link::Clip { low: None, high: Some(6.0) },
+        Link::Clip { low: None, high: None },
+        Link::Softmax { groups },
+        Link::LogSoftmax { groups: 1 },
+        Link::LogSoftmax { groups },
+        Link::LayerNorm { epsilon: 0.0009765625, scale: None, shift: None, rms: false, groups: 1 },
+        Link::LayerNorm { epsilon: 0.0, scale: numbers(0.5), shift: numbers(-0.5), rms: false, groups },
+        Link::LayerNorm { epsilon: 0.125, scale: None, shift: numbers(0.25), rms: false, groups: 1 },
+        Link::LayerNorm { epsilon: 0.0009765625, scale: numbers(-1.0), shift: None, rms: true, groups },
+    ];
+    links.extend([-1.0, 0.0, 0.5, 1.0, 2.0, 3.0, -2.0, 0.75].map(|exponent| Link::Power { exponent }));
+    links.extend(Reduction::ALL.map(|how| Link::Reduce { how, groups: 1 }));
+    links.extend(Reduction::ALL.map(|how| Link::Reduce { how, groups }));
+    links
+}

@@ -36,7 +36,7 @@ pub(super) fn objective(words: &[String], outputs: usize, sigmoid: Option<&str>)
         "cross_entropy" => plain(Some(Link::Sigmoid { scale: 1.0 })),
         "cross_entropy_lambda" => plain(Some(Link::Log1pExp {})),
         "binary" => classes(Link::Sigmoid { scale: scale()? }),
-        "multiclass" => classes(Link::Softmax {}),
+        "multiclass" => classes(Link::Softmax { groups: 1 }),
         "multiclassova" => classes(Link::Sigmoid { scale: scale()? }),
         "custom" => Objective { link: None, classes: false, custom: true },
         other => {

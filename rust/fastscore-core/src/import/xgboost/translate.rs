@@ -198,7 +198,7 @@ fn target(
         Transform::Sigmoid => steps.link_at(margin, Link::Sigmoid { scale: 1.0 }, single),
         Transform::Exp => steps.link_at(margin, Link::Exp {}, single),
         Transform::Step => steps.link(margin, Link::Above { at: 0.0, above: 1.0, other: 0.0 }),
-        Transform::Softmax | Transform::Class => steps.link_at(margin, Link::Softmax {}, single),
+        Transform::Softmax | Transform::Class => steps.link_at(margin, Link::Softmax { groups: 1 }, single),
     };
     let by_class = matches!(objective.transform, Transform::Softmax | Transform::Class);
     let one = learner.outputs == 1;

@@ -1,0 +1,62 @@
+//! Two or more values to one, element by element, and rows of a table found by their numbers.
+
+use super::Columns;
+use crate::model::{Arithmetic, Combine, Embedding};
+use crate::simd::Level;
+use crate::simd::bits::{self, BitWork, Bits};
+
+/// `out[c * stride + r]`: the first value's numbers, a single column of them over and over.
+pub(crate) fn start(model: &Combine, input: &impl Columns, count: usize, out: &mut [f64], stride: usize, rows: usize) {
+    for (c, out) in out.chunks_mut(stride).enumerate() {
+        let from = input.column(if count == 1 { 0 } else { c });
+        out[..rows].iter_mut().zip(from).for_each(|(to, &from)| *to = model.width.round(from));
+    }
+}
+
+/// `out[c * stride + r]` with the number of another value.
+pub(crate) fn with(
+    level: Level,
+    model: &Combine,
+    other: &impl Columns,
+    count: usize,
+    out: &mut [f64],
+    stride: usize,
+    rows: usize,
+) {
+    for (c, out) in out.chunks_mut(stride).enumerate() {
+        let by = other.column(if count == 1 { 0 } else { c });
+        let (out, round) = (&mut out[..rows], |x: f64| model.width.round(x));
+        match model.how {
+            Arithmetic::Sum => pairs(level, out, by, |a, b| round(a + round(b))),
+            Arithmetic::Product => pairs(level, out, by, |a, b| round(a * round(b))),
+            Arithmetic::Difference => pairs(level, out, by, |a, b| round(a - round(b))),
+            Arithmetic::Quotient => pairs(level, out, by, |a, b| round(a / round(b))),
+            how @ (Arithmetic::Minimum | Arithmetic::Maximum) => pairs(level, out, by, |a, b| how.of(a, round(b))),
+        }
+    }
+}
+
+/// `a = f(a, b)`, compiled for the level: the same bits at each.
+fn pairs(level: Level, a: &mut [f64], b: &[f64], f: impl Fn(f64, f64) -> f64) {
+    struct Pairs<'a, F>(&'a mut [f64], &'a [f64], F);
+    impl<F: Fn(f64, f64) -> f64> BitWork for Pairs<'_, F> {
+        #[inline(always)]
+        fn run(self, _: impl Bits) {
+            let Pairs(a, b, f) = self;
+            a.iter_mut().zip(b).for_each(|(a, &b)| *a = f(*a, b));
+        }
+    }
+    bits::run(level, Pairs(a, b, f));
+}
+
+/// `out[c * stride + r]`: column by column of the input the columns of the table.
+pub(crate) fn embedding(model: &Embedding, input: &impl Columns, out: &mut [f64], stride: usize, rows: usize) {
+    for (&column, out) in model.columns.iter().zip(out.chunks_mut(model.dims * stride)) {
+        for (r, &number) in input.column(column)[..rows].iter().enumerate() {
+            match model.row(number) {
+                Some(row) => row.iter().enumerate().for_each(|(d, &x)| out[d * stride + r] = x),
+                None => (0..model.dims).for_each(|d| out[d * stride + r] = f64::NAN),
+            }
+        }
+    }
+}

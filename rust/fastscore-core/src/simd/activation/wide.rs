@@ -1,0 +1,73 @@
+//! Lanes of `f64`.
+
+use super::functions::Real;
+use crate::simd::erf::erf_lanes;
+use crate::simd::exp::exp_lanes;
+use crate::simd::hyperbolic::{expm1_lanes, tanh_lanes};
+use crate::simd::log::log1p_lanes;
+use crate::simd::pair::magnitude;
+use crate::simd::vector::Vector;
+
+#[derive(Clone, Copy)]
+pub(super) struct Wide<V>(pub V);
+
+impl<V: Vector> Real for Wide<V> {
+    #[inline(always)]
+    fn c(self, value: f64) -> Self {
+        Wide(self.0.splat(value))
+    }
+    #[inline(always)]
+    fn add(self, other: Self) -> Self {
+        Wide(self.0.add(other.0))
+    }
+    #[inline(always)]
+    fn sub(self, other: Self) -> Self {
+        Wide(self.0.sub(other.0))
+    }
+    #[inline(always)]
+    fn mul(self, other: Self) -> Self {
+        Wide(self.0.mul(other.0))
+    }
+    #[inline(always)]
+    fn div(self, other: Self) -> Self {
+        Wide(self.0.div(other.0))
+    }
+    #[inline(always)]
+    fn mul_add(self, factor: Self, addend: Self) -> Self {
+        Wide(self.0.mul_add(factor.0, addend.0))
+    }
+    #[inline(always)]
+    fn if_less(self, other: Self, then: Self, otherwise: Self) -> Self {
+        Wide(self.0.if_less(other.0, then.0, otherwise.0))
+    }
+    #[inline(always)]
+    fn abs(self) -> Self {
+        Wide(magnitude(self.0))
+    }
+    #[inline(always)]
+    fn exp_below(self) -> Self {
+        Wide(exp_lanes(self.0))
+    }
+    #[inline(always)]
+    fn expm1_below(self) -> Self {
+        Wide(expm1_lanes(self.0))
+    }
+    #[inline(always)]
+    fn log1p_unit(self) -> Self {
+        Wide(log1p_lanes(self.0))
+    }
+    #[inline(always)]
+    fn tanh(self) -> Self {
+        Wide(tanh_lanes(self.0))
+    }
+    #[inline(always)]
+    fn less_tanh(self) -> Self {
+        Wide(self.0.sub(tanh_lanes(self.0)))
+    }
+    #[inline(always)]
+    fn upper_tail(self) -> Self {
+        let c = |value: f64| self.0.splat(value);
+        let within = erf_lanes(self.0.mul(c(std::f64::consts::FRAC_1_SQRT_2)));
+        Wide(c(1.0).sub(within).mul(c(0.5)))
+    }
+}
