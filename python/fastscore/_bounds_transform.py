@@ -81,6 +81,15 @@ def _one(estimator: Any, x: Any, before: Bound) -> Bound:
             bound = bound / np.maximum(np.sqrt(estimator.explained_variance_), least)
         projected: NDArray[np.float64] = bound
         return projected
+    if before is None and hasattr(estimator, "x_rotations_"):
+        size = np.abs((_given(None, x) - estimator._x_mean) / estimator._x_std)
+        rotated: NDArray[np.float64] = _RELATIVE * (size @ np.abs(estimator.x_rotations_))
+        return rotated
+    if before is None and name == "LinearDiscriminantAnalysis":
+        size = np.abs(_given(None, x)) + np.abs(getattr(estimator, "xbar_", 0.0))
+        scalings = np.abs(estimator.scalings_[:, : estimator._max_components])
+        separated: NDArray[np.float64] = _RELATIVE * (size @ scalings)
+        return separated
     if before is None and hasattr(estimator, "cluster_centers_"):
         return _bounds_scores.transform_bound(estimator, _given(None, x))
     if before is not None and name in ("StandardScaler", "RobustScaler", "MaxAbsScaler"):

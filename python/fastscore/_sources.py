@@ -210,6 +210,8 @@ class SklearnSource:
 
     def transform_bound(self, x: NDArray[np.float64]) -> NDArray[np.float64] | None:
         with quietly():
+            if is_meta(self._estimator) and hasattr(self._estimator, "transform"):
+                return reach(self._estimator, x, "transform")
             return transform_bound(self._estimator, x)
 
     def bound(self, output: str, x: Any) -> NDArray[np.float64] | None:

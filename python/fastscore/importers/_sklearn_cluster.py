@@ -9,7 +9,7 @@ from fastscore import _core
 from fastscore._options import Options, labels
 from fastscore.importers._builder import Builder
 from fastscore.importers._forest import Forest, Tree
-from fastscore.importers._sklearn_common import FINITE, builder, check, finish
+from fastscore.importers._sklearn_common import FINITE, builder, check, finish, give
 
 
 def import_kmeans(estimator: Any, options: Options) -> _core.Model:
@@ -30,12 +30,7 @@ def import_kmeans(estimator: Any, options: Options) -> _core.Model:
         labels=labels(np.arange(len(centers), dtype=np.int32), type(estimator).__name__),
     )
     squares = build.distances("distances", centers)
-    build.transform = {
-        "value": build.link(squares, "ufunc", function="sqrt"),
-        "names": build.strings(
-            "transform.names", [str(name) for name in estimator.get_feature_names_out()]
-        ),
-    }
+    give(build, estimator, build.link(squares, "ufunc", function="sqrt"))
     return finish(build, estimator, FINITE)
 
 

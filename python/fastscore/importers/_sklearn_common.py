@@ -31,9 +31,6 @@ FINITE = Policy(missing=False, non_finite=False, width="float64")
 ACCEPTS = Policy(missing=True, non_finite=True, width="float64")
 """Of an ensemble that checks nothing: what its estimators refuse is guarded where they read it."""
 
-ACCEPTS = Policy(missing=True, non_finite=True, width="float64")
-"""Of what checks nothing itself."""
-
 
 def check(estimator: Any, options: Options, attribute: str) -> None:
     """Refuse keywords that can't apply, and estimators that are not fitted."""
@@ -49,6 +46,12 @@ def builder(estimator: Any) -> Builder:
     return Builder(
         int(estimator.n_features_in_), None if names is None else [str(name) for name in names]
     )
+
+
+def give(build: Builder, estimator: Any, value: int) -> None:
+    """Have a value be what the estimator's own `transform` gives."""
+    names = [str(name) for name in estimator.get_feature_names_out()]
+    build.transform = {"value": value, "names": build.strings("transform.names", names)}
 
 
 def finish(

@@ -14,7 +14,7 @@ from fastscore import _core
 from fastscore._errors import UnsupportedModelError
 from fastscore._options import Options, labels
 from fastscore.importers._builder import Builder
-from fastscore.importers._sklearn_common import FINITE, builder, check, finish
+from fastscore.importers._sklearn_common import FINITE, builder, check, finish, give
 from fastscore.importers._sklearn_linear import parameters
 
 Matrix = NDArray[np.float64]
@@ -56,7 +56,20 @@ def import_lda(estimator: Any, options: Options) -> _core.Model:
         probability=probability,
         labels=labels(estimator.classes_, "LinearDiscriminantAnalysis"),
     )
+    if estimator.solver != "lsqr":
+        give(build, estimator, _discriminants(build, estimator))
     return finish(build, estimator, FINITE)
+
+
+def _discriminants(build: Builder, estimator: Any) -> int:
+    """Append the features projected on the directions that separate the classes."""
+    count = int(estimator._max_components)
+    scalings = np.asarray(estimator.scalings_, dtype=np.float64)[:, :count]
+    value = 0
+    if estimator.solver == "svd":
+        centre = np.asarray(estimator.xbar_, dtype=np.float64)
+        value = build.link(value, "standardize", shift=centre.tolist(), scale=None)
+    return build.linear("discriminants", scalings.T, np.zeros(scalings.shape[1]), value=value)
 
 
 def import_qda(estimator: Any, options: Options) -> _core.Model:

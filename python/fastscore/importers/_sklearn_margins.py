@@ -12,7 +12,15 @@ from fastscore import _core
 from fastscore._errors import UnsupportedModelError
 from fastscore._options import Labels, Options, labels
 from fastscore.importers._builder import Builder
-from fastscore.importers._sklearn_common import ACCEPTS, FINITE, builder, check, finish, version
+from fastscore.importers._sklearn_common import (
+    ACCEPTS,
+    FINITE,
+    builder,
+    check,
+    finish,
+    give,
+    version,
+)
 from fastscore.importers._sklearn_linear import parameters
 from fastscore.importers._splice import attach
 
@@ -107,6 +115,11 @@ def import_partial_least_squares(estimator: Any, options: Options) -> _core.Mode
         coefficients = coefficients / np.asarray(estimator._x_std, dtype=np.float64)
     value = build.linear("linear", coefficients, intercept, value=centred)
     build.target(margin=value, rule="value", value=value)
+    deviations = np.asarray(estimator._x_std, dtype=np.float64).tolist()
+    standard = build.link(0, "standardize", shift=mean.tolist(), scale=deviations)
+    rotations = np.asarray(estimator.x_rotations_, dtype=np.float64)
+    scores = build.linear("scores", rotations.T, np.zeros(rotations.shape[1]), value=standard)
+    give(build, estimator, scores)
     return finish(build, estimator, FINITE)
 
 

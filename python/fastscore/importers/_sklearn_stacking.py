@@ -16,6 +16,7 @@ from fastscore.importers._flow import Frame, joined, raw, whole
 from fastscore.importers._members import Member, carry_on, done, members, start
 from fastscore.importers._sklearn_common import check
 from fastscore.importers._splice import attach
+from fastscore.importers._transform import become_transform, names_out
 
 
 def import_stacking(estimator: Any, options: Options) -> _core.Model:
@@ -48,6 +49,8 @@ def import_stacking(estimator: Any, options: Options) -> _core.Model:
         raise UnsupportedModelError(f"{name}: final_estimator_ knows fewer classes than it")
     for part in final.parts:
         carry_on(build, final, part, found)
+    if not build.texts:
+        become_transform(build, frame.named(names_out(estimator, raw(build), len(frame))), name)
     return done(build, estimator)
 
 

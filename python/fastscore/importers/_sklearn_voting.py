@@ -23,7 +23,7 @@ from fastscore.importers._members import (
     share_margin,
     start,
 )
-from fastscore.importers._sklearn_common import check
+from fastscore.importers._sklearn_common import check, give
 
 
 def import_classifier(estimator: Any, options: Options) -> _core.Model:
@@ -42,6 +42,8 @@ def import_classifier(estimator: Any, options: Options) -> _core.Model:
             probability=shares,
             labels=labels(estimator.classes_, name),
         )
+        if estimator.flatten_transform:
+            give(build, estimator, _beside(build, [member.probability() for member in inner]))
     else:
         votes = _hard(build, estimator, inner, k)
         build.target(
@@ -50,6 +52,7 @@ def import_classifier(estimator: Any, options: Options) -> _core.Model:
             value=votes,
             labels=labels(estimator.classes_, name),
         )
+        give(build, estimator, _beside(build, [member.labels(build) for member in inner]))
     return done(build, estimator)
 
 
@@ -64,8 +67,13 @@ def import_regressor(estimator: Any, options: Options) -> _core.Model:
         build, values, estimator._weights_not_none, narrow=all_narrow(inner), owner=name
     )
     build.target(margin=value, rule="value", value=value)
+    give(build, estimator, _beside(build, values))
     build.output_width = "float32" if narrow else None
     return done(build, estimator)
+
+
+def _beside(build: Builder, values: list[int]) -> int:
+    return build.add({"op": "concat", "inputs": values})
 
 
 def _soft(build: Builder, estimator: Any, inner: list[Member], k: int) -> int:

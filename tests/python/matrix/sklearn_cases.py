@@ -57,8 +57,9 @@ def expected(source: Any, data: Any, output: str) -> Any:
         return source.score_samples(data)
     if output == "transform":
         columns = source.transform(data)
-        # Whatever type the source has them in.
-        return np.asarray(columns.toarray() if hasattr(columns, "toarray") else columns, float)
+        columns = np.asarray(columns.toarray() if hasattr(columns, "toarray") else columns)
+        # Integers and booleans, too.
+        return columns if columns.dtype == np.float32 else columns.astype(float)
     assert output == "margin", output
     if hasattr(source, "decision_function"):
         return source.decision_function(data)

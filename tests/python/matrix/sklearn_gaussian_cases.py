@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from fastscore._bounds_scores import transform_bound
+from fastscore._bounds_transform import transform_bound as directions
 from sklearn import cluster, discriminant_analysis, mixture, naive_bayes, neighbors
 from sklearn.gaussian_process import GaussianProcessRegressor
 
@@ -57,6 +58,7 @@ def _distances(source: Any, data: Any) -> Any:
 TERMS = terms(slack)
 CLASSES: dict[str, Bound] = {"prediction": labels_within(scores, slack), "margin": TERMS}
 SHARES = CLASSES | {"probability": of_terms(slack)}
+DIRECTIONS = SHARES | {"transform": terms(directions)}
 MIXTURES = SHARES | {"score": of_terms(slack)}
 CLUSTERS = CLASSES | {"transform": terms(_distances)}
 NEAREST = SHARES | {"prediction": labels_within(_squares, slack)}
@@ -106,9 +108,9 @@ _MIXTURES = (mixture.GaussianMixture, mixture.BayesianGaussianMixture)
 _COUNTS = (naive_bayes.MultinomialNB, naive_bayes.ComplementNB, naive_bayes.BernoulliNB)
 
 CASES = [
-    *_both(_LDA, SHARES),
+    *_both(_LDA, DIRECTIONS),
     *_both(_LDA, SHARES, "least squares", solver="lsqr", shrinkage="auto"),
-    *_both(_LDA, SHARES, "eigenvalues", solver="eigen"),
+    *_both(_LDA, DIRECTIONS, "eigenvalues", solver="eigen"),
     *_both(discriminant_analysis.QuadraticDiscriminantAnalysis, SHARES),
     *_both(
         discriminant_analysis.QuadraticDiscriminantAnalysis,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from fastscore._bounds import linear_bound
+from fastscore._bounds_transform import transform_bound
 from sklearn import cross_decomposition, linear_model, svm
 from sklearn.base import BaseEstimator, RegressorMixin
 
@@ -153,7 +154,7 @@ def _regressions() -> list[Case]:
             random_state=0,
         ),
         *(
-            _case(kind, name, target, VALUES, **more)
+            _case(kind, name, target, VALUES | {"transform": terms(transform_bound)}, **more)
             for kind in (
                 cross_decomposition.PLSRegression,
                 cross_decomposition.PLSCanonical,

@@ -306,6 +306,11 @@ def _frozen() -> list[Case]:
     ]
 
 
+def _handing_on(case: Case) -> Case:
+    """Its `transform` gives what its members predict."""
+    return replace(case, outputs={**case.outputs, "transform": NEAR})
+
+
 def _voting() -> list[Case]:
     def soft(*members: Any, **more: Any) -> Any:
         named = [(f"m{at}", member) for at, member in enumerate(members)]
@@ -653,8 +658,8 @@ def _isotonic() -> list[Case]:
 CASES = [
     *_searches(),
     *_frozen(),
-    *_voting(),
-    *_stacking(),
+    *map(_handing_on, _voting()),
+    *map(_handing_on, _stacking()),
     *_calibrated(),
     *_thresholds(),
     *_multiclass(),
