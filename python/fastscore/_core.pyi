@@ -14,6 +14,7 @@ __all__ = [
     "Table",
     "__version__",
     "objects",
+    "onnx",
     "simd_level",
     "text",
     "thread_count",
@@ -218,6 +219,11 @@ class ScoreStream:
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
     def next(self) -> Scores | None:
         """Return the scores of the next batch; None at the end."""
+
+def onnx(
+    data: bytes, folder: str | None, /
+) -> tuple[str, list[tuple[str, list[int], bytes | list[str]]]]:
+    """Decode an ONNX file: its structure as JSON, and type, shape and elements of its tensors."""
 
 def text(values: list[Any], /) -> ScoreColumn:
     """Return the str of a list as an Arrow array; whatever else it holds is null."""

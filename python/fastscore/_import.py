@@ -8,7 +8,7 @@ from fastscore import _core
 from fastscore._errors import UnsupportedModelError
 from fastscore._model import Model
 from fastscore._options import Options
-from fastscore.importers import catboost, lightgbm, sklearn, xgboost
+from fastscore.importers import catboost, lightgbm, onnx, sklearn, xgboost
 from fastscore.importers._categories import with_categories
 from fastscore.importers._rename import with_names
 from fastscore.importers._sklearn_delegate import behind_scorer
@@ -18,6 +18,7 @@ _IMPORTERS: dict[str, tuple[Mapping[str, Callable[[Any, Options], _core.Model]],
     "lightgbm": (lightgbm.IMPORTERS, "LightGBM"),
     "xgboost": (xgboost.IMPORTERS, "XGBoost"),
     "catboost": (catboost.IMPORTERS, "CatBoost"),
+    "onnx": (onnx.IMPORTERS, "ONNX"),
 }
 
 
@@ -50,7 +51,8 @@ def import_model(
         transformers, alone or before any of these estimators. LightGBM: Booster, LGBMClassifier,
         LGBMRegressor, LGBMRanker, LGBMModel. XGBoost: Booster, XGBClassifier, XGBRegressor,
         XGBRanker, XGBRFClassifier, XGBRFRegressor. CatBoost: CatBoost, CatBoostClassifier,
-        CatBoostRegressor, CatBoostRanker. Subclasses may compute otherwise and are refused.
+        CatBoostRegressor, CatBoostRanker. ONNX: ModelProto. Subclasses may compute
+        otherwise and are refused.
     features
         Names for a model that has none.
     classes

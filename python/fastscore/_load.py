@@ -10,7 +10,7 @@ from fastscore._errors import ModelFormatError
 from fastscore._model import Model
 from fastscore._options import Options
 from fastscore._sniff import refuse_known
-from fastscore.importers import catboost, lightgbm, xgboost
+from fastscore.importers import catboost, lightgbm, onnx, xgboost
 from fastscore.importers._categories import with_categories
 from fastscore.importers._rename import with_names
 
@@ -31,7 +31,8 @@ def load(
 ) -> Model:
     """Read a model file. The name of the file plays no part.
 
-    It reads `.fscore`, LightGBM text, XGBoost JSON and UBJSON, CatBoost `.cbm` and JSON.
+    It reads `.fscore`, LightGBM text, XGBoost JSON and UBJSON, CatBoost `.cbm` and JSON, ONNX (with
+    its external data, which is read from the folder of the file only).
 
     Parameters
     ----------
@@ -130,10 +131,12 @@ def _read(name: str, data: bytes, options: Options) -> _core.Model:
         kind = ".cbm file" if data[:4] == catboost.MAGIC else "JSON file"
         options.allow("a CatBoost file", "features", "iterations", "like")
         return catboost.from_bytes(data, kind, options)
+    if onnx.is_file(data) or name.lower().endswith(".onnx"):
+        return onnx.from_bytes(data, options, name)
     refuse_known(name, data)
     raise ModelFormatError(
         f"{name} is not a model file that fastscore knows; it reads .fscore files, LightGBM "
-        "model text, XGBoost's JSON and UBJSON and CatBoost's .cbm and JSON (save_model)"
+        "model text, XGBoost's JSON and UBJSON, CatBoost's .cbm and JSON (save_model) and ONNX"
     )
 
 

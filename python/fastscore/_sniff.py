@@ -44,8 +44,6 @@ def refuse_known(name: str, data: bytes) -> None:
         _old_xgboost(name)
     if data[:1] == b"{":
         _json(name, data)
-    if lowered.endswith(".onnx") or _is_onnx(data):
-        _not_yet(name, "an ONNX model")
     if b"<PMML" in data[:4096]:
         _not_yet(name, "a PMML file")
     if data[9:10] == b"{" or data[8:9] == b"{":
@@ -59,7 +57,7 @@ def refuse_known(name: str, data: bytes) -> None:
 def _not_yet(name: str, what: str) -> NoReturn:
     raise UnsupportedModelError(
         f"{name} is {what}: not supported yet; load reads .fscore files, LightGBM model text and "
-        "files of XGBoost (JSON, UBJSON) and CatBoost (.cbm, JSON)"
+        "files of XGBoost (JSON, UBJSON), CatBoost (.cbm, JSON) and ONNX"
     )
 
 
@@ -154,13 +152,3 @@ def _json(name: str, data: bytes) -> None:
     except ValueError:
         return
     raise ModelFormatError(f"{name} is a JSON file, but not a model file that fastscore knows")
-
-
-def _is_onnx(data: bytes) -> bool:
-    """Whether it starts as a ModelProto: a small version, then producer, opset or graph."""
-    return (
-        len(data) > 4
-        and data[0] == 0x08
-        and 1 <= data[1] <= 32
-        and data[2] in (0x12, 0x1A, 0x3A, 0x42)
-    )

@@ -11,6 +11,7 @@ mod labels;
 mod model;
 mod numpy_ffi;
 mod objects;
+mod onnx;
 mod polars;
 mod score_stream;
 mod scores;
@@ -49,6 +50,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(thread_count, module)?)?;
     module.add_function(wrap_pyfunction!(table::text, module)?)?;
     module.add_function(wrap_pyfunction!(objects::objects, module)?)?;
+    module.add_function(wrap_pyfunction!(onnx::onnx, module)?)?;
     module.add_function(wrap_pyfunction!(simd_level, module)?)?;
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 pub mod catboost;
 pub mod lightgbm;
+pub mod onnx;
 pub mod xgboost;
 
 use crate::error::Error;

@@ -1,0 +1,126 @@
+"""Operators of ONNX that work on each element alone, or on elements side by side."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastscore.importers import _onnx_arithmetic as arithmetic
+from fastscore.importers._onnx_arithmetic import broadcast, floats, link, same_type, two
+from fastscore.importers._onnx_graph import Node
+from fastscore.importers._onnx_registry import operator, refuse
+from fastscore.importers._onnx_values import Columns
+
+if TYPE_CHECKING:
+    from fastscore.importers._onnx_translation import Translation
+
+Array = NDArray[Any]
+Operand = Columns | Array
+
+
+@operator("Identity")
+def identity(translation: "Translation", node: Node) -> None:
+    """Whatever it is."""
+    translation.set(node, translation.get(node, 0))
+
+
+@operator("Dropout")
+def dropout(translation: "Translation", node: Node) -> None:
+    """Nothing, but in training."""
+    mode = translation.optional_constant(node, 2)
+    if mode is not None and mode.any():
+        refuse(node, "it drops numbers at random (training_mode); export the model in eval mode")
+    translation.set(node, translation.get(node, 0))
+
+
+def _integers(translation: "Translation", kind: str) -> None:
+    note = "integers are computed with as float64: exact up to 2**53, without wrapping around"
+    if kind.startswith("int") and note not in translation.notes:
+        translation.notes.append(note)
+
+
+def _add(t: "Translation", a: Operand, b: Operand) -> Columns:
+    if isinstance(a, Columns):
+        return two(t, "sum", a, b) if isinstance(b, Columns) else arithmetic.plus(t, a, b)
+    assert isinstance(b, Columns)
+    return arithmetic.plus(t, b, a)
+
+
+def _subtract(t: "Translation", a: Operand, b: Operand) -> Columns:
+    if isinstance(a, Columns):
+        return two(t, "difference", a, b) if isinstance(b, Columns) else arithmetic.less(t, a, b)
+    assert isinstance(b, Columns)
+    return arithmetic.from_constant(t, a, b)
+
+
+def _multiply(t: "Translation", a: Operand, b: Operand) -> Columns:
+    if isinstance(a, Columns):
+        return two(t, "product", a, b) if isinstance(b, Columns) else arithmetic.times(t, a, b)
+    assert isinstance(b, Columns)
+    return arithmetic.times(t, b, a)
+
+
+def _divide(t: "Translation", a: Operand, b: Operand) -> Columns:
+    if isinstance(a, Columns):
+        return two(t, "quotient", a, b) if isinstance(b, Columns) else arithmetic.over(t, a, b)
+    assert isinstance(b, Columns)
+    return arithmetic.constant_over(t, a, b)
+
+
+def _extreme(op: str) -> Callable[["Translation", Operand, Operand], Columns]:
+    def apply(t: "Translation", a: Operand, b: Operand) -> Columns:
+        if not isinstance(a, Columns):
+            a, b = b, a
+        assert isinstance(a, Columns)
+        if isinstance(b, Columns):
+            return two(t, op, a, b)
+        if b.size and np.isfinite(b).all() and (b == b.flat[0]).all():
+            bound = float(b.flat[0])
+            low, high = (bound, None) if op == "maximum" else (None, bound)
+            return link(t, a, "clip", low=low, high=high)
+        return two(t, op, a, arithmetic.spread(t, a, b))
+
+    return apply
+
+
+_BINARY = {
+    "Add": _add,
+    "Sub": _subtract,
+    "Mul": _multiply,
+    "Div": _divide,
+    "Sum": _add,
+    "Mean": _add,
+    "Max": _extreme("maximum"),
+    "Min": _extreme("minimum"),
+}
+
+
+@operator(*_BINARY)
+def binary(translation: "Translation", node: Node) -> None:
+    """Two numbers, or several from left to right."""
+    values = [translation.get(node, at) for at in range(len(node.inputs))]
+    for value in values:
+        floats(node, value, integers=node.op not in ("Div", "Mean"))
+    kind = same_type(node, values)
+    _integers(translation, kind)
+    parts = broadcast(translation, node, values)
+    found = parts[0]
+    for part in parts[1:]:
+        if isinstance(found, Columns) or isinstance(part, Columns):
+            found = _BINARY[node.op](translation, found, part)
+        else:
+            found = _constants(node, found, part)
+    if not isinstance(found, Columns):
+        refuse(node, "none of its inputs depends on the row")
+    if node.op == "Mean":
+        found = arithmetic.over(translation, found, np.asarray(float(len(parts))))
+    translation.set(node, found)
+
+
+def _constants(node: Node, a: Array, b: Array) -> Array:
+    """Two constants that come before the first input that depends on the row."""
+    with np.errstate(all="ignore"):
+        if node.op in ("Max", "Min"):
+            return np.asarray((np.maximum if node.op == "Max" else np.minimum)(a, b))
+        return np.asarray(a + b)

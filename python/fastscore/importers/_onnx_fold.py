@@ -1,0 +1,80 @@
+"""Nodes that no row has a part in are computed at import, as exporters leave them in graphs."""
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastscore.importers._onnx_graph import Node
+from fastscore.importers._onnx_registry import attribute, refuse
+from fastscore.importers._onnx_values import Columns, Constant, Sized, Text, Value
+
+if TYPE_CHECKING:
+    from fastscore.importers._onnx_translation import Translation
+
+Array = NDArray[Any]
+Fold = Callable[["Translation", Node, list[Array | None]], Array]
+
+_FOLDS: dict[str, Fold] = {}
+
+
+def folds(*names: str) -> Callable[[Fold], Fold]:
+    """Register how an operator of the default domain is computed from constants alone."""
+
+    def register(function: Fold) -> Fold:
+        for name in names:
+            _FOLDS[name] = function
+        return function
+
+    return register
+
+
+def fold(translation: "Translation", node: Node, known: Sequence[Value | None]) -> bool:
+    """Compute a node from constants; False where it has others, or is not known as a constant."""
+    if node.domain or node.op not in _FOLDS:
+        return False
+    if node.op in ("Shape", "Size"):
+        return _measure(translation, node)
+    if not all(isinstance(value, Constant | Sized) for value in known):
+        return False
+    arrays = []
+    trials = len(translation.trials) if any(isinstance(v, Sized) for v in known) else 1
+    for trial in range(trials):
+        own: list[Array | None] = []
+        for at in range(len(node.inputs)):
+            value = translation.optional(node, at)
+            if isinstance(value, Constant):
+                own.append(value.array)
+            else:
+                own.append(value.arrays[trial] if isinstance(value, Sized) else None)
+        try:
+            with np.errstate(all="ignore"):
+                arrays.append(np.asarray(_FOLDS[node.op](translation, node, own)))
+        except (ValueError, IndexError, TypeError, OverflowError, MemoryError) as error:
+            refuse(node, f"it can't be computed from its constants: {error}")
+    translation.set(node, translation.sized(node, arrays))
+    return True
+
+
+@folds("Shape", "Size")
+def _measured(translation: "Translation", node: Node, inputs: list[Array | None]) -> Array:
+    raise AssertionError  # `_measure` does it
+
+
+def _measure(translation: "Translation", node: Node) -> bool:
+    value = translation.get(node, 0)
+    if isinstance(value, Columns | Text):
+        rows = translation.trials if value.batched else (None,)
+        shapes = [((own,) if own else ()) + value.shape for own in rows]
+    elif isinstance(value, Constant | Sized):
+        shapes = [array.shape for array in translation.trial_arrays(value)]
+    else:
+        return False
+    start, end = attribute(node, "start", 0), attribute(node, "end", None)
+    if node.op == "Size":
+        arrays = [np.asarray(np.prod(shape, dtype=np.int64)) for shape in shapes]
+    else:
+        arrays = [np.asarray(shape[start:end], dtype=np.int64) for shape in shapes]
+    translation.set(node, translation.sized(node, arrays))
+    return True

@@ -1,0 +1,223 @@
+"""Operators of ONNX that change types, compare and choose."""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastscore.importers import _onnx_arithmetic as arithmetic
+from fastscore.importers._flow import exact
+from fastscore.importers._onnx_arithmetic import broadcast, link, same_type, spread, two
+from fastscore.importers._onnx_fold_numbers import TYPES
+from fastscore.importers._onnx_graph import Node
+from fastscore.importers._onnx_registry import attribute, operator, refuse
+from fastscore.importers._onnx_values import Columns, Constant, Label, Sized, Value
+
+if TYPE_CHECKING:
+    from fastscore.importers._onnx_translation import Translation
+
+_FLOATS = ("float32", "float64")
+_WIDE = ("int32", "int64")
+_ADVICE = "it jumps there, so the model can't be imported exactly"
+
+
+@operator("Cast", "CastLike")
+def cast(translation: "Translation", node: Node) -> None:
+    """Change the type of numbers."""
+    value = translation.get(node, 0)
+    if node.op == "Cast":
+        kind = TYPES.get(attribute(node, "to", 0), "another type")
+    else:
+        kind = same_type(node, [translation.get(node, 1)])
+    if isinstance(value, Label):
+        if kind not in _WIDE or value.classes.kind != "int":
+            refuse(node, f"a label can't be cast to {kind}")
+        translation.set(node, value)
+        return
+    translation.set(node, _cast(translation, node, translation.columns(node, 0), kind))
+
+
+def _cast(translation: "Translation", node: Node, x: Columns, kind: str) -> Columns:
+    source = x.elem_type
+    if kind == source:
+        return x
+    if kind == "float64" or (kind == "float32" and source != "float64" and _small(source)):
+        return _retyped(x, kind)
+    if kind == "float32":
+        made = translation.build.link(x.value(translation.build), "round_to_float32")
+        return translation.made(made, x.shape, x, near=False, elem_type=kind)
+    if kind in _WIDE and (source in ("bool", *_WIDE) or _small(source)):
+        return _retyped(x, kind)
+    if kind in _WIDE and source in _FLOATS:
+        exact(translation.build, x.frame, node.label, _ADVICE)
+        return link(translation, x, "ufunc", elem_type=kind, function="trunc")
+    if kind == "bool":
+        exact(translation.build, x.frame, node.label, _ADVICE)
+        build = translation.build
+        zero = build.equal(x.value(build), 0.0)
+        return _not(translation, translation.made(zero, x.shape, x, near=False, elem_type="bool"))
+    refuse(node, f"a cast of {source} to {kind} is not supported")
+
+
+def _small(kind: str) -> bool:
+    """Whether float32 holds all numbers of a type."""
+    return kind in ("bool", "int8", "uint8", "int16", "uint16")
+
+
+def _retyped(x: Columns, kind: str) -> Columns:
+    width = "float32" if kind == "float32" else "float64"
+    columns = tuple(replace(column, width=width) for column in x.frame.columns)
+    return replace(x, frame=replace(x.frame, columns=columns), elem_type=kind)
+
+
+def _not(translation: "Translation", x: Columns) -> Columns:
+    ones = np.ones(len(x.frame))
+    return arithmetic.affine(translation, x, -ones, ones)
+
+
+@operator("Greater", "Less", "GreaterOrEqual", "LessOrEqual")
+def compare(translation: "Translation", node: Node) -> None:
+    """Compare numbers that have the source's very bits: 1 where it holds, 0 for NaN too."""
+    values = [translation.get(node, 0), translation.get(node, 1)]
+    same_type(node, values)
+    for value in values:
+        if isinstance(value, Columns):
+            exact(translation.build, value.frame, node.label, _ADVICE)
+    a, b = broadcast(translation, node, values)
+    if node.op.startswith("Less"):
+        a, b = b, a
+    like = a if isinstance(a, Columns) else b
+    assert isinstance(like, Columns)
+    # a > b is a - b > 0, and a >= b is not b - a > 0 but for NaN. At float64 the difference of
+    # two numbers is 0 only where they are equal, and of two infinities it is NaN, which is not
+    # above.
+    like = _retyped(like, "float64")
+    above = _above(translation, like, a, b)
+    if node.op.endswith("OrEqual"):
+        equal = _equal(translation, node, values)
+        above = two(translation, "maximum", above, equal)
+    translation.set(node, replace(above, elem_type="bool"))
+
+
+def _above(translation: "Translation", like: Columns, a: Any, b: Any) -> Columns:
+    parts = [
+        _retyped(own, "float64") if isinstance(own, Columns) else spread(translation, like, own)
+        for own in (a, b)
+    ]
+    difference = two(translation, "difference", *parts)
+    return link(translation, difference, "above", at=0.0, above=1.0, other=0.0)
+
+
+@operator("Equal")
+def equal(translation: "Translation", node: Node) -> None:
+    """Compare with a constant."""
+    values = [translation.get(node, 0), translation.get(node, 1)]
+    same_type(node, values)
+    translation.set(node, _equal(translation, node, values))
+
+
+def _equal(translation: "Translation", node: Node, values: list[Value]) -> Columns:
+    for value in values:
+        if isinstance(value, Columns):
+            exact(translation.build, value.frame, node.label, _ADVICE)
+    a, b = broadcast(translation, node, values)
+    if isinstance(a, Columns) and isinstance(b, Columns):
+        refuse(node, "both sides depend on the row; one must be a constant")
+    x, numbers = (a, b) if isinstance(a, Columns) else (b, a)
+    assert isinstance(x, Columns)
+    flat = np.asarray(numbers, dtype=np.float64).ravel()
+    if np.isnan(flat).any():
+        refuse(node, "it compares with NaN, which nothing equals")
+    build = translation.build
+    prefix = f"equal{len(build.steps)}"
+    build.tensor(f"{prefix}.feature", range(len(flat)), np.int32)
+    build.tensor(f"{prefix}.value", flat, np.float64)
+    made = build.add({"op": "one_hot", "input": x.value(build), "tensors": prefix})
+    return translation.made(made, x.shape, x, near=False, elem_type="bool")
+
+
+@operator("IsNaN")
+def is_nan(translation: "Translation", node: Node) -> None:
+    """Tell NaN."""
+    x = translation.columns(node, 0)
+    build = translation.build
+    made = build.equal(x.value(build), np.nan)
+    translation.set(node, translation.made(made, x.shape, x, near=False, elem_type="bool"))
+
+
+@operator("Not")
+def invert(translation: "Translation", node: Node) -> None:
+    """Turn truth around."""
+    translation.set(node, _not(translation, _truth(node, translation.columns(node, 0))))
+
+
+def _truth(node: Node, x: Columns) -> Columns:
+    if x.elem_type != "bool":
+        refuse(node, f"its input is {x.elem_type}, not bool")
+    return x
+
+
+@operator("And", "Or", "Xor")
+def connect(translation: "Translation", node: Node) -> None:
+    """Join two truths."""
+    values = [translation.get(node, 0), translation.get(node, 1)]
+    if same_type(node, values) != "bool":
+        refuse(node, "its inputs are no bool")
+    a, b = broadcast(translation, node, values)
+    like = a if isinstance(a, Columns) else b
+    assert isinstance(like, Columns)
+    parts = [own if isinstance(own, Columns) else spread(translation, like, own) for own in (a, b)]
+    op = {"And": "minimum", "Or": "maximum", "Xor": "difference"}[node.op]
+    found = two(translation, op, *parts)
+    if node.op == "Xor":
+        found = link(translation, found, "ufunc", function="abs")
+    translation.set(node, found)
+
+
+@operator("Where")
+def where(translation: "Translation", node: Node) -> None:
+    """Choose: by constants any values, by what a row holds between two numbers."""
+    condition = translation.get(node, 0)
+    values = [translation.get(node, 1), translation.get(node, 2)]
+    kind = same_type(node, values)
+    if isinstance(condition, Constant | Sized):
+        translation.set(node, _by_constant(translation, node, [condition, *values]))
+        return
+    _truth(node, translation.columns(node, 0))
+    if not all(isinstance(value, Constant | Sized) for value in values):
+        refuse(
+            node,
+            "both its condition and its values depend on the row; supported are a constant "
+            "condition, or two constants to choose from",
+        )
+    truth, yes, no = broadcast(translation, node, [condition, *values])
+    assert isinstance(truth, Columns)
+    translation.set(node, _looked_up(translation, truth, yes, no, kind))
+
+
+def _looked_up(translation: "Translation", truth: Columns, yes: Any, no: Any, kind: str) -> Columns:
+    build = translation.build
+    count = len(truth.frame)
+    prefix = f"choice{len(build.steps)}"
+    build.tensor(f"{prefix}.column", range(count), np.int32)
+    build.tensor(f"{prefix}.offset", range(count + 1), np.int64)
+    build.tensor(f"{prefix}.key", np.ones(count), np.float64)
+    build.tensor(f"{prefix}.value", np.ravel(yes), np.float64)
+    build.tensor(f"{prefix}.missing", np.ravel(no), np.float64)
+    build.tensor(f"{prefix}.other", np.ravel(no), np.float64)
+    made = build.add({"op": "map", "input": truth.value(build), "tensors": prefix})
+    return translation.made(made, truth.shape, truth, near=False, elem_type=kind)
+
+
+def _by_constant(translation: "Translation", node: Node, values: list[Value]) -> Columns:
+    choice, yes, no = broadcast(translation, node, values)
+    assert not isinstance(choice, Columns)
+    like = yes if isinstance(yes, Columns) else no
+    assert isinstance(like, Columns)
+    parts = [
+        own if isinstance(own, Columns) else spread(translation, like, own) for own in (yes, no)
+    ]
+    flat: NDArray[np.bool_] = np.asarray(choice, dtype=bool).ravel()
+    columns = [parts[0 if taken else 1].frame.columns[at] for at, taken in enumerate(flat)]
+    return replace(like, frame=replace(like.frame, columns=tuple(columns)))

@@ -1,0 +1,155 @@
+"""The targets that the outputs of an ONNX graph are."""
+
+from typing import TYPE_CHECKING, Any
+
+from fastscore._errors import UnsupportedModelError
+from fastscore._options import Labels, labels
+from fastscore.importers._onnx_values import Columns, Label, Maps, Value
+
+if TYPE_CHECKING:
+    from fastscore.importers._onnx_translation import Translation
+
+
+def targets(translation: "Translation", classes: Any) -> None:
+    """Add a target for each output; a label and its shares are one."""
+    given = None if classes is None else labels(classes, "classes=")
+    if given is not None:
+        translation.notes.append("class labels were given with classes=")
+    outputs = [
+        (output.name, translation.values[output.name]) for output in translation.graph.outputs
+    ]
+    widths = {_width(value) for _, value in outputs}
+    translation.build.output_width = "float32" if widths == {"float32"} else None
+    label = outputs[0][1]
+    if len(outputs) == 2 and isinstance(label, Label) and _belongs(label, outputs[1][1]):
+        shares = outputs[1][1]
+        assert isinstance(shares, Columns | Maps)
+        _classifier(translation, label, shares, None, given)
+        return
+    if given is not None and len(outputs) > 1:
+        names = ", ".join(repr(name) for name, _ in outputs)
+        raise ValueError(f"classes= does not apply to an ONNX graph of several outputs: {names}")
+    for name, value in outputs:
+        target = None if len(outputs) == 1 else name
+        if isinstance(value, Label):
+            _classifier(translation, value, None, target, given)
+        elif isinstance(value, Columns):
+            _values(translation, value, name, target, given)
+        else:
+            what = "a map without its label" if isinstance(value, Maps) else "the same for all rows"
+            raise UnsupportedModelError(
+                f"the output {name!r} is {what}, which is no score; export the model with outputs "
+                "that are numbers of each row"
+            )
+
+
+def _width(value: Value) -> str:
+    if isinstance(value, Label):
+        return value.scores.width
+    if isinstance(value, Maps):
+        return value.shares.width
+    return value.width if isinstance(value, Columns) else "float64"
+
+
+def _belongs(label: Label, other: Value) -> bool:
+    """Whether an output has a share for each of a label's classes."""
+    shares = other.shares if isinstance(other, Maps) else other
+    return isinstance(shares, Columns) and len(shares.frame) == len(label.classes.values)
+
+
+def _classifier(
+    translation: "Translation",
+    label: Label,
+    shares: Columns | Maps | None,
+    name: str | None,
+    given: Labels | None,
+) -> None:
+    own = label.classes
+    if given is not None:
+        if len(given.values) != len(own.values):
+            raise ValueError(
+                f"classes= has {len(given.values)} labels, the model {len(own.values)} classes"
+            )
+        own = given
+    build = translation.build
+    scores = _value(translation, label.scores)
+    probability = None
+    margin = scores
+    if shares is not None:
+        columns = shares.shares if isinstance(shares, Maps) else shares
+        probability = _value(translation, columns)
+    for found in (probability, scores):
+        final = translation.finals.get(found) if found is not None else None
+        if final is not None and final[0] != "log_softmax":
+            margin = _value(translation, final[1])
+            probability = found if probability is None and final[0] == "softmax" else probability
+            break
+    parameters: dict[str, Any] = {} if label.at is None else {"at": label.at}
+    build.target(
+        margin=margin,
+        rule=label.rule,
+        value=scores,
+        probability=probability,
+        labels=own,
+        name=name,
+        **parameters,
+    )
+
+
+def _values(
+    translation: "Translation",
+    columns: Columns,
+    output: str,
+    name: str | None,
+    given: Labels | None,
+) -> None:
+    """Translate a target of numbers: with `classes=` that of a classifier."""
+    if columns.elem_type not in ("float32", "float64"):
+        raise UnsupportedModelError(
+            f"the output {output!r} is of type {columns.elem_type}, and no label of a classifier; "
+            "supported are float32 and float64"
+        )
+    if not len(columns.frame):
+        raise UnsupportedModelError(f"the output {output!r} has no numbers")
+    if len(columns.shape) > 1:
+        translation.notes.append(
+            f"output {output!r} of shape (rows, {', '.join(map(str, columns.shape))}) is "
+            f"{len(columns.frame)} columns, in C order"
+        )
+    value = _value(translation, columns)
+    kind, before = translation.finals.get(value, ("", columns))
+    margin = value if kind not in ("sigmoid", "softmax") else _value(translation, before)
+    probability = None
+    width = len(columns.frame)
+    if kind == "sigmoid" and width == 1:
+        build = translation.build
+        probability = build.link(value, "complement", width=columns.width)
+    elif kind == "softmax" and width > 1:
+        probability = value
+    if given is None:
+        translation.build.target(
+            margin=margin, rule="value", value=value, probability=probability, name=name
+        )
+        return
+    if width == 1 and probability is None:
+        raise ValueError(
+            "classes= does not apply: the model gives one number, and it is no sigmoid's, so it "
+            "decides between no classes"
+        )
+    if len(given.values) != max(width, 2):
+        raise ValueError(
+            f"classes= has {len(given.values)} labels, the model gives {max(width, 2)} classes"
+        )
+    rule: dict[str, Any] = {"rule": "argmax"} if width > 1 else {"rule": "above", "at": 0.5}
+    translation.build.target(
+        margin=margin, value=value, probability=probability, labels=given, name=name, **rule
+    )
+
+
+def _value(translation: "Translation", columns: Columns) -> int:
+    """Return a value with these columns; the features themselves are no step's."""
+    value = columns.value(translation.build)
+    if value == 0:
+        picked = list(range(translation.build.n_features))
+        return translation.build.columns(0, picked)
+    return value

@@ -1,0 +1,368 @@
+"""The translation of an ONNX graph: its inputs as features, its nodes one after another."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastscore._errors import UnsupportedModelError
+from fastscore.importers._builder import Builder
+from fastscore.importers._flow import Column, Frame, narrowed
+from fastscore.importers._onnx_fold import fold
+from fastscore.importers._onnx_graph import Graph, Node, Tensor
+from fastscore.importers._onnx_registry import NEWEST, OLDEST, find, refuse
+from fastscore.importers._onnx_values import Columns, Constant, Label, Maps, Sized, Text, Value
+
+_TRIALS = (2, 3)
+"""Numbers of rows that stand for any number: what holds for both of them keeps rows apart."""
+_INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+_NUMBERS = ("float32", "float64", "bool", *_INTEGERS)
+_MOST_COLUMNS = 1 << 22
+"""What operators may make of columns in all: no graph of rows needs more."""
+
+Move = Callable[[NDArray[Any], int], NDArray[Any]]
+
+
+class Translation:
+    """What is known so far: a value for each name of the graph."""
+
+    def __init__(self, graph: Graph, features: Sequence[str] | None) -> None:
+        self.graph = graph
+        self.values: dict[str, Value] = {
+            name: Constant(array) for name, array in graph.initializers.items()
+        }
+        self.finals: dict[int, tuple[str, Columns]] = {}
+        """Values that a sigmoid or softmax gave: its name and what it was given."""
+        self.notes: list[str] = []
+        self.left = 1 << 26
+        """How many elements constants may still be given that are not in the file."""
+        self._columns = 0
+        self._nodes = _needed(graph)
+        self._versions()
+        self.batch = _batch(graph.inputs)
+        """The number of rows that the graph is made for; None for any."""
+        self.batched = self.batch != 1
+        """Whether values have a dimension for rows: not where the graph is made for one row."""
+        self.trials = _TRIALS if self.batch is None else (self.batch,)
+        self._inputs(features)
+
+    def run(self) -> None:
+        """Translate all nodes."""
+        for node in self._nodes:
+            known = [self.values.get(name) for name in node.inputs if name]
+            if not fold(self, node, known):
+                find(node)(self, node)
+            for name in node.outputs:
+                if name in self._read and name not in self.values:
+                    refuse(node, f"its output {name!r} is not supported")
+
+    def _versions(self) -> None:
+        for domain in {node.domain for node in self._nodes}:
+            newest, version = NEWEST.get(domain), self.graph.opsets.get(domain)
+            if newest is None:
+                continue  # the node is refused by its operator
+            if version is None:
+                version = 1
+            name = domain or "ai.onnx"
+            if not OLDEST[domain] <= version <= newest:
+                raise UnsupportedModelError(
+                    f"the graph uses version {version} of the operators of {name}; known are "
+                    f"{OLDEST[domain]} to {newest}: convert it (onnx.version_converter), or export it "
+                    "for one of these (opset_version=)"
+                )
+
+    def opset(self, node: Node) -> int:
+        """Return the version of a node's operator set."""
+        return self.graph.opsets.get(node.domain, 1)
+
+    # Reading a node's inputs.
+
+    def optional(self, node: Node, at: int) -> Value | None:
+        """Return an input that may be left out."""
+        name = node.inputs[at] if at < len(node.inputs) else ""
+        return self.values[name] if name else None
+
+    def get(self, node: Node, at: int) -> Value:
+        """Return an input."""
+        found = self.optional(node, at)
+        if found is None:
+            refuse(node, f"its input {at} is missing")
+        return found
+
+    def columns(self, node: Node, at: int) -> Columns:
+        """Return an input that depends on the row, as numbers."""
+        found = self.get(node, at)
+        if isinstance(found, Columns):
+            return found
+        what = {
+            Text: "text, which only operators of ai.onnx.ml read",
+            Label: "the label of a classifier, which can only be an output",
+            Maps: "a map of labels, which can only be an output",
+        }.get(type(found), "the same for every row, which is not supported here")
+        refuse(node, f"its input {node.inputs[at]!r} is {what}")
+
+    def constant(self, node: Node, at: int) -> NDArray[Any]:
+        """Return an input that must be the same for every row."""
+        found = self.get(node, at)
+        if isinstance(found, Constant):
+            return found.array
+        refuse(
+            node,
+            f"its input {node.inputs[at]!r} depends on the row; only constants are supported here",
+        )
+
+    def optional_constant(self, node: Node, at: int) -> NDArray[Any] | None:
+        """Return an input that may be left out, else must be the same for every row."""
+        return None if self.optional(node, at) is None else self.constant(node, at)
+
+    # Giving its outputs.
+
+    def set(self, node: Node, value: Value, output: int = 0) -> None:
+        """Give an output of a node; one that nothing reads is dropped."""
+        if isinstance(value, Columns):
+            self._columns += len(value.frame)
+            if self._columns > _MOST_COLUMNS:
+                refuse(node, f"the graph has more than {_MOST_COLUMNS} numbers a row")
+        if output < len(node.outputs) and node.outputs[output]:
+            self.values[node.outputs[output]] = value
+
+    def made(
+        self,
+        value: int,
+        shape: Sequence[int],
+        like: Columns,
+        *,
+        elem_type: str | None = None,
+        near: bool = True,
+    ) -> Columns:
+        """Return all columns of a value of the builder as a tensor.
+
+        `near`: the last bits may differ from the source's; they may anyway where `like` is.
+        """
+        kind = elem_type or like.elem_type
+        width = "float32" if kind == "float32" else "float64"
+        near = near or like.frame.near
+        columns = (
+            Column(value, i, None, "number", width=width, near=near)
+            for i in range(math.prod(shape))
+        )
+        return Columns(Frame(tuple(columns)), tuple(shape), kind, like.batched)
+
+    def final(self, name: str, found: Columns, before: Columns) -> None:
+        """Note that a whole value is what a sigmoid or softmax gave."""
+        self.finals[found.value(self.build)] = (name, before)
+
+    def take_elements(self, node: Node, count: int) -> None:
+        """Refuse a graph whose constants grow beyond all measure."""
+        self.left -= count
+        if self.left < 0:
+            refuse(node, "the graph's constants grow too large")
+
+    # Tensors as they are laid out.
+
+    def places(self, value: Columns, trial: int = 0) -> NDArray[np.int64]:
+        """Return the tensor with a number in place of each element: its column, rows apart."""
+        count = len(value.frame)
+        if not value.batched:
+            return np.arange(count).reshape(value.shape)
+        rows = self.trials[trial]
+        return np.arange(rows * count).reshape((rows, *value.shape))
+
+    def kept(self, node: Node, arrays: Sequence[NDArray[Any]], like: Columns) -> NDArray[Any]:
+        """Return what one row has of arrays of places, one for each trial; refuse mixed rows."""
+        if not like.batched:
+            return arrays[0]
+        count = len(like.frame)
+        for rows, array in zip(self.trials, arrays, strict=True):
+            starts = count * np.arange(rows).reshape((-1,) + (1,) * max(array.ndim - 1, 0))
+            if (
+                array.ndim == 0
+                or len(array) != rows
+                or ((array[:1] < 0) | (array[:1] >= count)).any()
+                or not np.array_equal(array, array[:1] + starts)
+                or array.shape[1:] != arrays[0].shape[1:]
+            ):
+                self.mixes(node)
+        return np.asarray(arrays[0][0])
+
+    def mixes(self, node: Node) -> NoReturn:
+        """Refuse a node that makes numbers of a row depend on others."""
+        refuse(
+            node,
+            "it moves, mixes or counts rows (the first dimension), which must stay apart; only "
+            "graphs that work on each row alone are supported",
+        )
+
+    def moved(self, node: Node, value: Value, move: Move) -> Value:
+        """Return a tensor whose elements `move(array, trial)` puts elsewhere."""
+        if isinstance(value, Constant | Sized):
+            arrays = self.trial_arrays(value)
+            return self.sized(
+                node, [_try(node, move, own, trial) for trial, own in enumerate(arrays)]
+            )
+        if isinstance(value, Label):
+            like = Columns(value.scores.frame.take([0]), value.shape, "int64", value.batched)
+            found = self.moved(node, like, move)
+            assert isinstance(found, Columns)
+            return replace(value, shape=found.shape)
+        if not isinstance(value, Columns | Text):
+            refuse(node, "a map of labels can only be an output")
+        plain = Columns(value.frame, value.shape, value.elem_type, value.batched)
+        trials = range(len(self.trials) if value.batched else 1)
+        places = [_try(node, move, self.places(plain, i), i) for i in trials]
+        if max(array.size for array in places) > 3 * _MOST_COLUMNS:
+            refuse(node, f"the graph has more than {_MOST_COLUMNS} numbers a row")
+        kept = self.kept(node, places, plain)
+        return replace(value, frame=value.frame.take(kept.ravel().tolist()), shape=kept.shape)
+
+    def sized(self, node: Node, arrays: Sequence[NDArray[Any]]) -> Constant | Sized:
+        """Return what constants are for the trials: one constant where they are equal."""
+        self.take_elements(node, sum(array.size for array in arrays))
+        first = arrays[0]
+        if all(_same(first, other) for other in arrays[1:]):
+            return Constant(first)
+        return Sized(tuple(arrays))
+
+    def trial_arrays(self, value: Constant | Sized) -> Sequence[NDArray[Any]]:
+        """Return a constant for each trial."""
+        return value.arrays if isinstance(value, Sized) else [value.array] * len(self.trials)
+
+    # Inputs.
+
+    def _inputs(self, features: Sequence[str] | None) -> None:
+        inputs = self.graph.inputs
+        self._read = {name for node in self._nodes for name in _names(node)}
+        self._read |= {output.name for output in self.graph.outputs}
+        if not inputs:
+            raise UnsupportedModelError("the ONNX graph has no inputs, so no rows to score")
+        shapes = [self._shape(tensor, features) for tensor in inputs]
+        counts = [math.prod(shape) for shape in shapes]
+        names = _feature_names(inputs, counts)
+        if not 0 < sum(counts) <= _MOST_COLUMNS:
+            raise UnsupportedModelError(f"the ONNX graph reads {sum(counts)} numbers a row")
+        self.build = Builder(sum(counts), names)
+        self.width = "float32" if {t.elem_type for t in inputs} == {"float32"} else "float64"
+        start = 0
+        for tensor, shape, count in zip(inputs, shapes, counts, strict=True):
+            at = range(start, start + count)
+            start += count
+            text = tensor.elem_type == "string"
+            width = "float32" if tensor.elem_type == "float32" else "float64"
+            frame = Frame(
+                tuple(
+                    Column(
+                        0,
+                        i,
+                        None if names is None else names[i],
+                        "any" if text else "number",
+                        i,
+                        width=width,
+                        gaps=i,
+                    )
+                    for i in at
+                )
+            )
+            if text:
+                self.values[tensor.name] = Text(frame, shape, self.batched)
+                continue
+            if width == "float32":
+                frame = narrowed(self.build, frame)
+            self.values[tensor.name] = Columns(frame, shape, tensor.elem_type, self.batched)
+        if self.batch is not None:
+            self.notes.append(
+                f"the graph is made for {self.batch} row(s) at a time; any number is scored, each "
+                "row as it would be there"
+            )
+
+    def _shape(self, tensor: Tensor, features: Sequence[str] | None) -> tuple[int, ...]:
+        """Return the shape of a row."""
+        name, shape = tensor.name, tensor.shape
+        if tensor.elem_type not in (*_NUMBERS, "string"):
+            raise UnsupportedModelError(
+                f"input {name!r} is of type {tensor.elem_type}, which is not supported; export the "
+                "model with float32 or float64 inputs"
+            )
+        if not shape:
+            what = "unknown" if shape is None else "that of a single number"
+            raise UnsupportedModelError(
+                f"input {name!r}: its shape is {what}; export the model with inputs of shape "
+                "(rows, features)"
+            )
+        own = shape[1:] if self.batched else shape
+        unknown = own.count(None)
+        if unknown == 1 and features is not None and len(self.graph.inputs) == 1:
+            known = math.prod(dim for dim in own if dim is not None)
+            if known and len(features) % known == 0:
+                return tuple(len(features) // known if dim is None else dim for dim in own)
+        if unknown:
+            raise UnsupportedModelError(
+                f"input {name!r} of shape {_shown(shape)} does not say how many numbers a row has; "
+                "give their names with features=, or export the model with that number"
+            )
+        return tuple(dim for dim in own if dim is not None)
+
+
+def _try(node: Node, move: Move, array: NDArray[Any], trial: int) -> NDArray[Any]:
+    try:
+        return np.asarray(move(array, trial))
+    except (ValueError, IndexError, TypeError, OverflowError, MemoryError) as error:
+        refuse(node, f"it does not fit its input of shape {array.shape}: {error}")
+
+
+def _feature_names(inputs: Sequence[Tensor], counts: Sequence[int]) -> list[str] | None:
+    """Return names of features: none for those of one input, else by the inputs'."""
+    if len(inputs) == 1:
+        return None
+    names: list[str] = []
+    for tensor, count in zip(inputs, counts, strict=True):
+        names += [tensor.name] if count == 1 else [f"{tensor.name}_{i}" for i in range(count)]
+    # None where there is an `x_0` beside an `x` of several columns.
+    return names if len(set(names)) == len(names) else None
+
+
+def _shown(shape: Sequence[int | None]) -> str:
+    return f"({', '.join('?' if dim is None else str(dim) for dim in shape)})"
+
+
+def _batch(inputs: Sequence[Tensor]) -> int | None:
+    """Return the number of rows that a graph is made for; None for any."""
+    first = {tensor.shape[0] for tensor in inputs if tensor.shape}
+    if len(first) > 1:
+        shapes = ", ".join(f"{t.name!r} {_shown(t.shape)}" for t in inputs if t.shape)
+        raise UnsupportedModelError(
+            f"the inputs of the ONNX graph have different numbers of rows: {shapes}; export it "
+            "with the same first dimension for all of them (dynamic_axes=, dynamic_shapes=)"
+        )
+    (found,) = first or {None}
+    return found or None
+
+
+def _names(node: Node) -> set[str]:
+    """Return what a node reads, within its graphs too."""
+    found = {name for name in node.inputs if name}
+    for own in node.attributes.values():
+        if isinstance(own, Graph):
+            for inner in own.nodes:
+                found |= _names(inner)
+            found |= {output.name for output in own.outputs}
+    return found
+
+
+def _needed(graph: Graph) -> list[Node]:
+    """Return the nodes on which the outputs depend."""
+    names = {output.name for output in graph.outputs}
+    found = []
+    for node in reversed(graph.nodes):
+        if names & set(node.outputs):
+            names |= _names(node)
+            found.append(node)
+    return found[::-1]
+
+
+def _same(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    if a.shape != b.shape or a.dtype != b.dtype:
+        return False
+    return np.array_equal(a, b, equal_nan=a.dtype.kind == "f")

@@ -1,0 +1,111 @@
+"""What the names of an ONNX graph stand for while it is translated."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastscore._options import Labels
+from fastscore.importers._builder import Builder
+from fastscore.importers._flow import Frame, value_of
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """The same for every row; text is an array of objects."""
+
+    array: NDArray[Any]
+
+    @property
+    def elem_type(self) -> str:
+        """The type, as ONNX names it."""
+        return "string" if self.array.dtype == object else str(self.array.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Sized:
+    """Made of the number of rows, such as the shape of a value: an array for each size of trial.
+
+    Row counts are symbolic; that an operator keeps rows apart is seen by trying two of them.
+    """
+
+    arrays: tuple[NDArray[Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Numbers that depend on the row.
+
+    `batched`: the tensor is (rows, *shape). Else, where the graph is made for one row, the whole
+    tensor is `shape`, and what the operators do to it they do to each row's own.
+    """
+
+    frame: Frame
+    """A column for each element of `shape`, in C order."""
+    shape: tuple[int, ...]
+    elem_type: str
+    batched: bool = True
+
+    @property
+    def rank(self) -> int:
+        """How many dimensions the tensor has in the graph."""
+        return len(self.shape) + self.batched
+
+    @property
+    def width(self) -> str:
+        """The width at which it is computed with."""
+        return "float32" if self.elem_type == "float32" else "float64"
+
+    def value(self, build: Builder) -> int:
+        """Return a value of the builder that has its columns in order."""
+        return value_of(build, self.frame)
+
+    def near(self) -> "Columns":
+        """Say that the last bits may differ from the source's."""
+        return replace(self, frame=self.frame.approximate())
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Strings of features: (rows, *shape). Operators of ai.onnx.ml make numbers of them."""
+
+    frame: Frame
+    """Its columns are the features themselves, not read yet (kind `any`)."""
+    shape: tuple[int, ...]
+    batched: bool = True
+    elem_type: str = "string"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a classifier answers: of classes the one that the scores decide for.
+
+    `rule`: `argmax`, or `above` and `positive` of one column (docs/model-format.md, Targets).
+    """
+
+    scores: Columns
+    """What is compared: one column a class, or one for two."""
+    rule: str
+    classes: Labels
+    at: float | None = None
+    shape: tuple[int, ...] = ()
+    elem_type: str = "int64"
+    batched: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Maps:
+    """A sequence of a map a row, from label to share: what ZipMap makes of probabilities."""
+
+    shares: Columns
+    classes: Labels
+
+
+Value = Constant | Sized | Columns | Text | Label | Maps
+
+
+def constant(values: Sequence[Any] | NDArray[Any], dtype: Any = None) -> Constant:
+    """Return a constant of numbers."""
+    return Constant(np.asarray(values, dtype=dtype))

@@ -1,0 +1,157 @@
+//! Functions that a model brings along: their nodes take the place of the nodes that call them.
+
+use std::collections::{BTreeMap, HashMap};
+
+use prost::Message;
+
+use super::graph::label;
+use super::proto::{Attribute, Function, Node};
+use crate::error::{Error, Result, format_error};
+
+const MOST_NODES: usize = 1 << 17;
+const MOST_BYTES: usize = 1 << 26;
+const DEEPEST: usize = 32;
+
+type Key = (String, String, String);
+
+/// The functions of a model.
+pub struct Functions {
+    known: HashMap<Key, Function>,
+    calls: usize,
+    nodes: usize,
+    bytes: usize,
+}
+
+impl Functions {
+    /// By domain, name and overload; all of the operator sets that the model has.
+    pub fn new(functions: Vec<Function>, opsets: &BTreeMap<String, i64>) -> Result<Functions> {
+        let mut known = HashMap::new();
+        for function in functions {
+            let name = function.name.clone();
+            for own in &function.opset_import {
+                let domain = super::domain(&own.domain);
+                if let Some(model) = opsets.get(domain).filter(|&&model| model != own.version) {
+                    return Err(Error::UnsupportedModel(format!(
+                        "function {name:?} uses version {} of the operators of domain {domain:?}, the model {model}; \
+                         inline the functions first (onnx.inliner.inline_local_functions)",
+                        own.version
+                    )));
+                }
+            }
+            let key = (super::domain(&function.domain).to_owned(), function.name.clone(), function.overload.clone());
+            if known.insert(key, function).is_some() {
+                return Err(format_error(format!("two functions are named {name:?}")));
+            }
+        }
+        Ok(Functions { known, calls: 0, nodes: 0, bytes: 0 })
+    }
+
+    /// The nodes without calls.
+    pub fn inline(&mut self, nodes: Vec<Node>) -> Result<Vec<Node>> {
+        if self.known.is_empty() {
+            return Ok(nodes);
+        }
+        let mut flat = Vec::new();
+        self.expand(nodes, &mut Vec::new(), &mut flat)?;
+        Ok(flat)
+    }
+
+    fn expand(&mut self, nodes: Vec<Node>, within: &mut Vec<Key>, flat: &mut Vec<Node>) -> Result<()> {
+        for node in nodes {
+            let key = (super::domain(&node.domain).to_owned(), node.op_type.clone(), node.overload.clone());
+            if !self.known.contains_key(&key) {
+                flat.push(node);
+                continue;
+            }
+            if within.contains(&key) || within.len() >= DEEPEST {
+                return Err(format_error(format!("{}: the function {:?} calls itself", label(&node), node.op_type)));
+            }
+            let body = self.body(&node, &key)?;
+            within.push(key);
+            self.expand(body, within, flat)?;
+            within.pop();
+        }
+        Ok(())
+    }
+
+    /// A function's nodes with the names and attributes of a call.
+    fn body(&mut self, call: &Node, key: &Key) -> Result<Vec<Node>> {
+        let Some(function) = self.known.get(key) else { return Ok(Vec::new()) };
+        if call.input.len() > function.input.len() || call.output.len() > function.output.len() {
+            return Err(format_error(format!(
+                "{}: {} inputs and {} outputs for the function {:?} of {} and {}",
+                label(call),
+                call.input.len(),
+                call.output.len(),
+                function.name,
+                function.input.len(),
+                function.output.len()
+            )));
+        }
+        self.calls += 1;
+        self.nodes += function.node.len() + function.output.len();
+        self.bytes += function.encoded_len();
+        if self.nodes > MOST_NODES || self.bytes > MOST_BYTES {
+            return Err(Error::UnsupportedModel(format!(
+                "{}: with its functions inlined the model has more than {MOST_NODES} nodes or {MOST_BYTES} bytes",
+                label(call)
+            )));
+        }
+        let mut names: HashMap<&str, String> = HashMap::new();
+        for (at, input) in function.input.iter().enumerate() {
+            names.insert(input, call.input.get(at).cloned().unwrap_or_default());
+        }
+        let mut nodes = Vec::new();
+        for (output, given) in function.output.iter().zip(&call.output) {
+            if let Some(input) = names.get(output.as_str()) {
+                // It hands an input on.
+                nodes.push(Node {
+                    input: vec![input.clone()],
+                    output: vec![given.clone()],
+                    name: label(call),
+                    op_type: "Identity".into(),
+                    ..Node::default()
+                });
+            } else if !given.is_empty() {
+                names.insert(output, given.clone());
+            }
+        }
+        let call_label = if call.name.is_empty() { &call.op_type } else { &call.name };
+        let prefix = format!("{call_label}#{}/", self.calls);
+        for inner in &function.node {
+            let mut node = inner.clone();
+            for name in node.input.iter_mut().chain(&mut node.output).filter(|name| !name.is_empty()) {
+                *name = names.get(name.as_str()).cloned().unwrap_or_else(|| format!("{prefix}{name}"));
+            }
+            node.name = format!("{prefix}{}", node.name);
+            node.attribute = attributes(&node, call, function)?;
+            nodes.push(node);
+        }
+        Ok(nodes)
+    }
+}
+
+/// The attributes of a function's node: those that refer to the call's are the call's, or the function's defaults.
+fn attributes(node: &Node, call: &Node, function: &Function) -> Result<Vec<Attribute>> {
+    let mut found = Vec::new();
+    for attribute in &node.attribute {
+        if attribute.g.is_some() {
+            return Err(Error::UnsupportedModel(format!(
+                "{} ({}): a graph within the function {:?} is not supported; inline the functions first \
+                 (onnx.inliner.inline_local_functions)",
+                label(node),
+                node.op_type,
+                function.name
+            )));
+        }
+        if attribute.ref_attr_name.is_empty() {
+            found.push(attribute.clone());
+            continue;
+        }
+        let named = |given: &&Attribute| given.name == attribute.ref_attr_name;
+        let given = call.attribute.iter().find(named).or_else(|| function.attribute_default.iter().find(named));
+        // Neither given nor a default: the node's operator has its own.
+        found.extend(given.map(|given| Attribute { name: attribute.name.clone(), ..given.clone() }));
+    }
+    Ok(found)
+}
