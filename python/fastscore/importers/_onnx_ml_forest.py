@@ -45,6 +45,7 @@ def _merged(nodes: Nodes) -> tuple[NDArray[np.int64], NDArray[np.bool_], dict[in
     for node, values in nodes.members.items():
         members[node] = values.tolist()
     chained = (nodes.mode == EQ) | (nodes.mode == MEMBER)
+    chained[list(nodes.cut)] = False
     done = np.zeros(len(no), dtype=np.bool_)
     for first in np.flatnonzero(chained).tolist():
         if done[first]:
@@ -197,15 +198,19 @@ def _coded(
     """Append codes of the numbers that features are compared with; returns the forest's input."""
     if not splits.members:
         return value_of(build, frame), splits
-    compared: dict[int, dict[int, NDArray[np.float64]]] = {}
+    compared: dict[tuple[int, bool], dict[int, NDArray[np.float64]]] = {}
     for node, values in splits.members.items():
         own = values[~np.isnan(values)].astype(width).astype(np.float64) + 0.0
-        compared.setdefault(int(nodes.feature[node]), {})[node] = own
+        compared.setdefault((int(nodes.feature[node]), node in nodes.cut), {})[node] = own
     tables, feature, members = [], splits.feature.copy(), {}
-    for at, (column, sets) in enumerate(sorted(compared.items())):
+    for at, ((which, cut), sets) in enumerate(sorted(compared.items())):
         keys = np.unique(np.concatenate(list(sets.values())))
         codes = {key: float(code) for code, key in enumerate(keys.tolist())}
-        tables.append(Lookup(frame.columns[column], codes, np.nan, -1.0))
+        column = frame.columns[which]
+        if cut:
+            own_value = value_of(build, Frame((column,)))
+            column = whole(build.link(own_value, "ufunc", function="trunc"), 1).columns[0]
+        tables.append(Lookup(column, codes, np.nan, -1.0))
         for node, own in sets.items():
             members[node] = np.searchsorted(keys, own).astype(np.int64)
             feature[node] = len(frame) + at
@@ -255,10 +260,10 @@ def forest(
 
     `apart`: every tree has an output of its own, target after target.
     """
-    inner = nodes.mode != LEAF
-    high = int(nodes.feature[inner].max(initial=0))
-    if nodes.feature[inner].min(initial=0) < 0 or high >= len(frame):
-        raise given.refuse(f"its nodes read feature {high}, of {len(frame)} that the input has")
+    read = nodes.feature[nodes.mode != LEAF]
+    beyond = read[(read < 0) | (read >= len(frame))]
+    if len(beyond):
+        raise given.refuse(f"a node reads feature {beyond[0]}, of {len(frame)} that the input has")
     splits = _splits(nodes, width)
     value, splits = _coded(build, frame, nodes, splits, width)
     trees = _trees(given, nodes, splits)

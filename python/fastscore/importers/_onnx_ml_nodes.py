@@ -43,6 +43,8 @@ class Nodes:
     weight: NDArray[np.float64]
     members: dict[int, NDArray[np.float64]] = field(default_factory=dict)
     """The members of a node of the mode MEMBER."""
+    cut: frozenset[int] = frozenset()
+    """The nodes of that mode that cut a number to an integer before they look it up."""
 
 
 class Attributes:
@@ -95,6 +97,13 @@ class Attributes:
         if isinstance(value, bool) or not isinstance(value, int | np.integer):
             raise self.refuse(f"{name} is {value!r}, no integer")
         return int(value)
+
+    def real(self, name: str, default: float) -> float:
+        """Return one float."""
+        value = self._all.get(name, default)
+        if isinstance(value, bool) or not isinstance(value, float | int | np.number):
+            raise self.refuse(f"{name} is {value!r}, no number")
+        return float(value)
 
     def text(self, name: str, default: str) -> str:
         """Return one string."""
@@ -237,6 +246,7 @@ def of_arrays(given: Attributes) -> Nodes:
         )
     tracks = missing == 1 if len(missing) else np.zeros(count, dtype=np.bool_)
     after = np.zeros(leaves)
+    members = _members(given, modes)
     return _checked(
         given,
         Nodes(
@@ -254,7 +264,8 @@ def of_arrays(given: Attributes) -> Nodes:
             leaf=np.arange(count, count + leaves),
             target=given.numbers("leaf_targetids", np.int64, length=leaves),
             weight=weight,
-            members=_members(given, modes),
+            members=members,
+            cut=_cut(given, members),
         ),
     )
 
@@ -271,6 +282,27 @@ def _members(given: Attributes, modes: NDArray[np.int64]) -> dict[int, NDArray[n
         found[node] = values[start:end]
         start = end + 1
     return found
+
+
+def _cut(given: Attributes, members: dict[int, NDArray[np.float64]]) -> frozenset[int]:
+    """Return the sets that ONNX Runtime looks up by integers: large ones, or of large members.
+
+    Of the others it compares with each member.
+    """
+    least, most = np.iinfo(np.int32).min, np.iinfo(np.int32).max
+    found = []
+    for node, own in members.items():
+        if not len(own):
+            raise given.refuse(f"membership_values has no members for node {node}")
+        if len(own) < 31 and own.max() <= 30 and own.min() >= 0:
+            continue
+        if ((own != np.trunc(own)) | (own <= least) | (own > most)).any():
+            raise given.refuse(
+                f"the members of node {node} are not all integers of 32 bits, which ONNX Runtime "
+                "refuses in a set of more than 30, or of members below 0 or above 30"
+            )
+        found.append(node)
+    return frozenset(found)
 
 
 def _checked(given: Attributes, nodes: Nodes) -> Nodes:
