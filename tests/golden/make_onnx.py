@@ -133,7 +133,9 @@ class Cross(nn.Module):
         for layer in self.layers:
             y = x * layer(y) + y
         pairs = (x @ self.factors) ** 2 - (x**2) @ (self.factors**2)
-        return torch.sigmoid(y.sum(dim=1, keepdim=True) + 0.5 * pairs.sum(1, keepdim=True) + self.bias)
+        return torch.sigmoid(
+            y.sum(dim=1, keepdim=True) + 0.5 * pairs.sum(1, keepdim=True) + self.bias
+        )
 
 
 def modules():
@@ -159,7 +161,10 @@ def modules():
         nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Dropout(), nn.Linear(8, 3), nn.Softmax(dim=1)),
         [4],
     )
-    found["binary"] = (nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1), nn.Sigmoid()), [4])
+    found["binary"] = (
+        nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1), nn.Sigmoid()),
+        [4],
+    )
     found["double"] = (nn.Sequential(nn.Linear(4, 8), nn.GELU(), nn.Linear(8, 2)).double(), [4])
     found["flatten"] = (nn.Sequential(nn.Flatten(), nn.Linear(6, 2)), [(2, 3)])
     found["tabular"] = (Tabular(), [4, ("codes", 5, 7)])

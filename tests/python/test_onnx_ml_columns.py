@@ -27,7 +27,6 @@ def scores(model, feeds, outputs="float32"):
     data = next(iter(feeds.values()))
     if data.dtype == object:
         data = pd.DataFrame(data, columns=[f"c{i}" for i in range(data.shape[1])])
-        data.columns = ours.feature_names or data.columns
     found = np.asarray(ours.predict(data))
     return found.reshape(len(found), -1), theirs.reshape(len(theirs), -1)
 
@@ -83,13 +82,15 @@ def test_imputer_of_integers():
 
 
 def test_binarizer():
-    x = table()
+    x = table(values=ODD[~np.isnan(ODD)])
     model = one("Binarizer", {"x": x}, {"y": "float32"}, threshold=0.1)
     np.testing.assert_array_equal(*scores(model, {"x": x}))
+    with pytest.raises(fastscore.MissingValueError):
+        fastscore.import_model(model).predict(np.float32([[np.nan, 0, 0]]))
 
 
 def test_feature_vectorizer():
-    a, b = table(features=2), table(np.int64, features=1)
+    a, b = table(features=2), table(features=1)
     model = one("FeatureVectorizer", {"a": a, "b": b}, {"y": "float32"}, inputdimensions=[2, 1])
     ours = fastscore.import_model(model)
     (theirs,) = run(model, {"a": a, "b": b})
@@ -139,7 +140,7 @@ def test_unknown_categories_are_refused_where_zeros_is_0():
         [1, 0, 0, 1],
         [0, 1, 0, 1],
     ]
-    with pytest.raises(fastscore.UnknownCategoryError, match="'c'"):
+    with pytest.raises(fastscore.UnknownCategoryError, match='the first in row 0: "c"'):
         ours.predict(pd.DataFrame({"x": ["a"], "y": ["c"]}))
 
 

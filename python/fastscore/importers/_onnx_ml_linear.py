@@ -89,6 +89,7 @@ def linear_classifier(translation: "Translation", node: Node) -> None:
         elem_type="string" if isinstance(classes[0], str) else "int64",
         batched=found.batched,
     )
+    translation.finals[scores] = ("none", compared)
     translation.set(node, label)
     translation.set(node, translation.made(scores, (len(classes),), found, elem_type="float32"), 1)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastscore.importers._flow import LARGEST_FLOAT32, Frame, joined, value_of
+from fastscore.importers._flow import refuse as refuse_values
 from fastscore.importers._onnx_graph import Node
 from fastscore.importers._onnx_ml import DOMAIN, columns, given, rows, single
 from fastscore.importers._onnx_registry import operator, refuse
@@ -120,7 +121,7 @@ def imputer(translation: "Translation", node: Node) -> None:
 
 @operator("Binarizer", domain=DOMAIN)
 def binarizer(translation: "Translation", node: Node) -> None:
-    """Give 1 above the threshold, else 0."""
+    """Give 1 above the threshold, else 0; ONNX Runtime refuses NaN."""
     build, own = translation.build, given(node)
     found = columns(translation, node)
     if found.elem_type != "float32":
@@ -128,7 +129,8 @@ def binarizer(translation: "Translation", node: Node) -> None:
     at = own.real("threshold", 0.0)
     if not np.isfinite(at):
         refuse(node, f"its threshold is {at}")
-    value = build.link(found.value(build), "above", at=at, above=1.0, other=0.0)
+    frame = refuse_values(build, found.frame, node.label, missing=True)
+    value = build.link(value_of(build, frame), "above", at=at, above=1.0, other=0.0)
     near = found.frame.near
     translation.set(node, translation.made(value, found.shape, found, near=near))
 
@@ -144,6 +146,8 @@ def feature_vectorizer(translation: "Translation", node: Node) -> None:
         found = columns(translation, node, at)
         if rows(node, found) != size:
             refuse(node, f"its input {at} has {found.shape[0]} columns, where {size} are due")
+        if like is not None and found.elem_type != like.elem_type:
+            refuse(node, f"its inputs are of {like.elem_type} and {found.elem_type}")
         frames.append(single(translation.build, found))
         like = found if like is None else like
     if like is None:

@@ -9,7 +9,8 @@ import numpy as np
 
 from fastscore.importers._flow import Column, Frame, exact, whole
 from fastscore.importers._onnx_graph import Node
-from fastscore.importers._onnx_ml import DOMAIN, columns, given, index_of, labels_of
+from fastscore.importers._onnx_labels import index_of
+from fastscore.importers._onnx_ml import DOMAIN, columns, given, labels_of
 from fastscore.importers._onnx_registry import operator, refuse
 from fastscore.importers._onnx_values import Columns, Constant, Label, Maps, Text, Value
 from fastscore.importers._text import (

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 _AGGREGATES = ("AVERAGE", "SUM", "MIN", "MAX")
 """As TreeEnsemble numbers them."""
 
+_FINALS = {"SOFTMAX": "softmax", "LOGISTIC": "sigmoid"}
+
 _TENSORS = ("base_values", "nodes_values", "nodes_hitrates", "target_weights", "class_weights")
 
 
@@ -153,8 +155,8 @@ def tree_ensemble_classifier(translation: "Translation", node: Node) -> None:
     )
     shape = (len(classes),)
     translation.set(node, label)
-    translation.set(
-        node,
-        translation.made(answer.scores, shape, found, elem_type="float32", near=name != "NONE"),
-        1,
-    )
+    scores = translation.made(answer.scores, shape, found, elem_type="float32", near=name != "NONE")
+    given_to = answer.margin, (build.width_of(answer.margin),)
+    margin = translation.made(*given_to, found, elem_type="float32", near=False)
+    translation.finals[answer.scores] = (_FINALS.get(name, "none"), margin)
+    translation.set(node, scores, 1)

@@ -18,11 +18,13 @@ def targets(translation: "Translation", classes: Any) -> None:
     outputs = [
         (output.name, translation.values[output.name]) for output in translation.graph.outputs
     ]
-    widths = {_width(value) for _, value in outputs}
-    translation.build.output_width = "float32" if widths == {"float32"} else None
     label = outputs[0][1]
-    if len(outputs) == 2 and isinstance(label, Label) and _belongs(label, outputs[1][1]):
+    pair = len(outputs) == 2 and isinstance(label, Label) and _belongs(label, outputs[1][1])
+    widths = {_width(value) for _, value in outputs[pair:]}
+    translation.build.output_width = "float32" if widths == {"float32"} else None
+    if pair:
         shares = outputs[1][1]
+        assert isinstance(label, Label)
         assert isinstance(shares, Columns | Maps)
         _classifier(translation, label, shares, None, given)
         return
@@ -52,9 +54,12 @@ def _width(value: Value) -> str:
 
 
 def _belongs(label: Label, other: Value) -> bool:
-    """Whether an output has a share for each of a label's classes."""
+    """Whether an output has a share for each of a label's classes, or a score for two of them."""
     shares = other.shares if isinstance(other, Maps) else other
-    return isinstance(shares, Columns) and len(shares.frame) == len(label.classes.values)
+    classes = len(label.classes.values)
+    if label.least or not isinstance(shares, Columns):
+        return False
+    return len(shares.frame) == classes or (len(shares.frame) == 1 and classes == 2)
 
 
 def _classifier(
@@ -73,11 +78,14 @@ def _classifier(
         own = given
     build = translation.build
     scores = _value(translation, label.scores)
-    probability = None
+    probability: int | None = None
     margin = scores
     if shares is not None:
         columns = shares.shares if isinstance(shares, Maps) else shares
-        probability = _value(translation, columns)
+        own_value = _value(translation, columns)
+        if columns.width == "float32" or len(columns.frame) == 1:
+            margin = own_value  # where the label is decided by float64 numbers
+        probability = own_value if len(columns.frame) > 1 else None
     for found in (probability, scores):
         final = translation.finals.get(found) if found is not None else None
         if final is not None and final[0] != "log_softmax":

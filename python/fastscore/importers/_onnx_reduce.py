@@ -294,6 +294,7 @@ def _label(
         classes,
         shape=_shape(x, [axis], lead, kept),
         batched=x.batched,
+        least=not largest,
     )
 
 

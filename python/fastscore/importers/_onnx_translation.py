@@ -13,6 +13,7 @@ from fastscore.importers._builder import Builder
 from fastscore.importers._flow import Column, Frame, narrowed
 from fastscore.importers._onnx_fold import fold
 from fastscore.importers._onnx_graph import Graph, Node, Tensor
+from fastscore.importers._onnx_labels import numbers_of
 from fastscore.importers._onnx_registry import NEWEST, OLDEST, find, refuse
 from fastscore.importers._onnx_values import Columns, Constant, Label, Maps, Sized, Text, Value
 
@@ -97,9 +98,11 @@ class Translation:
         found = self.get(node, at)
         if isinstance(found, Columns):
             return found
+        if isinstance(found, Label) and found.classes.kind == "int":
+            return numbers_of(self.build, node, found)
         what = {
             Text: "text, which only operators of ai.onnx.ml read",
-            Label: "the label of a classifier, which can only be an output",
+            Label: "a label that is text, which can only be an output",
             Maps: "a map of labels, which can only be an output",
         }.get(type(found), "the same for every row, which is not supported here")
         refuse(node, f"its input {node.inputs[at]!r} is {what}")

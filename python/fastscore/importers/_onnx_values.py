@@ -93,6 +93,8 @@ class Label:
     shape: tuple[int, ...] = ()
     elem_type: str = "int64"
     batched: bool = True
+    least: bool = False
+    """Whether it stands for the least number of all: that of a cluster, say."""
 
 
 @dataclass(frozen=True, slots=True)

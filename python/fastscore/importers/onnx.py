@@ -18,6 +18,10 @@ from fastscore.importers import (  # noqa: F401, for the operators that they reg
     _onnx_elementwise,
     _onnx_fold_numbers,
     _onnx_logic,
+    _onnx_ml_linear,
+    _onnx_ml_scale,
+    _onnx_ml_tables,
+    _onnx_ml_trees,
     _onnx_reduce,
     _onnx_shape,
 )
