@@ -137,7 +137,8 @@ def joined(frames: Sequence[Frame], *, sparse: bool = False, apart: bool = True)
     small = all(column.width == "small" for column in frame.columns)
     if apart or small:
         return frame
-    columns = tuple(replace(column, width=frame.width) for column in frame.columns)
+    width = frame.width  # looked for in all columns
+    columns = tuple(replace(column, width=width) for column in frame.columns)
     return replace(frame, columns=columns)
 
 
