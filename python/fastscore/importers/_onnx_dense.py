@@ -21,14 +21,14 @@ _MOST_PRODUCTS = 4096
 @operator("MatMul")
 def matmul(translation: "Translation", node: Node) -> None:
     """Rows times a matrix; in front of rows a matrix only where rows are matrices themselves."""
-    found = product(translation, node, translation.get(node, 0), translation.get(node, 1))
+    found = product(translation, node, translation.operand(node, 0), translation.operand(node, 1))
     translation.set(node, found)
 
 
 @operator("Gemm")
 def gemm(translation: "Translation", node: Node) -> None:
     """Alpha A B + beta C, either transposed."""
-    factors = [translation.get(node, 0), translation.get(node, 1)]
+    factors = [translation.operand(node, 0), translation.operand(node, 1)]
     for at, name in enumerate(("transA", "transB")):
         if attribute(node, name, 0):
             factors[at] = _transposed(translation, node, factors[at])

@@ -99,7 +99,7 @@ _BINARY = {
 @operator(*_BINARY)
 def binary(translation: "Translation", node: Node) -> None:
     """Two numbers, or several from left to right."""
-    values = [translation.get(node, at) for at in range(len(node.inputs))]
+    values = [translation.operand(node, at) for at in range(len(node.inputs))]
     for value in values:
         floats(node, value, integers=node.op not in ("Div", "Mean"))
     kind = same_type(node, values)

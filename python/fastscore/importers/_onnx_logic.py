@@ -1,5 +1,6 @@
 """Operators of ONNX that change types, compare and choose."""
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from fastscore.importers._onnx_arithmetic import broadcast, link, same_type, spr
 from fastscore.importers._onnx_fold_numbers import TYPES
 from fastscore.importers._onnx_graph import Node
 from fastscore.importers._onnx_registry import attribute, operator, refuse
+from fastscore.importers._onnx_signs import never_below_zero
 from fastscore.importers._onnx_values import Columns, Constant, Label, Sized, Value
 
 if TYPE_CHECKING:
@@ -31,10 +33,13 @@ def cast(translation: "Translation", node: Node) -> None:
     else:
         kind = same_type(node, [translation.get(node, 1)])
     if isinstance(value, Label):
-        if kind not in _WIDE or value.classes.kind != "int":
-            refuse(node, f"a label can't be cast to {kind}")
-        translation.set(node, value)
-        return
+        known = value.classes.values if value.classes.kind == "int" else [math.inf]
+        most = {"float32": 2**24, "float64": 2**53}.get(kind, 2**63 if kind in _WIDE else 0)
+        if max(map(abs, known)) <= most:
+            translation.set(node, replace(value, elem_type=kind))
+            return
+        if value.classes.kind != "int":
+            refuse(node, f"a label that is text can't be cast to {kind}")
     translation.set(node, _cast(translation, node, translation.columns(node, 0), kind))
 
 
@@ -53,7 +58,8 @@ def _cast(translation: "Translation", node: Node, x: Columns, kind: str) -> Colu
         exact(translation.build, x.frame, node.label, _ADVICE)
         return link(translation, x, "ufunc", elem_type=kind, function="trunc")
     if kind == "bool":
-        exact(translation.build, x.frame, node.label, _ADVICE)
+        if not all(never_below_zero(translation.build, c.value) for c in x.frame.columns):
+            exact(translation.build, x.frame, node.label, _ADVICE)
         build = translation.build
         zero = build.equal(x.value(build), 0.0)
         return _not(translation, translation.made(zero, x.shape, x, near=False, elem_type="bool"))
@@ -79,7 +85,7 @@ def _not(translation: "Translation", x: Columns) -> Columns:
 @operator("Greater", "Less", "GreaterOrEqual", "LessOrEqual")
 def compare(translation: "Translation", node: Node) -> None:
     """Compare numbers that have the source's very bits: 1 where it holds, 0 for NaN too."""
-    values = [translation.get(node, 0), translation.get(node, 1)]
+    values = [translation.operand(node, 0), translation.operand(node, 1)]
     same_type(node, values)
     for value in values:
         if isinstance(value, Columns):
@@ -112,7 +118,7 @@ def _above(translation: "Translation", like: Columns, a: Any, b: Any) -> Columns
 @operator("Equal")
 def equal(translation: "Translation", node: Node) -> None:
     """Compare with a constant."""
-    values = [translation.get(node, 0), translation.get(node, 1)]
+    values = [translation.operand(node, 0), translation.operand(node, 1)]
     same_type(node, values)
     translation.set(node, _equal(translation, node, values))
 
@@ -161,7 +167,7 @@ def _truth(node: Node, x: Columns) -> Columns:
 @operator("And", "Or", "Xor")
 def connect(translation: "Translation", node: Node) -> None:
     """Join two truths."""
-    values = [translation.get(node, 0), translation.get(node, 1)]
+    values = [translation.operand(node, 0), translation.operand(node, 1)]
     if same_type(node, values) != "bool":
         refuse(node, "its inputs are no bool")
     a, b = broadcast(translation, node, values)
@@ -179,7 +185,7 @@ def connect(translation: "Translation", node: Node) -> None:
 def where(translation: "Translation", node: Node) -> None:
     """Choose: by constants any values, by what a row holds between two numbers."""
     condition = translation.get(node, 0)
-    values = [translation.get(node, 1), translation.get(node, 2)]
+    values = [translation.operand(node, 1), translation.operand(node, 2)]
     kind = same_type(node, values)
     if isinstance(condition, Constant | Sized):
         translation.set(node, _by_constant(translation, node, [condition, *values]))

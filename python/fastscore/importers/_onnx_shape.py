@@ -198,7 +198,7 @@ def split(translation: "Translation", node: Node) -> None:
 @operator("Concat")
 def concat(translation: "Translation", node: Node) -> None:
     """Values side by side."""
-    values = [translation.get(node, at) for at in range(len(node.inputs))]
+    values = [translation.operand(node, at) for at in range(len(node.inputs))]
     axis = attribute(node, "axis", 1)
     if all(isinstance(value, Constant | Sized) for value in values):
         trials = range(len(translation.trials))

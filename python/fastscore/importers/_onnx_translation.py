@@ -93,13 +93,18 @@ class Translation:
             refuse(node, f"its input {at} is missing")
         return found
 
-    def columns(self, node: Node, at: int) -> Columns:
-        """Return an input that depends on the row, as numbers."""
+    def operand(self, node: Node, at: int) -> Value:
+        """Return an input to compute with: labels that are numbers are a column."""
         found = self.get(node, at)
-        if isinstance(found, Columns):
-            return found
         if isinstance(found, Label) and found.classes.kind == "int":
             return numbers_of(self.build, node, found)
+        return found
+
+    def columns(self, node: Node, at: int) -> Columns:
+        """Return an input that depends on the row, as numbers."""
+        found = self.operand(node, at)
+        if isinstance(found, Columns):
+            return found
         what = {
             Text: "text, which only operators of ai.onnx.ml read",
             Label: "a label that is text, which can only be an output",

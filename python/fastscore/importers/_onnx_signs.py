@@ -1,0 +1,56 @@
+"""Values that are never below 0: of their sums the last bits may differ, not whether they are 0."""
+
+from typing import Any
+
+from fastscore.importers._builder import Builder
+
+_LINKS = {
+    "sigmoid",
+    "softmax",
+    "exp",
+    "exp2",
+    "softplus",
+    "hard_sigmoid",
+    "vote",
+}
+_FUNCTIONS = {"exp", "exp2", "sqrt", "square", "abs"}
+_KEEP = {"reciprocal"}
+_ALL = {"sum", "product", "quotient", "concat", "minimum"}
+
+
+def never_below_zero(build: Builder, value: int, depth: int = 16) -> bool:
+    """Whether the steps show it; NaN aside."""
+    if not value or not depth:
+        return False
+    step = build.steps[value - 1]
+    op = step["op"]
+    if op == "one_hot":
+        return True
+
+    def inner(other: int) -> bool:
+        return never_below_zero(build, other, depth - 1)
+
+    if op in _ALL:
+        return all(inner(other) for other in step["inputs"])
+    return op == "link" and _of_link(step, inner)
+
+
+def _of_link(step: dict[str, Any], inner: Any) -> bool:
+    kind = step["kind"]
+    name = kind["name"]
+    if name in _LINKS or (name == "ufunc" and kind["function"] in _FUNCTIONS):
+        return True
+    if name == "clip":
+        return kind["low"] is not None and kind["low"] >= 0
+    if name == "reduce":
+        sums = kind["how"] in ("sum", "mean", "max", "min", "product")
+        return kind["how"] in ("l1", "l2", "sum_square") or (sums and inner(step["input"]))
+    if name == "above":
+        return bool(kind["above"] >= 0 and kind["other"] >= 0)
+    if name == "affine":
+        return min(*kind["scale"], *kind["shift"]) >= 0 and bool(inner(step["input"]))
+    if name in ("add", "multiply", "divide"):
+        return kind.get("value", kind.get("by")) >= 0 and bool(inner(step["input"]))
+    if name in ("columns", "round_to_float32") or (name == "ufunc" and kind["function"] in _KEEP):
+        return bool(inner(step["input"]))
+    return False
