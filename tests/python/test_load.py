@@ -87,7 +87,6 @@ def test_joblib_files(tmp_path, sources, compress):
         (zipped(config__json=b"{}", metadata__json=b"{}", model__weights__h5=b""), "Keras"),
         (b"\x89HDF\r\n\x1a\n" + bytes(100), "HDF5"),
         (b"binf" + bytes(100), "XGBoost"),
-        (b"\x08\x09\x12\x0cskl2onnx" + bytes(100), "ONNX"),
         (b'{"name":"tree","feature_names":[],"tree_info":[]}', "save_model"),
         (b'<?xml version="1.0"?><PMML version="4.4">', "PMML"),
     ],

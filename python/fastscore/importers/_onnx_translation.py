@@ -71,8 +71,8 @@ class Translation:
             if not OLDEST[domain] <= version <= newest:
                 raise UnsupportedModelError(
                     f"the graph uses version {version} of the operators of {name}; known are "
-                    f"{OLDEST[domain]} to {newest}: convert it (onnx.version_converter), or export it "
-                    "for one of these (opset_version=)"
+                    f"{OLDEST[domain]} to {newest}: export it for one of these (opset_version=), or "
+                    "convert it (onnx.version_converter)"
                 )
 
     def opset(self, node: Node) -> int:
