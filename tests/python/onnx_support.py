@@ -2,13 +2,12 @@
 
 from typing import Any
 
+import fastscore
 import numpy as np
 import onnx
 import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-
-import fastscore
 
 onnxruntime.set_default_logger_severity(4)
 FLOAT, DOUBLE, INT64 = TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.INT64

@@ -1,11 +1,10 @@
 """Operators of ONNX's default domain, one by one, against ONNX Runtime."""
 
+import fastscore
 import numpy as np
 import pytest
-from onnx_support import DOUBLE, INT64, NEWEST, agree, awkward, node, proto, run
-
-import fastscore
 from fastscore import UnsupportedModelError
+from onnx_support import DOUBLE, INT64, NEWEST, agree, awkward, node, proto, run
 
 FUNCTIONS = {
     "Relu": {},
@@ -62,15 +61,11 @@ def test_activations_by_their_defaults():
         agree(single(op, opset=22), awkward())
 
 
-@pytest.mark.parametrize("op", ["Elu", "LeakyRelu", "Selu", "Relu", "Tanh", "Softplus", "Erf"])
-def test_activations_of_float64(op):
+@pytest.mark.parametrize("op", ["Relu", "Tanh", "Sigmoid", "Exp"])
+def test_functions_of_float64(op):
+    # ONNX Runtime has no others.
     x = awkward(np.float64)
-    model = single(op, kind=DOUBLE)
-    try:
-        run(model, x=x)
-    except Exception:
-        pytest.skip(f"ONNX Runtime has no {op} of float64")
-    agree(model, x, relative=1e-13, least=1e-13)
+    agree(single(op, kind=DOUBLE), x, relative=1e-13, least=1e-13)
 
 
 @pytest.mark.parametrize("approximate", ["none", "tanh"])
@@ -109,7 +104,12 @@ def test_infinities_and_nan_pass_as_in_onnx_runtime():
 def pair(op, constant, *, first=True, opset=21, kind=1, columns=3):
     names = "x c" if first else "c x"
     return proto(
-        [node(op, names, "y")], {"x": ("n", columns)}, ["y"], {"c": constant}, opset=opset, kind=kind
+        [node(op, names, "y")],
+        {"x": ("n", columns)},
+        ["y"],
+        {"c": constant},
+        opset=opset,
+        kind=kind,
     )
 
 
@@ -139,7 +139,9 @@ def test_arithmetic_of_values(op):
         node(op, "a b", "ab"),
         node(op, "ab c", "y"),
     ]
-    constants = {name: np.array([at]) for at, name in enumerate("zero one two three four".split())}
+    constants = {
+        name: np.array([at]) for at, name in enumerate(["zero", "one", "two", "three", "four"])
+    }
     agree(proto(nodes, {"x": ("n", 4)}, ["y"], constants), x, bits=op != "Mean")
 
 
@@ -166,7 +168,8 @@ def test_powers_that_differ_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("low", "high"), [(-1.0, 1.0), (None, 0.5), (0.5, None), (None, None), (1.0, -1.0), (-np.inf, 2.0)]
+    ("low", "high"),
+    [(-1.0, 1.0), (None, 0.5), (0.5, None), (None, None), (1.0, -1.0), (-np.inf, 2.0)],
 )
 def test_clip_by_inputs_and_attributes(low, high):
     x = awkward()
@@ -188,9 +191,7 @@ def test_prelu(slope):
 @pytest.mark.parametrize("axis", [None, 1, -1, 2])
 def test_softmax_over_axes_by_version(op, opset, axis):
     attributes = {} if axis is None else {"axis": axis}
-    model = proto(
-        [node(op, "x", "y", **attributes)], {"x": ("n", 2, 3)}, ["y"], opset=opset
-    )
+    model = proto([node(op, "x", "y", **attributes)], {"x": ("n", 2, 3)}, ["y"], opset=opset)
     agree(model, np.clip(awkward(columns=6), -30, 30).reshape(-1, 2, 3))
 
 
@@ -207,7 +208,10 @@ def test_reductions(how, axes, kept):
     op = f"Reduce{how}"
     old = proto([node(op, "x", "y", axes=axes, keepdims=kept)], {"x": ("n", 2, 3)}, ["y"], opset=11)
     new = proto(
-        [node(op, "x axes", "y", keepdims=kept)], {"x": ("n", 2, 3)}, ["y"], {"axes": np.array(axes)}
+        [node(op, "x axes", "y", keepdims=kept)],
+        {"x": ("n", 2, 3)},
+        ["y"],
+        {"axes": np.array(axes)},
     )
     for model in (old, new):
         agree(model, x, relative=5e-6)
@@ -237,9 +241,7 @@ def test_normalisations():
     two = {name: part[:2] for name, part in six.items()}
     instance = proto([node("InstanceNormalization", "x s b", "y")], {"x": ("n", 2, 3)}, ["y"], two)
     agree(instance, cube, least=5e-6)
-    channels = proto(
-        [node("BatchNormalization", "x s b m v", "y")], {"x": ("n", 2, 3)}, ["y"], two
-    )
+    channels = proto([node("BatchNormalization", "x s b m v", "y")], {"x": ("n", 2, 3)}, ["y"], two)
     agree(channels, cube)
     for opset, own in ((18, two), (21, six)):
         group = proto(
@@ -289,9 +291,7 @@ def test_gemm(attributes, bias):
 def test_gemm_adds_what_a_row_holds():
     rng = np.random.default_rng(3)
     constants = {"w": rng.normal(size=(3, 3)).astype(np.float32)}
-    model = proto(
-        [node("Gemm", "x w x", "y", beta=-0.5)], {"x": ("n", 3)}, ["y"], constants
-    )
+    model = proto([node("Gemm", "x w x", "y", beta=-0.5)], {"x": ("n", 3)}, ["y"], constants)
     agree(model, rng.normal(size=(40, 3)).astype(np.float32))
 
 
@@ -356,7 +356,9 @@ def test_casts():
     agree(proto(truth, {"x": ("n", 3)}, ["y"], kinds={"x": DOUBLE}), x, bits=True)
     whole = [node("Cast", "x", "i", to=7), node("Cast", "i", "y", to=11)]
     agree(proto(whole, {"x": ("n", 3)}, ["y"], kind=DOUBLE), x[:1], bits=False)
-    half = proto([node("Cast", "x", "h", to=10), node("Cast", "h", "y", to=1)], {"x": ("n", 3)}, ["y"])
+    half = proto(
+        [node("Cast", "x", "h", to=10), node("Cast", "h", "y", to=1)], {"x": ("n", 3)}, ["y"]
+    )
     with pytest.raises(UnsupportedModelError, match=r"node 'node 0' \(Cast\).*float16"):
         fastscore.import_model(half)
 
@@ -409,6 +411,24 @@ def test_what_jumps_is_refused_where_bits_may_differ():
             fastscore.import_model(model)
 
 
+def test_a_comparison_of_a_computed_number_is_a_label():
+    x = awkward()
+    w = np.array([[1.0], [-0.5], [0.25]], dtype=np.float32)
+    nodes = [node("MatMul", "x w", "m"), node("Greater", "m t", "y")]
+    model = proto(nodes, {"x": ("n", 3)}, ["y"], {"w": w, "t": np.float32(0.3)}, kinds={"y": 9})
+    ours = fastscore.import_model(model)
+    want = run(model, x=x)[0].ravel()
+    assert ours.predict(x).tolist() == want.tolist()
+    assert ours.classes_.tolist() == [False, True]
+    nodes = [node("MatMul", "x w", "m"), node("Less", "t m", "b"), node("Cast", "b", "y", to=7)]
+    model = proto(nodes, {"x": ("n", 3)}, ["y"], {"w": w, "t": np.float32(0.3)}, kinds={"y": 7})
+    assert fastscore.import_model(model).predict(x).tolist() == want.astype(int).tolist()
+    nodes = [node("MatMul", "x w", "m"), node("Greater", "m t", "b"), node("Where", "b m x", "y")]
+    model = proto(nodes, {"x": ("n", 3)}, ["y"], {"w": w, "t": np.float32(0.3)})
+    with pytest.raises(UnsupportedModelError, match=r"node 'the node' \(Where\).*jump"):
+        fastscore.import_model(model)
+
+
 UNSUPPORTED = {
     "Conv": ("x w", {}, (2, 3)),
     "MaxPool": ("x", {"kernel_shape": [2]}, (2, 3)),
@@ -441,7 +461,10 @@ MIXED = {
     "a number for a row": ([node("Add", "x w", "y")], (3,)),
     "normalised rows": ([node("LpNormalization", "x", "y", axis=0)], (3,)),
     "a flat table": ([node("Flatten", "x", "y", axis=0)], (3,)),
-    "attention": ([node("Transpose", "x", "t", perm=[0, 2, 1]), node("MatMul", "t x", "y")], (2, 3)),
+    "attention": (
+        [node("Transpose", "x", "t", perm=[0, 2, 1]), node("MatMul", "t x", "y")],
+        (2, 3),
+    ),
 }
 
 

@@ -14,7 +14,7 @@ from fastscore.importers._onnx_fold_numbers import TYPES
 from fastscore.importers._onnx_graph import Node
 from fastscore.importers._onnx_registry import attribute, operator, refuse
 from fastscore.importers._onnx_signs import never_below_zero
-from fastscore.importers._onnx_values import Columns, Constant, Label, Sized, Value
+from fastscore.importers._onnx_values import Columns, Comparison, Constant, Label, Sized, Value
 
 if TYPE_CHECKING:
     from fastscore.importers._onnx_translation import Translation
@@ -32,6 +32,11 @@ def cast(translation: "Translation", node: Node) -> None:
         kind = TYPES.get(attribute(node, "to", 0), "another type")
     else:
         kind = same_type(node, [translation.get(node, 1)])
+    if isinstance(value, Comparison) and kind in _WIDE:
+        label = value.label(kind)
+        if label is not None:
+            translation.set(node, label)
+            return
     if isinstance(value, Label):
         known = value.classes.values if value.classes.kind == "int" else [math.inf]
         most = {"float32": 2**24, "float64": 2**53}.get(kind, 2**63 if kind in _WIDE else 0)
@@ -87,6 +92,10 @@ def compare(translation: "Translation", node: Node) -> None:
     """Compare numbers that have the source's very bits: 1 where it holds, 0 for NaN too."""
     values = [translation.operand(node, 0), translation.operand(node, 1)]
     same_type(node, values)
+    found = _comparison(translation, node, values)
+    if found is not None:
+        translation.set(node, found)
+        return
     for value in values:
         if isinstance(value, Columns):
             exact(translation.build, value.frame, node.label, _ADVICE)
@@ -104,6 +113,21 @@ def compare(translation: "Translation", node: Node) -> None:
         equal = _equal(translation, node, values)
         above = two(translation, "maximum", above, equal)
     translation.set(node, replace(above, elem_type="bool"))
+
+
+def _comparison(translation: "Translation", node: Node, values: list[Value]) -> Comparison | None:
+    """Return whether computed numbers are above one number, where that is what is asked."""
+    x, bound = values if node.op == "Greater" else values[::-1]
+    if node.op not in ("Greater", "Less") or not isinstance(x, Columns):
+        return None
+    if not (isinstance(bound, Constant) and x.frame.near):
+        return None
+    numbers, bounds = broadcast(translation, node, [x, bound])
+    assert isinstance(numbers, Columns)
+    assert not isinstance(bounds, Columns)
+    if not bounds.size or not (bounds == bounds.flat[0]).all():
+        return None
+    return Comparison(numbers, float(bounds.flat[0]))
 
 
 def _above(translation: "Translation", like: Columns, a: Any, b: Any) -> Columns:
@@ -187,6 +211,9 @@ def where(translation: "Translation", node: Node) -> None:
     condition = translation.get(node, 0)
     values = [translation.operand(node, 1), translation.operand(node, 2)]
     kind = same_type(node, values)
+    if isinstance(condition, Comparison) and _is_softplus(translation, condition, values):
+        translation.set(node, values[1])
+        return
     if isinstance(condition, Constant | Sized):
         translation.set(node, _by_constant(translation, node, [condition, *values]))
         return
@@ -200,6 +227,22 @@ def where(translation: "Translation", node: Node) -> None:
     truth, yes, no = broadcast(translation, node, [condition, *values])
     assert isinstance(truth, Columns)
     translation.set(node, _looked_up(translation, truth, yes, no, kind))
+
+
+def _is_softplus(translation: "Translation", condition: Comparison, values: list[Value]) -> bool:
+    """Whether x is chosen where it is large, and else its softplus, which is the same there.
+
+    PyTorch's exporter writes softplus so. From 17 on log(1 + exp(x)) is x at float32.
+    """
+    x, other = values
+    if not (isinstance(x, Columns) and isinstance(other, Columns)) or x.elem_type != "float32":
+        return False
+    value = other.value(translation.build)
+    if not value or x != condition.numbers or condition.at < 17.0:
+        return False
+    step = translation.build.steps[value - 1]
+    softplus = step.get("kind") == {"name": "softplus"}
+    return softplus and step["input"] == x.value(translation.build)
 
 
 def _looked_up(translation: "Translation", truth: Columns, yes: Any, no: Any, kind: str) -> Columns:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastscore._errors import UnsupportedModelError
 from fastscore._options import Labels, labels
-from fastscore.importers._onnx_values import Columns, Label, Maps, Value
+from fastscore.importers._onnx_values import Columns, Comparison, Label, Maps, Value
 
 if TYPE_CHECKING:
     from fastscore.importers._onnx_translation import Translation
@@ -16,7 +16,8 @@ def targets(translation: "Translation", classes: Any) -> None:
     if given is not None:
         translation.notes.append("class labels were given with classes=")
     outputs = [
-        (output.name, translation.values[output.name]) for output in translation.graph.outputs
+        (output.name, _decided(translation.values[output.name]))
+        for output in translation.graph.outputs
     ]
     label = outputs[0][1]
     pair = len(outputs) == 2 and isinstance(label, Label) and _belongs(label, outputs[1][1])
@@ -43,6 +44,12 @@ def targets(translation: "Translation", classes: Any) -> None:
                 f"the output {name!r} is {what}, which is no score; export the model with outputs "
                 "that are numbers of each row"
             )
+
+
+def _decided(value: Value) -> Value:
+    """Return a comparison of one number as the label that it is."""
+    label = value.label("bool") if isinstance(value, Comparison) else None
+    return value if label is None else label
 
 
 def _width(value: Value) -> str:

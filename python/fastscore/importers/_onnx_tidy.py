@@ -27,11 +27,12 @@ class _Tidy:
 
     def run(self) -> None:
         for at, step in enumerate(self.build.steps):
-            self._skip_rounding(step)
             if step["op"] == "linear":
                 self._scaled_before(step)
             elif step["op"] == "link":
                 self._product_before(at, step)
+        for step in self.build.steps:
+            self._skip_rounding(step)
         self._drop()
 
     def _roots(self) -> list[int]:

@@ -15,7 +15,16 @@ from fastscore.importers._onnx_fold import fold
 from fastscore.importers._onnx_graph import Graph, Node, Tensor
 from fastscore.importers._onnx_labels import numbers_of
 from fastscore.importers._onnx_registry import NEWEST, OLDEST, find, refuse
-from fastscore.importers._onnx_values import Columns, Constant, Label, Maps, Sized, Text, Value
+from fastscore.importers._onnx_values import (
+    Columns,
+    Comparison,
+    Constant,
+    Label,
+    Maps,
+    Sized,
+    Text,
+    Value,
+)
 
 _TRIALS = (2, 3)
 """Numbers of rows that stand for any number: what holds for both of them keeps rows apart."""
@@ -71,8 +80,8 @@ class Translation:
             if not OLDEST[domain] <= version <= newest:
                 raise UnsupportedModelError(
                     f"the graph uses version {version} of the operators of {name}; known are "
-                    f"{OLDEST[domain]} to {newest}: export it for one of these (opset_version=), or "
-                    "convert it (onnx.version_converter)"
+                    f"{OLDEST[domain]} to {newest}: export it for one of these (opset_version=) "
+                    "or convert it (onnx.version_converter)"
                 )
 
     def opset(self, node: Node) -> int:
@@ -109,6 +118,8 @@ class Translation:
             Text: "text, which only operators of ai.onnx.ml read",
             Label: "a label that is text, which can only be an output",
             Maps: "a map of labels, which can only be an output",
+            Comparison: "a comparison of computed numbers, whose last bits may differ: the value "
+            "would jump, so it can't be computed with exactly",
         }.get(type(found), "the same for every row, which is not supported here")
         refuse(node, f"its input {node.inputs[at]!r} is {what}")
 

@@ -105,7 +105,37 @@ class Maps:
     classes: Labels
 
 
-Value = Constant | Sized | Columns | Text | Label | Maps
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Whether computed numbers, whose last bits may differ from the source's, are above a number.
+
+    As a number this would jump; it can be the label of two classes, or choose where both sides
+    meet.
+    """
+
+    numbers: Columns
+    at: float
+    elem_type: str = "bool"
+
+    def label(self, dtype: str) -> Label | None:
+        """Return it as a label, False and True or 0 and 1, where it is one a row."""
+        if len(self.numbers.frame) != 1:
+            return None
+        own = Labels("bool", "bool", [False, True])
+        classes = own if dtype == "bool" else Labels(dtype, "int", [0, 1])
+        numbers = self.numbers
+        return Label(
+            Columns(numbers.frame, (1,), numbers.elem_type, numbers.batched),
+            "above",
+            classes,
+            self.at,
+            numbers.shape,
+            dtype,
+            numbers.batched,
+        )
+
+
+Value = Constant | Sized | Columns | Text | Label | Maps | Comparison
 
 
 def constant(values: Sequence[Any] | NDArray[Any], dtype: Any = None) -> Constant:
