@@ -26,6 +26,11 @@ def never_below_zero(build: Builder, value: int, depth: int = 16) -> bool:
     op = step["op"]
     if op == "one_hot":
         return True
+    if op == "map":
+        found = [
+            build.tensors[f"{step['tensors']}.{name}"] for name in ("value", "missing", "other")
+        ]
+        return not any((numbers < 0).any() for numbers in found)
 
     def inner(other: int) -> bool:
         return never_below_zero(build, other, depth - 1)
