@@ -90,10 +90,12 @@ def _classifier(
     if shares is not None:
         columns = shares.shares if isinstance(shares, Maps) else shares
         own_value = _value(translation, columns)
-        if columns.width == "float32" or len(columns.frame) == 1:
+        if columns.width == "float32":
             margin = own_value  # where the label is decided by float64 numbers
         probability = own_value if len(columns.frame) > 1 else None
-    for found in (probability, scores):
+        if probability is None:
+            margin = own_value
+    for found in (probability, scores) if shares is None or probability is not None else ():
         final = translation.finals.get(found) if found is not None else None
         if final is not None and final[0] != "log_softmax":
             margin = _value(translation, final[1])
