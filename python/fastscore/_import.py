@@ -8,8 +8,9 @@ from fastscore import _core
 from fastscore._errors import UnsupportedModelError
 from fastscore._model import Model
 from fastscore._options import Options
-from fastscore.importers import catboost, lightgbm, onnx, sklearn, xgboost
+from fastscore.importers import catboost, keras, lightgbm, onnx, sklearn, xgboost
 from fastscore.importers._categories import with_categories
+from fastscore.importers._keras_live import refuse_other
 from fastscore.importers._rename import with_names
 from fastscore.importers._sklearn_delegate import behind_scorer
 
@@ -19,6 +20,7 @@ _IMPORTERS: dict[str, tuple[Mapping[str, Callable[[Any, Options], _core.Model]],
     "xgboost": (xgboost.IMPORTERS, "XGBoost"),
     "catboost": (catboost.IMPORTERS, "CatBoost"),
     "onnx": (onnx.IMPORTERS, "ONNX"),
+    "keras": (keras.IMPORTERS, "Keras"),
 }
 
 
@@ -51,13 +53,15 @@ def import_model(
         transformers, alone or before any of these estimators. LightGBM: Booster, LGBMClassifier,
         LGBMRegressor, LGBMRanker, LGBMModel. XGBoost: Booster, XGBClassifier, XGBRegressor,
         XGBRanker, XGBRFClassifier, XGBRFRegressor. CatBoost: CatBoost, CatBoostClassifier,
-        CatBoostRegressor, CatBoostRanker. ONNX: ModelProto. Subclasses may compute
-        otherwise and are refused.
+        CatBoostRegressor, CatBoostRanker. ONNX: ModelProto. Keras 3 and TensorFlow: Sequential and
+        functional models of dense layers, see docs/support.md. Subclasses may compute otherwise and
+        are refused.
     features
         Names for a model that has none.
     classes
         Labels for a Booster of a classifier (LightGBM, XGBoost) or for an XGBClassifier, whose
-        own are 0, 1, ...: it then predicts these labels.
+        own are 0, 1, ..., and for a Keras model that ends in a sigmoid or softmax (of several
+        outputs a dict, `{output: labels}`): it then predicts these labels.
     iterations
         The first iterations of a LightGBM, XGBoost or CatBoost model only; else it stops where the
         source does: at `best_iteration`, but for XGBoost's Booster, which uses all.
@@ -123,6 +127,7 @@ def _importer(obj: Any) -> Callable[[Any, Options], _core.Model]:
             f"a {kind.__name__} within another estimator can't be imported: wrap the whole, or fit "
             "it with the plain estimator in its place"
         )
+    refuse_other(obj)
     for base in kind.__mro__[1:]:
         known = _IMPORTERS.get(base.__module__.split(".")[0])
         if known is not None and base.__name__ in known[0]:

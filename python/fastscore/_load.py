@@ -9,8 +9,8 @@ from fastscore import _core
 from fastscore._errors import ModelFormatError
 from fastscore._model import Model
 from fastscore._options import Options
-from fastscore._sniff import refuse_known
-from fastscore.importers import catboost, lightgbm, onnx, xgboost
+from fastscore._sniff import members, refuse_folder, refuse_known
+from fastscore.importers import catboost, keras, lightgbm, onnx, xgboost
 from fastscore.importers._categories import with_categories
 from fastscore.importers._rename import with_names
 
@@ -32,7 +32,8 @@ def load(
     """Read a model file. The name of the file plays no part.
 
     It reads `.fscore`, LightGBM text, XGBoost JSON and UBJSON, CatBoost `.cbm` and JSON, ONNX (with
-    its external data, which is read from the folder of the file only).
+    its external data, which is read from the folder of the file only), Keras `.keras` and
+    whole-model `.h5` (with h5py; without Keras).
 
     Parameters
     ----------
@@ -41,8 +42,8 @@ def load(
     features
         Names for a model that has none, one a feature.
     classes
-        Class labels for LightGBM text and XGBoost files of a classifier, which do not hold them:
-        the model then predicts labels.
+        Class labels for LightGBM text, XGBoost and Keras files of a classifier, which do not hold
+        them: the model then predicts labels. Of a Keras model of several outputs a dict.
     iterations
         The first iterations of a file of LightGBM, XGBoost or CatBoost only.
     categories
@@ -80,6 +81,7 @@ def load(
     options = Options(features, classes, categories, unknown, missing, iterations, like)
     names = options.feature_names()
     name = os.fsdecode(path)
+    refuse_folder(name)
     with open(name, "rb") as file:
         # A file of ours may be large: it is read by the extension, which frees it while it does.
         data = file.read(_HEAD)
@@ -131,12 +133,17 @@ def _read(name: str, data: bytes, options: Options) -> _core.Model:
         kind = ".cbm file" if data[:4] == catboost.MAGIC else "JSON file"
         options.allow("a CatBoost file", "features", "iterations", "like")
         return catboost.from_bytes(data, kind, options)
+    if keras.is_archive(members(data)):
+        return keras.from_archive(data, options)
+    if data[:8] == keras.HDF5:
+        return keras.from_whole(data, options)
     if onnx.is_file(data) or name.lower().endswith(".onnx"):
         return onnx.from_bytes(data, options, name)
     refuse_known(name, data)
     raise ModelFormatError(
         f"{name} is not a model file that fastscore knows; it reads .fscore files, LightGBM "
-        "model text, XGBoost's JSON and UBJSON, CatBoost's .cbm and JSON (save_model) and ONNX"
+        "model text, XGBoost's JSON and UBJSON, CatBoost's .cbm and JSON (save_model), ONNX and "
+        "Keras's .keras and .h5"
     )
 
 

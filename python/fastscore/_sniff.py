@@ -8,6 +8,7 @@ import shlex
 import zipfile
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 from fastscore._errors import ModelFormatError, UnsupportedModelError
@@ -38,8 +39,6 @@ def refuse_known(name: str, data: bytes) -> None:
         _zip(name, data)
     if _unpacked_head(data) is not None:
         raise ModelFormatError(f"{name} is compressed; decompress it first")
-    if data[:8] == b"\x89HDF\r\n\x1a\n":
-        _not_yet(name, "an HDF5 file, as Keras writes")
     if xgboost.is_old_binary(data):
         _old_xgboost(name)
     if data[:1] == b"{":
@@ -57,7 +56,7 @@ def refuse_known(name: str, data: bytes) -> None:
 def _not_yet(name: str, what: str) -> NoReturn:
     raise UnsupportedModelError(
         f"{name} is {what}: not supported yet; load reads .fscore files, LightGBM model text and "
-        "files of XGBoost (JSON, UBJSON), CatBoost (.cbm, JSON) and ONNX"
+        "files of XGBoost (JSON, UBJSON), CatBoost (.cbm, JSON), ONNX and Keras (.keras, .h5)"
     )
 
 
@@ -126,17 +125,42 @@ def _unpacked_head(data: bytes) -> bytes | None:
     return None
 
 
-def _zip(name: str, data: bytes) -> NoReturn:
+def members(data: bytes) -> set[str] | None:
+    """Return the names in a zip file; None for a damaged one, and for what is none."""
+    if data[:4] != b"PK\x03\x04":
+        return None
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = set(archive.namelist()[:10_000])
+            return set(archive.namelist()[:10_000])
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
-        raise ModelFormatError(f"{name} is a damaged zip file") from None
-    if "schema.json" in members:
+        return None
+
+
+def refuse_folder(name: str) -> None:
+    """Raise for a folder that a model was saved to; return where it is none."""
+    path = Path(name)
+    if (path / "saved_model.pb").is_file() or (path / "saved_model.pbtxt").is_file():
+        code = f"import tf_keras; tf_keras.models.load_model({name!r}).save('model.h5')"
+        raise UnsupportedModelError(
+            f"{name} is a SavedModel of TensorFlow, which is not read. Save the Keras model "
+            "itself, model.save('model.keras'); one of Keras 2 is read back by\n    "
+            f"python -c {shlex.quote(code)}"
+        )
+    if (path / "config.json").is_file() and (path / "model.weights.h5").is_file():
+        code = f"import shutil; shutil.make_archive('model', 'zip', {name!r})"
+        raise UnsupportedModelError(
+            f"{name} is a Keras model saved with zipped=False; zip it and load model.zip:\n    "
+            f"python -c {shlex.quote(code)}"
+        )
+
+
+def _zip(name: str, data: bytes) -> NoReturn:
+    found = members(data)
+    if found is None:
+        raise ModelFormatError(f"{name} is a damaged zip file")
+    if "schema.json" in found:
         _skops(name)
-    if "config.json" in members and any(member.endswith(".h5") for member in members):
-        _not_yet(name, "a Keras model")
-    if any(member.endswith("data.pkl") for member in members):
+    if any(member.endswith("data.pkl") for member in found):
         _not_yet(name, "a PyTorch file")
     raise ModelFormatError(f"{name} is a zip file, but not a model file that fastscore knows")
 

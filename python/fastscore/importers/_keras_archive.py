@@ -1,0 +1,202 @@
+"""The files of Keras: the zip `.keras`, and HDF5 with h5py.
+
+Nothing is read before its size is known to be that of the file: zip members that unpack to far
+more than they take, HDF5 data that are compressed, external, virtual or larger than the file.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastscore._errors import FastscoreError, ModelFormatError, UnsupportedModelError
+
+CONFIG = "config.json"
+WEIGHTS = "model.weights.h5"
+_RATIO = 100
+"""How many times its size in the file a member may have; Keras itself does not compress."""
+_SMALL = 1 << 20
+_LONGEST = 1 << 28
+"""Of the configuration."""
+
+
+class Archive:
+    """A `.keras` file."""
+
+    def __init__(self, data: bytes) -> None:
+        self._size = len(data)
+        try:
+            self._zip = zipfile.ZipFile(io.BytesIO(data))
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            raise ModelFormatError(f"a damaged zip file: {error}") from None
+        self._names = set(self._zip.namelist())
+        self._file: Any = None
+
+    def config(self) -> Any:
+        """Return the configuration of the model."""
+        return parsed(self._read(CONFIG))
+
+    def version(self) -> str:
+        """Return the version of Keras that wrote it."""
+        if "metadata.json" not in self._names:
+            return ""
+        found = parsed(self._read("metadata.json"))
+        return str(found.get("keras_version", "")) if isinstance(found, dict) else ""
+
+    def asset(self, path: str) -> str | None:
+        """Return a text beside the weights."""
+        name = f"assets/{path.lstrip('/')}"
+        return self._read(name).decode("utf-8") if name in self._names else None
+
+    def variables(self, path: str) -> list[NDArray[Any]]:
+        """Return the arrays of a group, by number."""
+        if self._file is None:
+            if WEIGHTS not in self._names:
+                raise UnsupportedModelError(
+                    f"it has no {WEIGHTS}: weights in other files are not read; save the model "
+                    "with model.save('model.keras')"
+                )
+            self._file = hdf5(self._read(WEIGHTS))
+        with reading():
+            group = inside(self._file, path)
+            if group is None and "_layer_checkpoint_dependencies" in self._file:
+                # As TensorFlow 2.13 wrote it.
+                old = path.replace("layers/", "_layer_checkpoint_dependencies/")
+                group = inside(self._file, old)
+            if group is None:
+                return []
+            names = sorted((name for name in group if name.isdigit()), key=int)
+            return [array(group, name, self._size) for name in names]
+
+    def _read(self, name: str) -> bytes:
+        try:
+            info = self._zip.getinfo(name)
+        except KeyError:
+            raise ModelFormatError(f"it has no {name}") from None
+        packed = min(info.compress_size, self._size)
+        if info.file_size > max(_SMALL, _RATIO * packed) or (
+            name == CONFIG and info.file_size > _LONGEST
+        ):
+            raise ModelFormatError(
+                f"its member {name} is {info.file_size} bytes, packed into {packed}: more than a "
+                "model file holds"
+            )
+        try:
+            return self._zip.read(info)
+        except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+            raise ModelFormatError(f"its member {name} is damaged: {error}") from None
+        except (RuntimeError, EOFError) as error:
+            raise ModelFormatError(f"its member {name} can't be read: {error}") from None
+        except Exception as error:  # zlib.error, lzma.LZMAError
+            raise ModelFormatError(f"its member {name} is damaged: {error}") from None
+
+
+def parsed(data: bytes) -> Any:
+    """Return JSON."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise ModelFormatError(f"its {CONFIG} is no JSON: {error}") from None
+
+
+def hdf5(data: bytes) -> Any:
+    """Open HDF5 bytes."""
+    try:
+        import h5py
+    except ImportError:
+        raise UnsupportedModelError(
+            "reading it needs h5py: pip install h5py, or fastscore-engine[keras]"
+        ) from None
+    with reading():
+        return h5py.File(io.BytesIO(data), "r")
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Turn what h5py raises for damaged files into our error."""
+    try:
+        yield
+    except (FastscoreError, MemoryError):
+        raise
+    except Exception as error:
+        raise ModelFormatError(f"its HDF5 data are damaged: {error}") from None
+
+
+def inside(group: Any, path: str) -> Any:
+    """Return what lies at a path, by links within the file only; None where there is nothing."""
+    import h5py
+
+    for part in path.split("/"):
+        if not part:
+            continue
+        if not isinstance(group, h5py.Group) or part not in group:
+            return None
+        link = group.get(part, getlink=True)
+        if not isinstance(link, h5py.HardLink):
+            raise ModelFormatError(f"its HDF5 data have a link at {path}, which is not followed")
+        group = group[part]
+    return group
+
+
+def array(group: Any, name: str, most: int) -> NDArray[Any]:
+    """Return an array that is stored as it is, in at most as many bytes as the file has."""
+    import h5py
+
+    data = inside(group, name)
+    if not isinstance(data, h5py.Dataset):
+        raise ModelFormatError(f"its HDF5 data have no array {name} in {group.name}")
+    where = f"the array {data.name}"
+    if data.external or data.is_virtual:
+        raise ModelFormatError(f"{where} lies in another file, which is not read")
+    if data.id.get_create_plist().get_nfilters():
+        raise ModelFormatError(f"{where} is compressed, which Keras does not do; it is not read")
+    if data.dtype.kind not in "fiu" or data.attrs.get("dtype") == "bfloat16":
+        raise UnsupportedModelError(
+            f"{where} is of type {data.attrs.get('dtype', data.dtype)}; float32 and float64 are "
+            "supported: build the model with one of these and set its weights (model.set_weights)"
+        )
+    if data.shape is None:
+        raise ModelFormatError(f"{where} has no shape")
+    needed = data.dtype.itemsize * int(np.prod((1, *data.shape), dtype=object))
+    if needed > min(most, data.id.get_storage_size()):
+        raise ModelFormatError(f"{where} of shape {data.shape} is larger than what is stored")
+    return np.asarray(data[()])
+
+
+class WholeFile:
+    """A whole-model `.h5`, as `model.save("model.h5")` writes it."""
+
+    def __init__(self, data: bytes) -> None:
+        self._size = len(data)
+        self._file = hdf5(data)
+
+    def config(self) -> Any:
+        """Return the configuration of the model; None for a file of weights alone."""
+        with reading():
+            found = self._file.attrs.get("model_config")
+            if found is None:
+                return None
+            return parsed(found if isinstance(found, bytes) else str(found).encode())
+
+    def version(self) -> str:
+        """Return the version of Keras that wrote it."""
+        with reading():
+            found = self._file.attrs.get("keras_version", "")
+            return found.decode() if isinstance(found, bytes) else str(found)
+
+    def listed(self, name: str) -> list[NDArray[Any]]:
+        """Return the arrays of a layer, as its `weight_names` list them."""
+        with reading():
+            group = inside(self._file, f"model_weights/{name}")
+            if group is None:
+                return []
+            names = group.attrs.get("weight_names")
+            if names is None:
+                raise ModelFormatError(f"the weights of the layer {name!r} are not listed")
+            texts = [each.decode() if isinstance(each, bytes) else str(each) for each in names]
+            return [array(group, each, self._size) for each in texts]

@@ -1,0 +1,222 @@
+"""From the layers of a Keras model to steps: what is called on what, in which order."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from fastscore._errors import ModelFormatError
+from fastscore.importers import (  # noqa: F401 - they register what they translate
+    _keras_activations,
+    _keras_encode,
+    _keras_layers,
+    _keras_merge,
+    _keras_norm,
+    _keras_ops,
+    _keras_shape,
+)
+from fastscore.importers._keras_config import Call, Graph, Layer, Ref, leaves
+from fastscore.importers._keras_refused import REFUSED
+from fastscore.importers._keras_registry import LAYERS, MASKS, MERGES, OPERATIONS
+from fastscore.importers._keras_values import Tensor, Translation
+
+Key = tuple[str, int]
+"""A layer's name and the number of its call."""
+
+
+def run(t: Translation, graph: Graph, inputs: Sequence[Tensor]) -> list[Tensor]:
+    """Translate a model called on these tensors; returns its outputs, in order."""
+    if graph.sequential:
+        return [_sequence(t, graph, inputs)]
+    return _functional(t, graph, inputs)
+
+
+def _sequence(t: Translation, graph: Graph, inputs: Sequence[Tensor]) -> Tensor:
+    if len(inputs) != 1:
+        raise ModelFormatError(f"the Sequential {graph.name!r} is called on {len(inputs)} tensors")
+    x = inputs[0]
+    for each in graph.layers:
+        if each.kind != "InputLayer":
+            found = _applied(t, each, [x], {})
+            if len(found) != 1:
+                raise ModelFormatError(f"{each} in a Sequential gives {len(found)} tensors")
+            x = found[0]
+    return x
+
+
+def _functional(t: Translation, graph: Graph, inputs: Sequence[Tensor]) -> list[Tensor]:
+    layers = {layer.name: layer for layer in graph.layers}
+    starts = leaves(graph.inputs)
+    if len(starts) != len(inputs):
+        raise ModelFormatError(
+            f"the model {graph.name!r} has {len(starts)} inputs, but is called on {len(inputs)}"
+        )
+    known: dict[Key, list[Tensor]] = {
+        (ref.layer, ref.node): [x] for ref, x in zip(starts, inputs, strict=True)
+    }
+    ends = [_counted(ref, layers) for ref in leaves(graph.outputs)]
+    for end in ends:
+        _reach(t, graph, layers, (end.layer, end.node), known)
+    return [_of(known, end) for end in ends]
+
+
+def _counted(ref: Ref, layers: Mapping[str, Layer]) -> Ref:
+    """Return an output with its call counted from 0: of functional models Keras counts from 1."""
+    found = layers.get(ref.layer)
+    inner = None if found is None else found.inner
+    if inner is not None and not inner.sequential and ref.node > 0:
+        return Ref(ref.layer, ref.node - 1, ref.index)
+    return ref
+
+
+def _reach(
+    t: Translation,
+    graph: Graph,
+    layers: Mapping[str, Layer],
+    goal: Key,
+    known: dict[Key, list[Tensor]],
+) -> None:
+    """Translate a call and all that it needs, without recursion: chains may be long."""
+    open_calls: list[Key] = [goal]
+    waiting: set[Key] = set()
+    while open_calls:
+        key = open_calls[-1]
+        if key in known:
+            open_calls.pop()
+            continue
+        call = _call(graph, layers, key)
+        refs = [each for each in leaves([call.args, call.kwargs]) if isinstance(each, Ref)]
+        missing = [(ref.layer, ref.node) for ref in refs if (ref.layer, ref.node) not in known]
+        if not missing:
+            open_calls.pop()
+            args = _bound(call.args, known)
+            known[key] = _applied(t, layers[key[0]], args, _bound(call.kwargs, known))
+            continue
+        if key in waiting:
+            raise ModelFormatError(
+                f"the layers of the Keras model {graph.name!r} form a cycle at {key[0]!r}"
+            )
+        waiting.add(key)
+        open_calls += missing
+
+
+def _call(graph: Graph, layers: Mapping[str, Layer], key: Key) -> Call:
+    name, node = key
+    if name not in layers:
+        raise ModelFormatError(f"the Keras model {graph.name!r} has no layer {name!r}")
+    calls = graph.calls[name]
+    if layers[name].kind == "InputLayer":
+        raise ModelFormatError(
+            f"the Keras model {graph.name!r} reads the input {name!r}, which it does not list"
+        )
+    if not 0 <= node < len(calls):
+        raise ModelFormatError(f"the Keras layer {name!r} has no call number {node}")
+    return calls[node]
+
+
+def _bound(value: Any, known: Mapping[Key, list[Tensor]]) -> Any:
+    """Return arguments with tensors in the place of their names."""
+    if isinstance(value, Ref):
+        return _of(known, value)
+    if isinstance(value, list):
+        return [_bound(each, known) for each in value]
+    if isinstance(value, Mapping):
+        return {key: _bound(each, known) for key, each in value.items()}
+    return value
+
+
+def _of(known: Mapping[Key, list[Tensor]], ref: Ref) -> Tensor:
+    found = known[ref.layer, ref.node]
+    if not 0 <= ref.index < len(found):
+        raise ModelFormatError(f"the Keras layer {ref.layer!r} has no output number {ref.index}")
+    return found[ref.index]
+
+
+def _applied(
+    t: Translation, layer: Layer, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> list[Tensor]:
+    """Translate one call of a layer."""
+    owner = str(layer)
+    t.spend(owner, 0)
+    if layer.operation:
+        if layer.kind not in OPERATIONS:
+            raise layer.refuse(f"it is not supported; supported are {_listed(OPERATIONS)}")
+        return [_checked(t, layer, OPERATIONS[layer.kind](t, layer, list(args), kwargs))]
+    given, kwargs = _inputs(layer, args, kwargs)
+    tensors = leaves(given)
+    if not tensors or not all(isinstance(x, Tensor) for x in tensors):
+        raise layer.refuse("it is called on constants or on nothing, which is not supported")
+    if layer.inner is not None:
+        return run(t, layer.inner, _matched(layer.inner, given))
+    for key, value in kwargs.items():
+        if not _is_default(key, value):
+            raise layer.refuse(f"it is called with {key}={_shown(value)}, which is not supported")
+    if layer.kind in REFUSED:
+        raise layer.refuse(REFUSED[layer.kind])
+    if layer.kind not in LAYERS and layer.kind not in MERGES:
+        raise layer.refuse(
+            f"it is not supported; supported are {_listed({**LAYERS, **MERGES})}, and models of "
+            "these"
+        )
+    masked = any(x.masked for x in tensors)
+    if masked and layer.kind not in MASKS:
+        raise layer.refuse(
+            "a mask comes with its input (Masking, or mask_zero=True), which is not supported "
+            "here; build the model without it"
+        )
+    if layer.kind in MERGES:
+        out = MERGES[layer.kind](t, layer, tensors)
+    elif len(tensors) != 1:
+        raise layer.refuse(f"it is called on {len(tensors)} tensors")
+    else:
+        out = LAYERS[layer.kind](t, layer, tensors[0])
+    return [_checked(t, layer, out)]
+
+
+def _checked(t: Translation, layer: Layer, out: Tensor) -> Tensor:
+    t.spend(str(layer), out.size)
+    return out
+
+
+def _inputs(
+    layer: Layer, args: Sequence[Any], kwargs: Mapping[str, Any]
+) -> tuple[Any, Mapping[str, Any]]:
+    """Return what a layer is called on, and its other arguments."""
+    rest = dict(kwargs)
+    if args:
+        given, *more = args
+        if any(each is not None for each in more):
+            raise layer.refuse("it is called with more than its inputs, which is not supported")
+        return given, rest
+    for name in ("inputs", "input", "x"):
+        if name in rest:
+            return rest.pop(name), rest
+    raise ModelFormatError(f"{layer} is called on nothing")
+
+
+def _is_default(key: str, value: Any) -> bool:
+    if key == "mask":
+        # Keras lists the masks that it makes itself; what makes one says so.
+        return value is None or all(each is None for each in leaves(value))
+    return value is None or (key == "training" and value is False)
+
+
+def _matched(graph: Graph, given: Any) -> list[Tensor]:
+    """Return what a model is called on in the order of its inputs."""
+    if isinstance(given, Mapping):
+        own = graph.inputs
+        names = list(own) if isinstance(own, Mapping) else [ref.layer for ref in leaves(own)]
+        if set(names) == set(given):
+            return [given[name] for name in names]
+    found: list[Tensor] = leaves(given)
+    return found
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Tensor | list | dict):
+        return "a tensor"
+    return np.array2string(value) if isinstance(value, np.ndarray) else repr(value)
+
+
+def _listed(table: Mapping[str, Any]) -> str:
+    return ", ".join(sorted(table))

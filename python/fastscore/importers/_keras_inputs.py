@@ -1,0 +1,210 @@
+"""The inputs and outputs of a Keras model: features, and predicted targets."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastscore._errors import ModelFormatError, UnsupportedModelError
+from fastscore._options import Labels
+from fastscore.importers._builder import Builder
+from fastscore.importers._flow import Frame, numbers, raw, refuse, whole
+from fastscore.importers._keras_config import Graph, Layer, leaves
+from fastscore.importers._keras_values import FLOATS, Tensor, Translation, size
+
+_INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+_COLUMNS = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """One input of a model."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    named: bool
+    """Whether the name is the user's: of a dict, or given to the layer."""
+
+
+def inputs_of(graph: Graph) -> list[Input]:
+    """Return the inputs of a model, in order."""
+    if graph.sequential:
+        first = graph.layers[0] if graph.layers else None
+        if first is not None and first.kind == "InputLayer":
+            return [_input(first, first.name)]
+        if first is not None and first.inner is not None:
+            return inputs_of(first.inner)
+        raise UnsupportedModelError(
+            f"the Keras Sequential {graph.name!r} does not know its input: it was never built; "
+            "call model.build((None, n_features)), or begin it with keras.Input((n_features,))"
+        )
+    layers = {layer.name: layer for layer in graph.layers}
+    found = []
+    pairs = (
+        [(key, ref) for key, each in graph.inputs.items() for ref in leaves(each)]
+        if isinstance(graph.inputs, Mapping)
+        else [(None, ref) for ref in leaves(graph.inputs)]
+    )
+    for key, ref in pairs:
+        layer = layers.get(ref.layer)
+        if layer is None or layer.kind != "InputLayer":
+            raise UnsupportedModelError(
+                f"the Keras model {graph.name!r} has the input {ref.layer!r}, which is no Input; "
+                "make the model of keras.Input tensors"
+            )
+        found.append(_input(layer, ref.layer if key is None else key, key is not None))
+    return found
+
+
+def _input(layer: Layer, name: str, named: bool = False) -> Input:
+    config = layer.config
+    shape = config.get("batch_shape") or config.get("batch_input_shape")
+    if not isinstance(shape, list | tuple) or not shape:
+        raise ModelFormatError(f"the Keras input {name!r} has no shape")
+    own = tuple(shape[1:])
+    if any(isinstance(d, bool) or not isinstance(d, int) or d < 0 for d in own):
+        raise UnsupportedModelError(
+            f"the Keras input {name!r} has the shape {tuple(shape)}, whose length varies; give it "
+            "a fixed shape"
+        )
+    for what in ("sparse", "ragged"):
+        if config.get(what):
+            raise UnsupportedModelError(
+                f"the Keras input {name!r} is {what}, which is not supported; make it dense"
+            )
+    dtype = str(config.get("dtype") or "float32")
+    if dtype not in (*FLOATS, *_INTEGERS, "string"):
+        raise UnsupportedModelError(
+            f"the Keras input {name!r} is of type {dtype}; float32, float64, integers and string "
+            "are supported"
+        )
+    generated = name.startswith(("input_layer", "input_", "keras_tensor"))
+    return Input(name, own, dtype, named or not generated)
+
+
+def builder(inputs: Sequence[Input]) -> Builder:
+    """Return a builder with a feature a number that the inputs take."""
+    count = sum(size(each.shape) for each in inputs)
+    if count > _COLUMNS:
+        raise UnsupportedModelError(
+            f"the Keras model takes {count} numbers a row; at most {_COLUMNS} are supported"
+        )
+    names: list[str] | None = None
+    if len(inputs) > 1 and any(each.named for each in inputs):
+        names = []
+        for each in inputs:
+            width = size(each.shape)
+            names += [each.name] if width == 1 else [f"{each.name}_{i}" for i in range(width)]
+        if len(set(names)) < len(names):
+            names = None
+    return Builder(count, names)
+
+
+def narrow(inputs: Sequence[Input]) -> bool:
+    """Whether all features are float32."""
+    return all(each.dtype == "float32" for each in inputs)
+
+
+def tensors(t: Translation, inputs: Sequence[Input]) -> list[Tensor]:
+    """Return the inputs as tensors; what Keras's casts have no number for is refused."""
+    frame, found, start = raw(t.build), [], 0
+    plain = narrow(inputs)
+    for each in inputs:
+        columns = frame.take(range(start, start + size(each.shape)))
+        start += len(columns)
+        found.append(_tensor(t, each, columns, plain))
+    return found
+
+
+def _tensor(t: Translation, each: Input, columns: Frame, plain: bool) -> Tensor:
+    owner = f"the Keras input {each.name!r}"
+    if each.dtype == "string":
+        return Tensor(each.shape, "string", columns)
+    columns = numbers(t.build, columns, owner)
+    if each.dtype in _INTEGERS:
+        columns = refuse(t.build, columns, owner, missing=True, non_finite=True)
+        return Tensor(each.shape, each.dtype, columns, raw_integers=True)
+    x = Tensor(each.shape, each.dtype, columns)
+    if each.dtype == "float32" and not plain:
+        value = t.build.link(t.value(x), "round_to_float32")
+        return Tensor(each.shape, each.dtype, whole(value, x.size))
+    return x
+
+
+# --- what it gives
+
+
+def output_names(graph: Graph) -> list[str]:
+    """Return what the outputs of a model are called."""
+    if graph.sequential:
+        return [graph.layers[-1].name]
+    names: list[str] = []
+    outputs = graph.outputs
+    keyed = outputs.items() if isinstance(outputs, Mapping) else [(None, outputs)]
+    for key, each in keyed:
+        refs = leaves(each)
+        for ref in refs:
+            name = ref.layer if key is None else str(key)
+            twice = sum(own == name or own.startswith(f"{name}_") for own in names)
+            names.append(f"{name}_{twice}" if name in names else name)
+    return names
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One output, as steps."""
+
+    name: str
+    value: int
+    size: int
+    dtype: str
+
+
+def output(t: Translation, name: str, x: Tensor) -> Output:
+    """Return an output of the model."""
+    if x.dtype not in FLOATS:
+        raise UnsupportedModelError(
+            f"the output {name!r} of the Keras model is of type {x.dtype}; only float32 and "
+            "float64 are supported: let the model end with a layer of floats"
+        )
+    if not x.size:
+        raise UnsupportedModelError(f"the output {name!r} of the Keras model has no values")
+    value = t.value(x)
+    if value == 0:
+        value = t.build.columns(0, range(t.build.n_features))
+    return Output(name, value, x.size, x.dtype)
+
+
+def target(build: Builder, out: Output, labels: Labels | None, name: str | None) -> None:
+    """Append an output as a target: with classes, or as numbers."""
+    step = build.steps[out.value - 1]
+    kind = step["kind"] if step["op"] == "link" else {}
+    link = kind.get("name")
+    one = out.size == 1 and link == "sigmoid"
+    several = link == "softmax" and kind.get("groups", 1) == 1 and out.size > 1
+    margin = step["input"] if one or several else out.value
+    probability: int | None = out.value if several else None
+    if one:
+        probability = build.link(out.value, "complement", out.dtype)
+    rule: dict[str, Any] = {"rule": "value"}
+    if labels is not None:
+        due = 2 if one else out.size
+        if out.size == 1 and not one:
+            raise ValueError(
+                f"classes= needs an output that ends in a sigmoid or has a column a class; "
+                f"{out.name!r} has one column of plain numbers"
+            )
+        if len(labels.values) != due:
+            raise ValueError(
+                f"classes= has {len(labels.values)} labels, but the output {out.name!r} has {due} "
+                "classes"
+            )
+        rule = {"rule": "above", "at": 0.5} if one else {"rule": "argmax"}
+    build.target(
+        margin=margin,
+        value=out.value,
+        probability=probability,
+        labels=labels,
+        name=name,
+        **rule,
+    )

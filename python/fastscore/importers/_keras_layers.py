@@ -1,0 +1,69 @@
+"""Layers of Keras that multiply, and those that do nothing when a model scores."""
+
+import numpy as np
+
+from fastscore.importers._flow import joined, whole
+from fastscore.importers._keras_activations import activate, variables
+from fastscore.importers._keras_config import Layer
+from fastscore.importers._keras_registry import layer
+from fastscore.importers._keras_values import Tensor, Translation, size
+
+
+@layer(
+    "Dropout",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+    "GaussianNoise",
+    "GaussianDropout",
+    "AlphaDropout",
+    "ActivityRegularization",
+    "Identity",
+)
+def _identity(t: Translation, layer: Layer, x: Tensor) -> Tensor:
+    """Only the type may change: layers cast numbers to their own."""
+    return x if x.dtype.startswith("int") else t.cast(x, layer.width, str(layer))
+
+
+@layer("Dense")
+def _dense(t: Translation, layer: Layer, x: Tensor) -> Tensor:
+    width = layer.width
+    x = t.cast(x, width, str(layer))
+    biased = bool(layer.config.get("use_bias", True))
+    kernel, *rest = variables(layer, 1 + biased)
+    if kernel.ndim != 2 or not x.shape or kernel.shape[0] != x.shape[-1]:
+        raise layer.refuse(f"its kernel of shape {kernel.shape} does not fit {x.shape[-1:]}")
+    bias = rest[0] if rest else np.zeros(kernel.shape[1])
+    if bias.shape != (kernel.shape[1],):
+        raise layer.refuse(f"its bias of shape {bias.shape} does not fit {kernel.shape}")
+    shape = (*x.shape[:-1], kernel.shape[1])
+    t.spend(str(layer), size(shape))
+    if layer.config.get("lora_rank"):
+        raise layer.refuse("LoRA is not supported; merge its weights into the kernel")
+    kernel, bias = kernel.astype(width), bias.astype(width)
+    name = t.named(layer.place)
+    if len(shape) == 1:
+        out = t.dense(x, kernel, bias, name)
+    else:
+        frame, inputs = t.frame(x), kernel.shape[0]
+        parts = [
+            whole(
+                t.product(name, frame.take(range(at, at + inputs)), kernel, bias, width),
+                kernel.shape[1],
+            )
+            for at in range(0, x.size, inputs)
+        ]
+        out = Tensor(shape, width, joined(parts))
+    out.masked = x.masked
+    return activate(t, out, layer, layer.config.get("activation"))
+
+
+@layer("TimeDistributed", ignores_mask=False)
+def _time_distributed(t: Translation, layer: Layer, x: Tensor) -> Tensor:
+    """Of a Dense layer: it is that of the last axis."""
+    entry = layer.config["layer"]
+    if entry.get("class_name") != "Dense" or len(x.shape) < 2:
+        raise layer.refuse("it is supported over a Dense layer only; call the layer itself")
+    config = entry["config"]
+    inner = Layer("Dense", str(config.get("name")), config, layer.place.attribute("layer"))
+    return _dense(t, inner, x)

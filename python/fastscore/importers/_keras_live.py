@@ -1,0 +1,76 @@
+"""What is looked at in a live Keras model before its configuration is read."""
+
+from typing import Any
+
+from fastscore._errors import UnsupportedModelError
+
+LIVE = ("Sequential", "Functional", "Model")
+_LIBRARIES = ("keras",)
+
+
+def checked(model: Any) -> None:
+    """Refuse what has code of its own, what was never built, and Keras 2."""
+    from fastscore.importers._source import version
+
+    name = type(model).__name__
+    if version("keras").startswith(("0", "1", "2")):
+        raise keras2(model)
+    if not getattr(model, "built", False):
+        raise UnsupportedModelError(
+            f"{name} {model.name!r} is not built: it does not know its input; call "
+            "model.build((None, n_features)), or begin it with keras.Input((n_features,))"
+        )
+    _check(model)
+
+
+def keras2(model: Any) -> UnsupportedModelError:
+    """Return the error of a model of Keras 2."""
+    return UnsupportedModelError(
+        f"{type(model).__name__} is a model of Keras 2 (tf_keras), which is not read live; save it "
+        "with model.save('model.h5') and load that file: fastscore.load('model.h5')"
+    )
+
+
+def _check(model: Any) -> None:
+    for layer in model.layers:
+        kind = type(layer)
+        owner = f"Keras layer {layer.name!r}"
+        if kind.__name__ == "Lambda":
+            raise UnsupportedModelError(
+                f"{owner} is a Lambda, which holds Python code: it can't be translated; write it "
+                "with layers or keras.ops of their own"
+            )
+        if kind.__module__.split(".")[0] not in _LIBRARIES:
+            raise UnsupportedModelError(
+                f"{owner} is of the custom class {kind.__module__}.{kind.__qualname__}, whose code "
+                "can't be translated; build the model of Keras's own layers"
+            )
+        _check_function(owner, getattr(layer, "activation", None))
+        if kind.__name__ in LIVE:
+            _check(layer)
+
+
+def _check_function(owner: str, function: Any) -> None:
+    """Refuse a function of the user, which a configuration may name as one of Keras's."""
+    module = getattr(function, "__module__", None)
+    if not hasattr(function, "__name__") or module is None:
+        return
+    if str(module).split(".")[0] not in (*_LIBRARIES, "tensorflow"):
+        raise UnsupportedModelError(
+            f"{owner} has the activation {module}.{function.__name__}, a function of other code, "
+            "which can't be translated; use one of keras.activations"
+        )
+
+
+def refuse_other(obj: Any) -> None:
+    """Raise for other models of Keras; return for what is none."""
+    kind = type(obj)
+    if kind.__module__.split(".")[0] == "tf_keras":
+        raise keras2(obj)
+    for base in kind.__mro__[1:]:
+        if base.__module__.split(".")[0] in _LIBRARIES and base.__name__ in LIVE:
+            raise UnsupportedModelError(
+                f"{kind.__module__}.{kind.__qualname__} is a subclassed Keras model: its call may "
+                "be any code, which can't be translated; build it as a Sequential or functional "
+                "model: keras.Model(inputs, outputs)"
+            )

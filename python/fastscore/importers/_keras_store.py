@@ -1,0 +1,155 @@
+"""Where a layer's numbers are: in a live layer, in `model.weights.h5`, in a whole-model `.h5`."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastscore._errors import ModelFormatError, UnsupportedModelError
+
+
+class Place(Protocol):
+    """The numbers of one layer, and the places of those that it is made of."""
+
+    def variables(self) -> list[NDArray[Any]]:
+        """Return its own, in Keras's order."""
+
+    def layers(
+        self,
+        kinds: Sequence[str],
+        counted: Sequence[bool],
+        names: Sequence[str],
+        operations: Sequence[bool],
+    ) -> "list[Place]":
+        """Return the places of a model's layers; `counted`: whether it is among `layers`."""
+
+    def attribute(self, name: str) -> "Place":
+        """Return the place of a layer that is an attribute of this one."""
+
+    def vocabulary(self) -> list[str] | None:
+        """Return the terms of a lookup that its configuration has not; None where it has none."""
+
+
+class LivePlace:
+    """A live layer."""
+
+    def __init__(self, layer: Any) -> None:
+        self.layer = layer
+
+    def variables(self) -> list[NDArray[Any]]:
+        found: dict[str, Any] = {}
+        self.layer.save_own_variables(found)
+        keys = sorted((key for key in found if key.isdigit()), key=int)
+        return [_array(found[key]) for key in keys]
+
+    def layers(
+        self,
+        kinds: Sequence[str],
+        counted: Sequence[bool],
+        names: Sequence[str],
+        operations: Sequence[bool],
+    ) -> list[Place]:
+        own = {layer.name: layer for layer in self.layer.layers}
+        return [LivePlace(own.get(name)) for name in names]
+
+    def attribute(self, name: str) -> Place:
+        return LivePlace(getattr(self.layer, name))
+
+    def vocabulary(self) -> list[str] | None:
+        return [str(term) for term in self.layer.get_vocabulary()]
+
+
+def _array(variable: Any) -> NDArray[Any]:
+    for convert in ("numpy", "detach"):
+        if hasattr(variable, convert):
+            variable = getattr(variable, convert)()
+    return np.asarray(variable)
+
+
+class FilePlace:
+    """A group of `model.weights.h5`, named as `keras.src.saving.saving_lib` does."""
+
+    def __init__(self, archive: Any, path: str) -> None:
+        self._archive = archive
+        self._path = path
+
+    def variables(self) -> list[NDArray[Any]]:
+        found: list[NDArray[Any]] = self._archive.variables(f"{self._path}/vars")
+        return found
+
+    def layers(
+        self,
+        kinds: Sequence[str],
+        counted: Sequence[bool],
+        names: Sequence[str],
+        operations: Sequence[bool],
+    ) -> list[Place]:
+        used: dict[str, int] = {}
+        found: list[Place] = []
+        for kind, own, operation in zip(kinds, counted, operations, strict=True):
+            if not own or operation:
+                found.append(FilePlace(self._archive, f"{self._path}/-"))
+                continue
+            name = snake_case(kind)
+            number = used[name] = used.get(name, -1) + 1
+            unique = f"{name}_{number}" if number else name
+            found.append(FilePlace(self._archive, f"{self._path}/layers/{unique}"))
+        return found
+
+    def attribute(self, name: str) -> Place:
+        return FilePlace(self._archive, f"{self._path}/{name}")
+
+    def vocabulary(self) -> list[str] | None:
+        text: str | None = self._archive.asset(f"{self._path}/vocabulary.txt")
+        if text is None:
+            return None
+        lines = text.splitlines()
+        while lines and not lines[-1]:
+            lines.pop()
+        return lines
+
+
+def snake_case(name: str) -> str:
+    """Return a class's name as Keras names its group."""
+    name = re.sub(r"\W+", "", name)
+    name = re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+class WholePlace:
+    """A layer of a whole-model `.h5`, whose numbers are listed by the layer's name."""
+
+    def __init__(self, weights: Any, name: str | None) -> None:
+        self._weights = weights
+        self._name = name
+
+    def variables(self) -> list[NDArray[Any]]:
+        if self._name is None:
+            return []
+        found: list[NDArray[Any]] = self._weights.listed(self._name)
+        return found
+
+    def layers(
+        self,
+        kinds: Sequence[str],
+        counted: Sequence[bool],
+        names: Sequence[str],
+        operations: Sequence[bool],
+    ) -> list[Place]:
+        if self._name is not None:
+            raise UnsupportedModelError(
+                f"the model {self._name!r} within another of a whole-model .h5 file is not read; "
+                "write it anew: keras.saving.load_model('model.h5').save('model.keras')"
+            )
+        return [WholePlace(self._weights, name) for name in names]
+
+    def attribute(self, name: str) -> Place:
+        raise UnsupportedModelError(
+            f"the layer within {self._name!r} of a whole-model .h5 file is not read; write it "
+            "anew: keras.saving.load_model('model.h5').save('model.keras')"
+        )
+
+    def vocabulary(self) -> list[str] | None:
+        raise ModelFormatError(f"a whole-model .h5 file does not hold the terms of {self._name!r}")

@@ -1,0 +1,153 @@
+"""Keras 3 and TensorFlow: Sequential and functional models, live, and their files.
+
+One reader for all: it goes by the model's configuration and its weights, so that a file is read
+without Keras, and no code of a file is ever run.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from fastscore import _core
+from fastscore._errors import FastscoreError, ModelFormatError, UnsupportedModelError
+from fastscore._options import Labels, Options, labels
+from fastscore.importers import _keras_graph as graphs
+from fastscore.importers import _keras_inputs as ends
+from fastscore.importers._builder import Builder
+from fastscore.importers._keras_archive import CONFIG, WEIGHTS, Archive, WholeFile
+from fastscore.importers._keras_config import Graph, read
+from fastscore.importers._keras_live import LIVE, checked
+from fastscore.importers._keras_store import FilePlace, LivePlace, Place, WholePlace
+from fastscore.importers._keras_values import Translation
+from fastscore.importers._source import source, version
+
+HDF5 = b"\x89HDF\r\n\x1a\n"
+_KEYWORDS = ("features", "classes", "categories")
+
+
+def import_keras(model: Any, options: Options) -> _core.Model:
+    """Import a live Sequential or functional model."""
+    name = type(model).__name__
+    options.allow(f"a Keras {name}", *_KEYWORDS)
+    checked(model)
+    entry = {"module": "keras", "class_name": name, "config": model.get_config()}
+    graph = read(entry, LivePlace(model))
+    return _finish(graph, *_translate(graph), options, version("keras"), name)
+
+
+IMPORTERS: dict[str, Callable[[Any, Options], _core.Model]] = dict.fromkeys(LIVE, import_keras)
+
+
+def is_archive(names: Any) -> bool:
+    """Whether the members of a zip file are those of a `.keras` file."""
+    return names is not None and CONFIG in names and ("metadata.json" in names or WEIGHTS in names)
+
+
+def from_archive(data: bytes, options: Options) -> _core.Model:
+    """Import a `.keras` file."""
+    options.allow("a .keras file", *_KEYWORDS)
+    return _file(lambda: Archive(data), lambda file: FilePlace(file, ""), options)
+
+
+def from_whole(data: bytes, options: Options) -> _core.Model:
+    """Import a whole-model `.h5` file."""
+    options.allow("a whole-model .h5 file", *_KEYWORDS)
+    return _file(lambda: WholeFile(data), lambda file: WholePlace(file, None), options)
+
+
+def _file(
+    opened: Callable[[], Any], place: Callable[[Any], Place], options: Options
+) -> _core.Model:
+    """Import a file: whatever its configuration has wrong is said as damage of the file."""
+    try:
+        file = opened()
+        entry = file.config()
+        if entry is None:
+            raise UnsupportedModelError(
+                "an HDF5 file without a model's configuration, as model.save_weights writes: only "
+                "weights; save the whole model with model.save('model.keras')"
+            )
+        if not isinstance(entry, Mapping):
+            raise ModelFormatError(f"its {CONFIG} is no model")
+        graph = read(entry, place(file))
+        build, outputs = _translate(graph)
+        written = file.version()
+    except (FastscoreError, MemoryError):
+        raise
+    except RecursionError:
+        raise ModelFormatError("its models lie in each other too deeply") from None
+    except Exception as error:
+        raise ModelFormatError(
+            f"its configuration is not that of a Keras model: {type(error).__name__}: {error}"
+        ) from error
+    return _finish(graph, build, outputs, options, written, graph.kind)
+
+
+def _translate(graph: Graph) -> tuple[Builder, list[ends.Output]]:
+    inputs = ends.inputs_of(graph)
+    build = ends.builder(inputs)
+    t = Translation(build)
+    found = graphs.run(t, graph, ends.tensors(t, inputs))
+    outputs = [
+        ends.output(t, name, x) for name, x in zip(ends.output_names(graph), found, strict=True)
+    ]
+    return build, outputs
+
+
+def _finish(
+    graph: Graph,
+    build: Builder,
+    outputs: list[ends.Output],
+    options: Options,
+    written: str,
+    kind: str,
+) -> _core.Model:
+    given = _classes(options, outputs)
+    several = len(outputs) > 1
+    for out in outputs:
+        ends.target(build, out, given.get(out.name), out.name if several else None)
+    widths = {out.dtype for out in outputs}
+    if len(widths) > 1:
+        raise UnsupportedModelError(
+            f"the Keras model {graph.name!r} has outputs of float32 and of float64; build it with "
+            "one of them"
+        )
+    if widths == {"float32"}:
+        build.output_width = "float32"
+    inputs = ends.inputs_of(graph)
+    shown = {each.name: f"{each.dtype}{list(each.shape)}" for each in inputs}
+    return build.build(
+        source=source(
+            "Keras",
+            kind,
+            version=written,
+            notes=["classes were given with classes="] if given else [],
+            parameters={
+                "name": graph.name,
+                "inputs": ", ".join(f"{name}: {what}" for name, what in shown.items()),
+                "outputs": ", ".join(f"{out.name}: {out.dtype}[{out.size}]" for out in outputs),
+            },
+        ),
+        missing=True,
+        non_finite=True,
+        width="float32" if ends.narrow(inputs) else "float64",
+    )
+
+
+def _classes(options: Options, outputs: list[ends.Output]) -> dict[str, Labels]:
+    """Return the labels of each output that has some."""
+    if options.classes is None:
+        return {}
+    names = [out.name for out in outputs]
+    if not isinstance(options.classes, Mapping):
+        if len(outputs) > 1:
+            raise ValueError(
+                "classes= of a model of several outputs is a dict, {output: labels}; the outputs "
+                f"are {', '.join(map(repr, names))}"
+            )
+        return {names[0]: labels(options.classes, "classes=")}
+    unknown = [name for name in options.classes if name not in names]
+    if unknown:
+        raise ValueError(
+            f"classes= names {unknown[0]!r}, but the outputs are {', '.join(map(repr, names))}"
+        )
+    return {name: labels(each, f"classes[{name!r}]") for name, each in options.classes.items()}
