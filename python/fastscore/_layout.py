@@ -31,7 +31,7 @@ class Layout:
     single: bool
     """One value a row: a 1-D array, a Series, an Arrow array. Else 2-D, a frame, a table."""
     listed: bool
-    """Several targets that NumPy gets as a list of arrays, as in scikit-learn."""
+    """Several targets that NumPy gets as a list of arrays, as the source has them."""
 
     def numpy(self, scores: _core.Scores, missing: str) -> Any:
         """Return the output as NumPy arrays.
@@ -47,7 +47,8 @@ class Layout:
             return parts[0][0]
         if self.listed:
             return [
-                part[0] if self.output == "margin" and len(part) == 1 else part.T for part in parts
+                part[0] if self.output != "probability" and len(part) == 1 else part.T
+                for part in parts
             ]
         return parts[0].T if len(parts) == 1 else np.concatenate(parts).T
 
@@ -114,6 +115,21 @@ def class_array(values: Sequence[Any], dtype: str) -> NDArray[Any]:
     return array
 
 
+def _listed(
+    output: str,
+    names: Sequence[Sequence[str]],
+    codes: Sequence[NDArray[Any] | None],
+    classes: Sequence[NDArray[Any] | None],
+) -> bool:
+    """Whether several targets can't be the columns of one array, or a source's are a list."""
+    if output == "leaf":
+        return False
+    uneven = any(len(group) > 1 for group in names)
+    if output == "prediction":
+        return uneven or len({own is None for own in codes}) > 1
+    return uneven or (output in ("probability", "margin") and any(c is not None for c in classes))
+
+
 def layouts(
     core: _core.Model, targets: Sequence[Mapping[str, Any]], classes: Sequence[NDArray[Any] | None]
 ) -> dict[str, Layout]:
@@ -136,8 +152,6 @@ def layouts(
             single=output in ("prediction", "margin", "score")
             and len(names) == 1
             and len(names[0]) == 1,
-            listed=len(names) > 1
-            and output in ("probability", "margin")
-            and any(labels is not None for labels in classes),
+            listed=len(names) > 1 and _listed(output, names, codes, classes),
         )
     return found

@@ -14,6 +14,7 @@ from fastscore._bounds_transform import transform_bound
 from fastscore._model import Model
 from fastscore._shake import is_meta, reach, shaken
 from fastscore._source_catboost import CatBoostSource
+from fastscore._source_keras import KerasSource
 from fastscore._source_meta import decisive_scores, meta_margin, own_rounding
 from fastscore._source_pipeline import PipelineSource, numbers, quietly, takes_columns
 from fastscore._source_xgboost import XGBoostSource
@@ -29,6 +30,8 @@ class Source(Protocol):
     logarithms are; else 2. `takes_frames`: it knows categories by value, so a model that encodes
     some hands it frames. `by_column`: it may pick columns by name, or go by
     their types, so it gets frames always.
+    `network_bound(value, matrix)`, where a class has it, is how far a value of the model may be
+    off, and `network_text` how that is called.
     `sums_logarithms`: its shares are bounded by the size of sums, though these are equal.
     """
 
@@ -58,6 +61,7 @@ _LIBRARIES = {
     "lightgbm": "LightGBM",
     "xgboost": "XGBoost",
     "catboost": "CatBoost",
+    "keras": "Keras",
 }
 """Package of a source's class -> the library as models name it."""
 
@@ -68,7 +72,8 @@ def open_source(source: Any, model: Model) -> Source:
     if isinstance(source, str | os.PathLike):
         raise TypeError(
             "source must be a live object; for a file pass lightgbm.Booster(model_file=path), "
-            "xgboost.Booster(model_file=path) or catboost.CatBoost().load_model(path)"
+            "xgboost.Booster(model_file=path), catboost.CatBoost().load_model(path) or "
+            "keras.saving.load_model(path)"
         )
     ours = model._structure["source"]["library"]
     if _LIBRARIES.get(library, ours) != ours:
@@ -81,7 +86,8 @@ def open_source(source: Any, model: Model) -> Source:
         return found
     raise TypeError(
         f"source is a {type(source).__module__}.{type(source).__qualname__}; it must be the live "
-        "model of scikit-learn, LightGBM, XGBoost or CatBoost that this model was imported from"
+        "model of scikit-learn, LightGBM, XGBoost, CatBoost or Keras that this model was imported "
+        "from"
     )
 
 
@@ -101,6 +107,8 @@ def _open(source: Any, model: Model) -> Source | None:
         return XGBoostSource(source, model)
     if library == "catboost":
         return CatBoostSource(source, model)
+    if library == "keras":
+        return KerasSource(source, model)
     return None
 
 

@@ -66,9 +66,7 @@ def verify(model: Model, data: Any, source: Any) -> VerifyReport:
     if table.num_rows == 0:
         raise ValueError("verify needs at least one row")
     ours = _ours(model, table)
-    by_value = bool(model._core.encoded) and getattr(theirs, "takes_frames", False)
-    by_value |= getattr(theirs, "by_column", False)
-    matrix = (as_frame if by_value else as_matrix)(data, model, table.num_rows)
+    matrix = _handed(theirs, model, data, table.num_rows)
     structure = json.loads(model._core.spec)
     targets = structure["targets"]
     with _asking(theirs):
@@ -92,6 +90,7 @@ def verify(model: Model, data: Any, source: Any) -> VerifyReport:
         for t, (theirs_t, ours_t) in enumerate(zip(wants, haves, strict=True)):
             target = targets[t] if output not in ("leaf", "transform") else None
             name = output if len(wants) == 1 else f"{output} {targets[t]['name'] or t}"
+            network = _network_bound(theirs, structure, output, target, matrix)
             own = _own_bound(theirs, output, matrix, _own_columns(slack, margins, t))
             if target is None and output == "leaf":
                 checks.append(_check_labels(name, theirs_t, ours_t, None))
@@ -100,24 +99,28 @@ def verify(model: Model, data: Any, source: Any) -> VerifyReport:
                     _check_classes(theirs, model, t, theirs_t)
                 decides = _steps_behind(structure, target["prediction"]["value"])
                 with _asking(theirs):
-                    moved = shaken.bound("margin", decides)
+                    moved = network if network is not None else shaken.bound("margin", decides)
                 reach = own if moved is None else moved
                 close = _close_rows(theirs, matrix, t, target, theirs_t, ours_t, reach)
                 checks.append(_check_labels(name, theirs_t, ours_t, close))
             else:
-                steps = _steps_behind(structure, _value(structure, output, target))
-                near = _near(output, theirs_t, steps)
-                if output == "margin" and target and target.get("score") and "score" in pairs:
-                    near = pairs["score"][0][t]
-                with _asking(theirs):
-                    moved = shaken.bound(output, steps)
-                promise = (
-                    _promise(theirs, output, steps, own, near)
-                    if moved is None
-                    else _members_promise(theirs, moved)
-                )
+                if network is None:
+                    steps = _steps_behind(structure, _value(structure, output, target))
+                    near = _near(output, theirs_t, steps)
+                    if output == "margin" and target and target.get("score") and "score" in pairs:
+                        near = pairs["score"][0][t]
+                    promise = _shaken_promise(theirs, output, steps, own, near, shaken)
+                else:
+                    promise = _Promise(getattr(theirs, "network_text", ""), slack=network)
                 checks.append(_check_floats(name, theirs_t, ours_t, promise))
     return VerifyReport(theirs.name, table.num_rows, tuple(checks))
+
+
+def _handed(theirs: Source, model: Model, data: Any, rows: int) -> Any:
+    """Return the data as the source takes them."""
+    by_value = bool(model._core.encoded) and getattr(theirs, "takes_frames", False)
+    by_value |= getattr(theirs, "by_column", False)
+    return (as_frame if by_value else as_matrix)(data, model, rows)
 
 
 def _ours(model: Model, table: Any) -> dict[str, Any]:
@@ -143,6 +146,22 @@ class _Promise:
     """Absolute, (rows, columns) or (rows, 1)."""
     near: NDArray[Any] | None = None
     """The numbers at which ulps are counted too: what the output is a small difference of."""
+
+
+def _shaken_promise(
+    theirs: Source,
+    output: str,
+    steps: list[dict[str, Any]],
+    own: NDArray[np.float64] | None,
+    near: NDArray[Any] | None,
+    shaken: Shaken,
+) -> _Promise:
+    """Return the usual promise, or that of a meta-estimator whose members' values are inexact."""
+    with _asking(theirs):
+        moved = shaken.bound(output, steps)
+    if moved is None:
+        return _promise(theirs, output, steps, own, near)
+    return _members_promise(theirs, moved)
 
 
 def _members_promise(theirs: Source, moved: NDArray[np.float64]) -> _Promise:
@@ -255,6 +274,21 @@ def _promise(
 def _link_ulps(theirs: Source) -> int:
     """Within how many ulp of correct the source's exponentials and logarithms are."""
     return int(getattr(theirs, "link_ulps", _ULPS))
+
+
+def _network_bound(
+    theirs: Source,
+    structure: dict[str, Any],
+    output: str,
+    target: dict[str, Any] | None,
+    matrix: Any,
+) -> NDArray[np.float64] | None:
+    """Return the bound of an output of a network, by its own steps; None for other sources."""
+    if not hasattr(theirs, "network_bound"):
+        return None
+    with _asking(theirs):
+        bound: NDArray[np.float64] = theirs.network_bound(_value(structure, output, target), matrix)
+    return bound
 
 
 def _own_bound(

@@ -13,7 +13,7 @@ from fastscore import _core
 from fastscore._errors import UnsupportedModelError
 from fastscore._options import Labels, is_index, labels
 from fastscore.importers._builder import string_list
-from fastscore.importers._rename import _tensors
+from fastscore.importers._rename import tensors_of
 
 _POLICIES = ("missing", "raise")
 
@@ -31,7 +31,7 @@ def with_categories(
     if categories is None and unknown is None:
         return core
     structure = json.loads(core.spec)
-    tensors = _tensors(core.to_bytes())
+    tensors = tensors_of(core.to_bytes())
     encodings = {entry["feature"]: entry for entry in structure["features"]["encodings"]}
     if unknown is not None and not encodings and not categories:
         raise ValueError(

@@ -87,9 +87,30 @@ def glu(t: Translation, x: Tensor, owner: str, axis: int = -1) -> Tensor:
     if x.shape[place] % 2:
         raise UnsupportedModelError(f"{owner}: glu needs an even number of values")
     first, second = np.split(t.places(x), 2, axis=place)
-    gate = t.link(t.moved(x, second), "sigmoid", scale=1.0)
+    gate = t.link(t.moved(x, second), "logistic")
     left = t.moved(x, first)
     return t.given(t.step("product", [t.value(left), t.value(gate)], x.dtype), left)
+
+
+def leaky(t: Translation, x: Tensor, slope: float) -> Tensor:
+    """Append a leaky ReLU, whose slope TensorFlow holds as float32, whatever the type."""
+    return t.link(x, "leaky_relu", alpha=float(np.float32(slope)))
+
+
+def gelu(t: Translation, x: Tensor, owner: str, *, approximate: bool = False) -> Tensor:
+    """Append a GELU; at float64 TensorFlow's constants are those of float32."""
+    if x.dtype == "float32":
+        return t.link(x, "gelu", approximate=approximate)
+    if approximate:
+        cube = t.link(t.link(x, "power", exponent=3.0), "multiply", by=float(np.float32(0.044715)))
+        inner = t.given(t.step("sum", [t.value(x), t.value(cube)], x.dtype), x)
+        inner = t.link(inner, "multiply", by=0.7978845608028654)
+        share = t.link(inner, "ufunc", function="tanh")
+    else:
+        inner = t.link(x, "multiply", by=float(np.float32(0.7071067811865476)))
+        share = t.link(inner, "ufunc", function="erf")
+    half = t.link(t.link(share, "add", value=1.0), "multiply", by=0.5)
+    return t.given(t.step("product", [t.value(x), t.value(half)], x.dtype), x)
 
 
 def relu(
@@ -102,7 +123,7 @@ def relu(
 ) -> Tensor:
     """Append `keras.activations.relu` with its parameters."""
     if slope and most is None and not threshold:
-        return t.link(x, "leaky_relu", alpha=number(x, slope))
+        return leaky(t, x, slope)
     if threshold:
         out = t.link(x, "thresholded_relu", alpha=number(x, threshold))
         out = out if most is None else clip(t, out, 0.0, most)
@@ -123,8 +144,8 @@ ACTIVATIONS: dict[str, Activation] = {
     "linear": lambda t, x, owner: x,
     "relu": _simple("relu"),
     "relu6": _relu6,
-    "leaky_relu": _simple("leaky_relu", alpha=0.2),
-    "sigmoid": _simple("sigmoid", scale=1.0),
+    "leaky_relu": lambda t, x, owner: leaky(t, x, 0.2),
+    "sigmoid": _simple("logistic"),
     "tanh": ufunc("tanh"),
     "softmax": softmax,
     "log_softmax": lambda t, x, owner: softmax(t, x, owner, "log_softmax"),
@@ -134,7 +155,7 @@ ACTIVATIONS: dict[str, Activation] = {
     "elu": _simple("elu", alpha=1.0),
     "selu": _simple("selu", alpha=SELU_ALPHA, gamma=SELU_SCALE),
     "celu": _simple("celu", alpha=1.0),
-    "gelu": _simple("gelu", approximate=False),
+    "gelu": gelu,
     "silu": _simple("swish", alpha=1.0),
     "swish": _simple("swish", alpha=1.0),
     "mish": _simple("mish"),
@@ -208,7 +229,7 @@ def _relu(t: Translation, layer: Layer, x: Tensor) -> Tensor:
 def _leaky(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     x = t.cast(x, layer.width, str(layer))
     slope = layer.config.get("negative_slope", layer.config.get("alpha", 0.3))
-    return t.link(x, "leaky_relu", alpha=number(x, slope))
+    return leaky(t, x, slope)
 
 
 @layer("ELU")
@@ -245,8 +266,8 @@ def variables(layer: Layer, count: int) -> list[Any]:
     found = layer.place.variables()
     if len(found) != count:
         raise layer.refuse(
-            f"it has {len(found)} arrays of weights where {count} are due; build it, or save the "
-            "whole model anew"
+            f"it has {len(found)} arrays of weights where {count} are due: it was never "
+            "built; call the model once"
         )
     for each in found:
         if each.dtype.kind not in "fiu" or str(each.dtype) in ("float16", "bfloat16"):

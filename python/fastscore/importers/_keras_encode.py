@@ -32,7 +32,7 @@ def _embedding(t: Translation, layer: Layer, x: Tensor) -> Tensor:
         raise layer.refuse("all columns of its table have NaN, which is not supported")
     build = t.build
     value, places = t.gathered(x)
-    prefix = t.named(layer.place)
+    prefix = f"embedding{len(build.steps)}"
     build.tensor(f"{prefix}.table", table.astype(width), np.float64)
     out = build.add(
         {"op": "embedding", "input": value, "columns": places, "wrap": True, "tensors": prefix}
@@ -53,7 +53,6 @@ def _discretization(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     bounds = np.asarray(edges, dtype=np.float32).astype(np.float64)
     if np.isnan(bounds).any() or (np.diff(bounds) < 0).any():
         raise layer.refuse("its bin_boundaries don't rise")
-    x = t.integers(x) if x.dtype not in FLOATS else x
     if x.dtype == "string":
         raise layer.refuse("it gets text")
     value = t.build.bins(t.value(x), [bounds] * x.size)
@@ -65,7 +64,7 @@ def _discretization(t: Translation, layer: Layer, x: Tensor) -> Tensor:
 def _category(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     if x.dtype == "string":
         raise layer.refuse("it gets text")
-    if x.dtype in FLOATS or x.raw_integers:
+    if x.dtype in FLOATS:
         value = t.build.link(t.value(x), "ufunc", function="trunc")
         x = Tensor(x.shape, x.dtype, whole(value, x.size))
     if layer.config.get("output_mode") in ("multi_hot", "count"):
@@ -122,7 +121,7 @@ def _lookup(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     terms = _terms(layer, special)
     shift = special - oov
     if not text:
-        x = t.integers(x) if x.dtype not in FLOATS else _truncated(t, x)
+        x = _truncated(t, x) if x.dtype in FLOATS else x
     frame = t.frame(x)
     # Where a mask is no number of its own, it is in no column.
     masked = 0.0 if mode == "int" else -1.0

@@ -18,7 +18,9 @@ from fastscore.importers import (  # noqa: F401 - they register what they transl
 from fastscore.importers._keras_config import Call, Graph, Layer, Ref, leaves
 from fastscore.importers._keras_refused import REFUSED
 from fastscore.importers._keras_registry import LAYERS, MASKS, MERGES, OPERATIONS
-from fastscore.importers._keras_values import Tensor, Translation
+from fastscore.importers._keras_values import FLOATS, Tensor, Translation
+
+_AS_GIVEN = ("CategoryEncoding", "Embedding", "IntegerLookup", "StringLookup")
 
 Key = tuple[str, int]
 """A layer's name and the number of its call."""
@@ -140,7 +142,7 @@ def _applied(
     t.spend(owner, 0)
     if layer.operation:
         if layer.kind not in OPERATIONS:
-            raise layer.refuse(f"it is not supported; supported are {_listed(OPERATIONS)}")
+            raise layer.refuse("it is not supported; docs/support.md lists the operations that are")
         return [_checked(t, layer, OPERATIONS[layer.kind](t, layer, list(args), kwargs))]
     given, kwargs = _inputs(layer, args, kwargs)
     tensors = leaves(given)
@@ -154,10 +156,11 @@ def _applied(
     if layer.kind in REFUSED:
         raise layer.refuse(REFUSED[layer.kind])
     if layer.kind not in LAYERS and layer.kind not in MERGES:
-        raise layer.refuse(
-            f"it is not supported; supported are {_listed({**LAYERS, **MERGES})}, and models of "
-            "these"
-        )
+        raise layer.refuse("it is not supported; docs/support.md lists the layers that are")
+    if layer.kind not in _AS_GIVEN:
+        # Layers cast floats to their own type.
+        own = layer.width
+        tensors = [t.cast(x, own, owner) if x.dtype in FLOATS else x for x in tensors]
     masked = any(x.masked for x in tensors)
     if masked and layer.kind not in MASKS:
         raise layer.refuse(
@@ -216,7 +219,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, Tensor | list | dict):
         return "a tensor"
     return np.array2string(value) if isinstance(value, np.ndarray) else repr(value)
-
-
-def _listed(table: Mapping[str, Any]) -> str:
-    return ", ".join(sorted(table))

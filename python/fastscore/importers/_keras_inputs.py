@@ -7,7 +7,7 @@ from typing import Any
 from fastscore._errors import ModelFormatError, UnsupportedModelError
 from fastscore._options import Labels
 from fastscore.importers._builder import Builder
-from fastscore.importers._flow import Frame, numbers, raw, refuse, whole
+from fastscore.importers._flow import Frame, numbers, raw, refuse
 from fastscore.importers._keras_config import Graph, Layer, leaves
 from fastscore.importers._keras_values import FLOATS, Tensor, Translation, size
 
@@ -108,27 +108,22 @@ def narrow(inputs: Sequence[Input]) -> bool:
 def tensors(t: Translation, inputs: Sequence[Input]) -> list[Tensor]:
     """Return the inputs as tensors; what Keras's casts have no number for is refused."""
     frame, found, start = raw(t.build), [], 0
-    plain = narrow(inputs)
     for each in inputs:
         columns = frame.take(range(start, start + size(each.shape)))
         start += len(columns)
-        found.append(_tensor(t, each, columns, plain))
+        found.append(_tensor(t, each, columns))
     return found
 
 
-def _tensor(t: Translation, each: Input, columns: Frame, plain: bool) -> Tensor:
+def _tensor(t: Translation, each: Input, columns: Frame) -> Tensor:
     owner = f"the Keras input {each.name!r}"
     if each.dtype == "string":
         return Tensor(each.shape, "string", columns)
     columns = numbers(t.build, columns, owner)
     if each.dtype in _INTEGERS:
         columns = refuse(t.build, columns, owner, missing=True, non_finite=True)
-        return Tensor(each.shape, each.dtype, columns, raw_integers=True)
-    x = Tensor(each.shape, each.dtype, columns)
-    if each.dtype == "float32" and not plain:
-        value = t.build.link(t.value(x), "round_to_float32")
-        return Tensor(each.shape, each.dtype, whole(value, x.size))
-    return x
+        return Tensor(each.shape, each.dtype, columns, raw=True)
+    return Tensor(each.shape, each.dtype, columns, raw=True)
 
 
 # --- what it gives
@@ -180,9 +175,11 @@ def target(build: Builder, out: Output, labels: Labels | None, name: str | None)
     step = build.steps[out.value - 1]
     kind = step["kind"] if step["op"] == "link" else {}
     link = kind.get("name")
-    one = out.size == 1 and link == "sigmoid"
+    one = out.size == 1 and link == "logistic"
     several = link == "softmax" and kind.get("groups", 1) == 1 and out.size > 1
     margin = step["input"] if one or several else out.value
+    if margin == 0:
+        margin = build.columns(0, range(build.n_features))
     probability: int | None = out.value if several else None
     if one:
         probability = build.link(out.value, "complement", out.dtype)

@@ -25,6 +25,10 @@ def _identity(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     return x if x.dtype.startswith("int") else t.cast(x, layer.width, str(layer))
 
 
+_NUMBERS = 1 << 26
+"""The most weights of a layer that is called on several vectors a row: each has its own copy."""
+
+
 @layer("Dense")
 def _dense(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     width = layer.width
@@ -41,14 +45,18 @@ def _dense(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     if layer.config.get("lora_rank"):
         raise layer.refuse("LoRA is not supported; merge its weights into the kernel")
     kernel, bias = kernel.astype(width), bias.astype(width)
-    name = t.named(layer.place)
     if len(shape) == 1:
-        out = t.dense(x, kernel, bias, name)
+        out = t.dense(x, kernel, bias)
     else:
-        frame, inputs = t.frame(x), kernel.shape[0]
+        frame, inputs = t.unsettled(x), kernel.shape[0]
+        if kernel.size * (size(shape) // shape[-1]) > _NUMBERS:
+            raise layer.refuse(
+                f"it is called on {x.shape}, {size(shape) // shape[-1]} vectors a row, which is "
+                "too large a product; flatten or pool its input"
+            )
         parts = [
             whole(
-                t.product(name, frame.take(range(at, at + inputs)), kernel, bias, width),
+                t.product(frame.take(range(at, at + inputs)), kernel, bias, width),
                 kernel.shape[1],
             )
             for at in range(0, x.size, inputs)

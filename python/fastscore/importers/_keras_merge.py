@@ -98,8 +98,7 @@ def concatenated(t: Translation, tensors: Sequence[Tensor], axis: int, owner: La
     if len({len(x.shape) for x in tensors}) != 1:
         raise owner.refuse(f"shapes {_shown([x.shape for x in tensors])} don't fit together")
     place = axis_of(owner, axis, tensors[0].shape)
-    raw = all(x.raw_integers for x in tensors)
-    tensors = tensors if raw else [t.integers(x) for x in tensors]
+    raw = all(x.raw for x in tensors)
     starts = np.cumsum([0, *(x.size for x in tensors)])
     t.spend(str(owner), int(starts[-1]))
     try:
@@ -110,9 +109,10 @@ def concatenated(t: Translation, tensors: Sequence[Tensor], axis: int, owner: La
         raise owner.refuse(
             f"shapes {_shown([x.shape for x in tensors])} don't fit together"
         ) from None
-    columns = [column for x in tensors for column in t.frame(x).columns]
+    frames = t.unsettled if raw else t.frame
+    columns = [column for x in tensors for column in frames(x).columns]
     frame = Frame(tuple(columns[at] for at in places.ravel().tolist()))
-    return Tensor(places.shape, tensors[0].dtype, frame, raw_integers=raw)
+    return Tensor(places.shape, tensors[0].dtype, frame, raw=raw)
 
 
 @merge("Dot")

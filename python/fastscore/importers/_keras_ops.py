@@ -11,7 +11,9 @@ from fastscore.importers._keras_activations import (
     SELU_ALPHA,
     SELU_SCALE,
     clip,
+    gelu,
     glu,
+    leaky,
     number,
     relu,
     softmax,
@@ -115,7 +117,6 @@ for _kind, _name in {
     "Sqrt": "sqrt",
     "Floor": "floor",
     "Ceil": "ceil",
-    "Round": "rint",
     "Trunc": "trunc",
     "Reciprocal": "reciprocal",
     "Expm1": "expm1",
@@ -130,8 +131,7 @@ for _kind, _name in {
     "Arctan": "arctan",
     "Arcsinh": "arcsinh",
 }.items():
-    if _kind != "Round":
-        _unary(_named(_name), _kind)
+    _unary(_named(_name), _kind)
 
 _unary(lambda t, x, layer: x, "Identity", "StopGradient", "Copy")
 _unary(
@@ -143,7 +143,7 @@ _unary(
 @operation("LeakyRelu")
 def _leaky(t: Translation, layer: Layer, args: list[Any], kwargs: Mapping[str, Any]) -> Tensor:
     x = _one(t, layer, args, kwargs)
-    return t.link(x, "leaky_relu", alpha=number(x, layer.config.get("negative_slope", 0.2)))
+    return leaky(t, x, layer.config.get("negative_slope", 0.2))
 
 
 @operation("ReLU")
@@ -174,7 +174,7 @@ def _selu(t: Translation, layer: Layer, args: list[Any], kwargs: Mapping[str, An
 @operation("Gelu")
 def _gelu(t: Translation, layer: Layer, args: list[Any], kwargs: Mapping[str, Any]) -> Tensor:
     x = _one(t, layer, args, kwargs)
-    return t.link(x, "gelu", approximate=bool(layer.config.get("approximate", True)))
+    return gelu(t, x, str(layer), approximate=bool(layer.config.get("approximate", True)))
 
 
 @operation("Squareplus")
@@ -348,9 +348,53 @@ def _reshape(t: Translation, layer: Layer, args: list[Any], kwargs: Mapping[str,
     shape = _option(layer, args, kwargs, 1, "newshape", None)
     if shape is None:
         shape = layer.config.get("shape")
-    if not isinstance(x, Tensor) or not isinstance(shape, list | tuple) or shape[:1] != [-1]:
+    if not isinstance(x, Tensor) or not isinstance(shape, list | tuple) or list(shape[:1]) != [-1]:
         raise layer.refuse("a shape that does not begin with -1, for the rows, is not supported")
     return reshaped(t, x, tuple(shape[1:]), layer)
+
+
+@operation("Transpose")
+def _transpose(t: Translation, layer: Layer, args: list[Any], kwargs: Mapping[str, Any]) -> Tensor:
+    x = _get(layer, args, kwargs, 0, "x")
+    axes = _option(layer, args, kwargs, 1, "axes", None)
+    if not isinstance(axes, list | tuple) or list(axes[:1]) != [0]:
+        raise layer.refuse("axes that don't begin with 0, for the rows, are not supported")
+    own = [axis_of(layer, axis, x.shape) for axis in axes[1:]]
+    if sorted(own) != list(range(len(x.shape))):
+        raise layer.refuse(f"axes={axes} do not fit {x.shape}")
+    return t.moved(x, t.places(x).transpose(own))
+
+
+@operation("Stack")
+def _stack(t: Translation, layer: Layer, args: list[Any], kwargs: Mapping[str, Any]) -> Tensor:
+    tensors = _get(layer, args, kwargs, 0, "x")
+    if not isinstance(tensors, list) or not all(isinstance(x, Tensor) for x in tensors):
+        raise layer.refuse("it is called on constants, which is not supported")
+    dtype = _common(layer, tensors)
+    axis = axis_of(layer, _option(layer, args, kwargs, 1, "axis", 0), (*tensors[0].shape, 1))
+    parts = [
+        reshaped(t, t.cast(x, dtype, str(layer)), (*x.shape[:axis], 1, *x.shape[axis:]), layer)
+        for x in tensors
+    ]
+    return concatenated(t, parts, axis + 1, layer)
+
+
+@operation("Matmul", "Dot")
+def _matmul(t: Translation, layer: Layer, args: list[Any], kwargs: Mapping[str, Any]) -> Tensor:
+    x, kernel = (_get(layer, args, kwargs, at, name) for at, name in enumerate(("x1", "x2")))
+    fits = isinstance(x, Tensor) and not isinstance(kernel, Tensor) and len(x.shape) == 1
+    if not fits or np.ndim(kernel) != 2 or len(kernel) != x.size:
+        raise layer.refuse("it is supported for a tensor of (rows, columns) by a constant only")
+    dtype = _common(layer, [x, np.asarray(kernel)])
+    weights = np.asarray(kernel).astype(dtype)
+    return t.dense(t.cast(x, dtype, str(layer)), weights, np.zeros(weights.shape[1], dtype))
+
+
+@operation("Round")
+def _round(t: Translation, layer: Layer, args: list[Any], kwargs: Mapping[str, Any]) -> Tensor:
+    if _option(layer, args, kwargs, 1, "decimals", 0):
+        raise layer.refuse("decimals are not supported")
+    return t.link(_one(t, layer, args, kwargs), "ufunc", function="rint")
 
 
 @operation("ExpandDims")

@@ -36,7 +36,7 @@ def reshaped(t: Translation, x: Tensor, shape: tuple[int, ...], owner: Layer) ->
         raise owner.refuse(f"{x.shape} can't become {shape}")
     if x.columns is None and len(shape) == 1 == len(x.shape):
         return x
-    return Tensor(shape, x.dtype, t.frame(x), masked=x.masked, raw_integers=x.raw_integers)
+    return Tensor(shape, x.dtype, t.unsettled(x), masked=x.masked, raw=x.raw)
 
 
 @layer("Permute", ignores_mask=False)

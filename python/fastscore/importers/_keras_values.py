@@ -29,7 +29,6 @@ class Linear:
     kernel: NDArray[Any]
     """(inputs, outputs), at the width of the layer."""
     bias: NDArray[Any]
-    name: str
 
 
 @dataclass(slots=True)
@@ -53,8 +52,8 @@ class Tensor:
     lazy: Linear | Affine | None = None
     masked: bool = False
     """Whether Keras hands a mask on with it."""
-    raw_integers: bool = False
-    """Whether its numbers are a feature's, and not cut to integers yet."""
+    raw: bool = False
+    """Whether its columns are features, not yet brought to its type."""
 
     @property
     def size(self) -> int:
@@ -90,8 +89,7 @@ class Translation:
         self.build = build
         self._work = 0
         self._constants = 0
-        self._folded = 0
-        self._names: dict[int, tuple[str, Any]] = {}
+        self._products = 0
 
     def spend(self, owner: str, columns: int) -> None:
         """Refuse what would take more than a machine has."""
@@ -110,14 +108,30 @@ class Translation:
         """Return the columns of a tensor; what was put off becomes steps."""
         if x.columns is None:
             lazy = x.lazy
-            width = x.dtype
             if isinstance(lazy, Linear):
-                value = self.product(lazy.name, lazy.frame, lazy.kernel, lazy.bias, width)
+                value = self.product(lazy.frame, lazy.kernel, lazy.bias, x.dtype)
             else:
                 assert lazy is not None
-                value = self.affine(lazy.frame, lazy.scale, lazy.shift, width)
+                value = self.affine(lazy.frame, lazy.scale, lazy.shift, x.dtype)
             x.columns = whole(value, x.size)
+        elif x.raw:
+            x.columns, x.raw = self._settled(x.columns, x.dtype), False
         return x.columns
+
+    def unsettled(self, x: Tensor) -> Frame:
+        """Return the columns of a tensor for a step that itself brings them to their type."""
+        return x.columns if x.raw and x.columns is not None else self.frame(x)
+
+    def _settled(self, frame: Frame, dtype: str) -> Frame:
+        """Bring features to a type: rounded, or their fractions cut off."""
+        if dtype in ("float64", "string"):
+            return frame
+        value = value_of(self.build, frame)
+        kind = {"name": "round_to_float32"}
+        if dtype != "float32":
+            kind = {"name": "ufunc", "function": "trunc"}
+        step = {"op": "link", "input": value, "kind": kind}
+        return whole(self.build.shared("settled", (value, dtype), lambda: step), len(frame))
 
     def value(self, x: Tensor) -> int:
         """Return a value whose columns are the tensor's."""
@@ -130,8 +144,8 @@ class Translation:
 
     def moved(self, x: Tensor, places: NDArray[Any]) -> Tensor:
         """Return the columns of a tensor at these places, in the shape of `places`."""
-        frame = self.frame(x).take(places.ravel().tolist())
-        return Tensor(places.shape, x.dtype, frame, masked=x.masked, raw_integers=x.raw_integers)
+        frame = self.unsettled(x).take(places.ravel().tolist())
+        return Tensor(places.shape, x.dtype, frame, masked=x.masked, raw=x.raw)
 
     def places(self, x: Tensor) -> NDArray[Any]:
         """Return the numbers of a tensor's columns, in its shape."""
@@ -139,12 +153,7 @@ class Translation:
 
     # --- what is put off
 
-    def named(self, place: Any) -> str:
-        """Return a name for the numbers of a layer, the same each time that it is called."""
-        # The place is kept, so that no other gets its id.
-        return self._names.setdefault(id(place), (f"layer{len(self._names)}", place))[0]
-
-    def dense(self, x: Tensor, kernel: NDArray[Any], bias: NDArray[Any], name: str) -> Tensor:
+    def dense(self, x: Tensor, kernel: NDArray[Any], bias: NDArray[Any]) -> Tensor:
         """Return a matrix product; a batch normalisation before it becomes a part of it."""
         before = x.lazy
         if x.columns is None and isinstance(before, Affine):
@@ -152,9 +161,9 @@ class Translation:
             with np.errstate(all="ignore"):
                 bias = (bias.astype(np.float64) + before.shift @ wide).astype(x.dtype)
                 kernel = (before.scale[:, np.newaxis] * wide).astype(x.dtype)
-            lazy = Linear(before.frame, kernel, bias, self._fresh())
+            lazy = Linear(before.frame, kernel, bias)
         else:
-            lazy = Linear(self.frame(x), kernel, bias, name)
+            lazy = Linear(self.unsettled(x), kernel, bias)
         return Tensor((kernel.shape[1],), x.dtype, None, lazy)
 
     def scaled(self, x: Tensor, scale: NDArray[Any], shift: NDArray[Any]) -> Tensor:
@@ -164,14 +173,10 @@ class Translation:
             with np.errstate(all="ignore"):
                 kernel = (before.kernel.astype(np.float64) * scale).astype(x.dtype)
                 bias = (before.bias.astype(np.float64) * scale + shift).astype(x.dtype)
-            lazy: Linear | Affine = Linear(before.frame, kernel, bias, self._fresh())
+            lazy: Linear | Affine = Linear(before.frame, kernel, bias)
         else:
             lazy = Affine(self.frame(x), _at(x.dtype, scale), _at(x.dtype, shift))
         return Tensor(x.shape, x.dtype, None, lazy, x.masked)
-
-    def _fresh(self) -> str:
-        self._folded += 1
-        return f"folded{self._folded}"
 
     # --- steps
 
@@ -185,21 +190,12 @@ class Translation:
         step = {"op": op, "inputs": inputs}
         return self.build.add(step if width == "float64" else step | {"width": width})
 
-    def product(
-        self, name: str, frame: Frame, kernel: NDArray[Any], bias: NDArray[Any], width: str
-    ) -> int:
-        """Append a matrix product; one of the same name shares its numbers."""
-        tensors = self.build.tensors
-        if f"{name}.coefficients" not in tensors:
-            self.build.tensor(f"{name}.coefficients", kernel.T, np.float64)
-            self.build.tensor(f"{name}.intercept", bias, np.float64)
-        step = {
-            "op": "linear",
-            "input": value_of(self.build, frame),
-            "coefficients": f"{name}.coefficients",
-            "intercept": f"{name}.intercept",
-        }
-        return self.build.add(step if width == "float64" else step | {"width": width})
+    def product(self, frame: Frame, kernel: NDArray[Any], bias: NDArray[Any], width: str) -> int:
+        """Append a matrix product."""
+        self._products += 1
+        value = value_of(self.build, frame)
+        name = f"layer{self._products}"
+        return self.build.linear(name, kernel.T, bias, value=value, width=width)
 
     def affine(
         self, frame: Frame, scale: NDArray[Any], shift: NDArray[Any] | None, width: str
@@ -228,17 +224,11 @@ class Translation:
         return self.build.add({"op": "map", "input": 0, "tensors": prefix})
 
     def gathered(self, x: Tensor) -> tuple[int, list[int]]:
-        """Return one value that has a tensor's columns, and where."""
-        return gather(self.build, self.frame(x))
+        """Return one value that has a tensor's columns, and where; integers may be unsettled."""
+        frame = self.frame(x) if x.dtype in FLOATS else self.unsettled(x)
+        return gather(self.build, frame)
 
     # --- types
-
-    def integers(self, x: Tensor) -> Tensor:
-        """Return a tensor of integers with its fractions cut off, as Keras casts a feature."""
-        if not x.raw_integers:
-            return x
-        value = self.build.link(self.value(x), "ufunc", function="trunc")
-        return Tensor(x.shape, x.dtype, whole(value, x.size), masked=x.masked)
 
     def cast(self, x: Tensor, dtype: str, owner: str) -> Tensor:
         """Return a tensor as numbers of this width, as a layer gets it."""
@@ -250,7 +240,6 @@ class Translation:
             )
         if x.dtype in FLOATS and dtype == "float64":
             return Tensor(x.shape, dtype, self.frame(x), masked=x.masked)
-        x = self.integers(x)
         value = self.value(x)
         if dtype == "float32":
             value = self.build.link(value, "round_to_float32")

@@ -35,7 +35,7 @@ def with_names(core: _core.Model, names: Sequence[str]) -> _core.Model:
     structure["features"]["names"] = "features.names"
     notes = structure["source"].get("notes") or []
     structure["source"]["notes"] = [*notes, "feature names were given with features="]
-    tensors = _tensors(core.to_bytes())
+    tensors = tensors_of(core.to_bytes())
     tensors.update(string_list("features.names", names))
     return _core.Model.from_parts(json.dumps(structure), tensors)
 
@@ -45,10 +45,10 @@ def with_source(core: _core.Model, source: Mapping[str, Any]) -> _core.Model:
     structure = json.loads(core.spec)
     own = structure["source"].get("notes") or []
     structure["source"] = {**source, "notes": [*source["notes"], *own]}
-    return _core.Model.from_parts(json.dumps(structure), _tensors(core.to_bytes()))
+    return _core.Model.from_parts(json.dumps(structure), tensors_of(core.to_bytes()))
 
 
-def _tensors(data: bytes) -> dict[str, NDArray[Any]]:
+def tensors_of(data: bytes) -> dict[str, NDArray[Any]]:
     """Return the arrays of a safetensors container that this version wrote."""
     length = int.from_bytes(data[:8], "little")
     header = json.loads(data[8 : 8 + length])

@@ -31,7 +31,7 @@ from fastscore.importers._flow import (
     value_of,
     whole,
 )
-from fastscore.importers._rename import _tensors
+from fastscore.importers._rename import tensors_of
 from fastscore.importers._text import Lookup, lookups, refuse_others, values_of
 
 _WORDS = ("op", "kind", "comparison")
@@ -89,7 +89,7 @@ class _Splice:
         self._build = build
         self._core = core
         self._structure = json.loads(core.spec)
-        self._tensors = _tensors(core.to_bytes())
+        self._tensors = tensors_of(core.to_bytes())
         self._owner = owner
         self._name = name
         self._prefix = f"part{len(build.steps)}."
