@@ -106,13 +106,16 @@ class KerasSource:
     def _given(self, rows: Any) -> Any:
         """Return rows as the model takes them: an array an input, each of its own type."""
         arrays, start = [], 0
+        text = any(each.dtype == "string" for each in self._inputs)
         for each in self._inputs:
             stop = start + size(each.shape)
             own = _columns(rows, start, stop, text=each.dtype == "string")
             if each.dtype != "string":
                 own = np.trunc(own) if "int" in each.dtype else own
                 own = own.astype(each.dtype)
-            arrays.append(_tensor(own.reshape(len(rows), *each.shape), each.dtype))
+            shaped = own.reshape(len(rows), *each.shape)
+            # Text is a tensor of TensorFlow, and then all of them are.
+            arrays.append(_tensor(shaped) if text else shaped)
             start = stop
         if isinstance(self._structure, dict):
             return dict(zip(self._structure, arrays, strict=True))
@@ -166,12 +169,12 @@ def _columns(rows: Any, start: int, stop: int, *, text: bool) -> Any:
     return part.astype(object) if text else part.astype(np.float64)
 
 
-def _tensor(values: NDArray[Any], dtype: str) -> Any:
-    if dtype != "string":
-        return values
+def _tensor(values: NDArray[Any]) -> Any:
     import tensorflow
 
-    return tensorflow.constant(values.tolist(), shape=values.shape)
+    if values.dtype == object:
+        return tensorflow.constant(values.tolist(), shape=values.shape)
+    return tensorflow.constant(values)
 
 
 def _leaves(outputs: Any, like: Any) -> list[Any]:

@@ -24,4 +24,7 @@ tf.config.threading.set_inter_op_parallelism_threads(1)
 tf.config.threading.set_intra_op_parallelism_threads(1)
 tf.get_logger().setLevel("ERROR")
 
-__all__ = ["keras", "tf"]
+WARNINGS = ("ignore:__array__ implementation doesn't accept a copy keyword",)
+"""Of Keras with NumPy 2, where it saves and predicts: filters for pytest."""
+
+__all__ = ["WARNINGS", "keras", "tf"]

@@ -84,8 +84,6 @@ def test_joblib_files(tmp_path, sources, compress):
     ("data", "word"),
     [
         (zipped(schema__json=b"{}"), "skops"),
-        (zipped(config__json=b"{}", metadata__json=b"{}", model__weights__h5=b""), "Keras"),
-        (b"\x89HDF\r\n\x1a\n" + bytes(100), "HDF5"),
         (b"binf" + bytes(100), "XGBoost"),
         (b'{"name":"tree","feature_names":[],"tree_info":[]}', "save_model"),
         (b'<?xml version="1.0"?><PMML version="4.4">', "PMML"),
@@ -111,6 +109,8 @@ def test_known_formats_are_named(put, data, word):
         b"tre",
         bytes(range(256)),
         zipped(other=b""),
+        zipped(config__json=b"{}", metadata__json=b"{}", model__weights__h5=b""),
+        b"\x89HDF\r\n\x1a\n" + bytes(100),
         b"CBM1" + bytes(100),
         b'{"features_info":{},"oblivious_trees":[]}',
         struct.pack("<Q", 2) + b"{}",

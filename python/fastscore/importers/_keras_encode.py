@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastscore.importers._flow import Frame, refuse, refuse_unknown, whole
+from fastscore.importers._flow import Column, Frame, refuse, refuse_unknown, whole
 from fastscore.importers._keras_activations import variables
 from fastscore.importers._keras_config import Layer
 from fastscore.importers._keras_norm import reduced
@@ -31,6 +31,7 @@ def _embedding(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     if not len(known):
         raise layer.refuse("all columns of its table have NaN, which is not supported")
     build = t.build
+    features = _named(t.unsettled(x))
     value, places = t.gathered(x)
     prefix = f"embedding{len(build.steps)}"
     build.tensor(f"{prefix}.table", table.astype(width), np.float64)
@@ -39,7 +40,7 @@ def _embedding(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     )
     # A number that is no row gives NaN, in every column: one of them is looked at.
     checked = [at * dims + int(known[0]) for at in range(x.size)]
-    refuse_unknown(build, out, checked, t.frame(x).columns, f"Embedding {layer.name!r}")
+    refuse_unknown(build, out, checked, features, f"Embedding {layer.name!r}")
     masked = bool(layer.config.get("mask_zero")) or x.masked
     return Tensor((*x.shape, dims), width, whole(out, x.size * dims), masked=masked)
 
@@ -64,16 +65,27 @@ def _discretization(t: Translation, layer: Layer, x: Tensor) -> Tensor:
 def _category(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     if x.dtype == "string":
         raise layer.refuse("it gets text")
+    given = t.unsettled(x)
     if x.dtype in FLOATS:
         value = t.build.link(t.value(x), "ufunc", function="trunc")
         x = Tensor(x.shape, x.dtype, whole(value, x.size))
     if layer.config.get("output_mode") in ("multi_hot", "count"):
-        # A negative number is an error there: its root is NaN.
+        # A negative number is an error there, as infinities are: its root is NaN.
         root = t.build.link(t.value(x), "ufunc", function="sqrt")
-        columns = t.frame(x).columns
         name = f"CategoryEncoding {layer.name!r}"
-        refuse_unknown(t.build, root, range(x.size), columns, name)
+        refuse(t.build, given, name, non_finite=True)
+        refuse_unknown(t.build, root, range(x.size), _named(given), name)
     return encoded(t, layer, x, int(layer.config["num_tokens"]), layer.width)
+
+
+def _named(frame: Frame) -> list[Column]:
+    """Return columns with names by which errors call them."""
+    return [
+        column
+        if column.name is not None
+        else replace(column, name=str(column.index if column.feature is None else column.feature))
+        for column in frame.columns
+    ]
 
 
 def encoded(t: Translation, layer: Layer, x: Tensor, depth: int, width: str) -> Tensor:

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from fastscore.importers._keras_activations import variables
 from fastscore.importers._keras_config import Layer, constant
 from fastscore.importers._keras_registry import layer
-from fastscore.importers._keras_values import Tensor, Translation, axes_of, axis_of, size
+from fastscore.importers._keras_values import FLOATS, Tensor, Translation, axes_of, axis_of, size
 
 EPSILON = 1e-7
 """`keras.config.epsilon()` as it is unless changed, which files don't say."""
@@ -155,7 +155,8 @@ def reduced(t: Translation, x: Tensor, how: str, axes: list[int]) -> Tensor:
     ends = list(range(rank - len(axes), rank))
     moved = t.moved(x, np.moveaxis(t.places(x), axes, ends))
     shape = moved.shape[: rank - len(axes)]
-    value = t.build.link(t.value(moved), "reduce", x.dtype, how=how, groups=size(shape))
+    width = x.dtype if x.dtype in FLOATS else "float64"
+    value = t.build.link(t.value(moved), "reduce", width, how=how, groups=size(shape))
     return t.given(value, x, shape)
 
 
