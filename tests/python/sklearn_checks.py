@@ -2,7 +2,7 @@
 
 import fastscore
 import numpy as np
-from fastscore.importers._rename import _tensors
+from fastscore.importers._rename import tensors_of
 from support import awkward_rows, same_bits, source_runs, ulps
 from threadpoolctl import threadpool_limits
 
@@ -28,7 +28,7 @@ def classes_of(score, n_classes):
 
 def splits_of(model):
     """(feature, threshold) of every numerical split."""
-    tensors = _tensors(model._core.to_bytes())
+    tensors = tensors_of(model._core.to_bytes())
     found = []
     for name, feature in tensors.items():
         prefix, _, last = name.rpartition(".")
