@@ -709,12 +709,13 @@ proptest! {
 #[test]
 fn arrays_of_rows_equal_the_reference() {
     const STRIDE: usize = FEATURES + 3;
-    let place = |feature: usize| STRIDE - 2 - feature;
-    for (leaves, trees, width) in [1, 2, 40, 3000]
+    for ((leaves, trees, width), backwards) in [1, 2, 40, 3000]
         .into_iter()
         .flat_map(|l| [1, 2, 9].map(|t| (l, t)))
         .flat_map(|(l, t)| [Width::Float32, Width::Float64].map(|width| (l, t, width)))
+        .flat_map(|case| [false, true].map(|backwards| (case, backwards)))
     {
+        let place = |feature: usize| if backwards { STRIDE - 2 - feature } else { 1 + feature };
         let tree = |tree: usize| {
             let threshold = |i: usize| ((i + 1000 * tree) as f64 * 0.37).sin() * 50.0;
             // A chain at first, so that leaves lie at all depths.

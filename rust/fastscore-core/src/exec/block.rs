@@ -140,16 +140,18 @@ impl<'t> Reader<'t> {
         self.loaded.len()
     }
 
-    /// Those of them that take memory in a block.
-    pub(super) fn width_in_memory(&self) -> usize {
-        if !self.streams {
+    /// Those of them that take memory in a block. `in_place`: numbers are read once, where they lie, where they are float64
+    /// columns or an array.
+    pub(super) fn width_in_memory(&self, in_place: bool) -> usize {
+        if !self.streams && !in_place {
             return self.width();
         }
         if self.array.is_some() {
             // Kernels turn a few rows at a time.
             return 0;
         }
-        let own = |loaded: &&Loaded| self.numbers(loaded.column).is_none_or(|numbers| !numbers.is_plain());
+        let is_read = |numbers: &Numbers| if self.streams { numbers.is_plain() } else { numbers.is_direct() };
+        let own = |loaded: &&Loaded| !self.numbers(loaded.column).is_some_and(is_read);
         self.loaded.iter().filter(own).count()
     }
 
@@ -405,17 +407,30 @@ impl<'r, 't> Block<'r, 't> {
 
     /// Set `bad[r]` for rows with a refused value; gives whether there is one.
     pub(super) fn find_refused(&self, bad: &mut [u8]) -> bool {
-        let mut any = false;
         if !self.reader.checks.refuses() {
-            return any;
+            return false;
         }
         if let Some(array) = &self.reader.array
             && let Some(cells) = array.span(self.start, self.rows, self.reader.width())
             && !may_be_refused(self.reader.checks, cells)
         {
-            return any;
+            return false;
         }
-        for (slot, loaded) in self.reader.loaded.iter().enumerate().filter(|(_, loaded)| loaded.checks.refuses()) {
+        self.mark_refused(self.reader.loaded.iter().enumerate(), bad)
+    }
+
+    /// The same where some features are known to have none.
+    pub(super) fn find_refused_beside(&self, known: &[bool], bad: &mut [u8]) -> bool {
+        let others = |(_, loaded): &(usize, &Loaded)| !known[loaded.feature];
+        self.mark_refused(self.reader.loaded.iter().enumerate().filter(others), bad)
+    }
+
+    fn mark_refused<'a>(&self, features: impl Iterator<Item = (usize, &'a Loaded<'t>)>, bad: &mut [u8]) -> bool
+    where
+        't: 'a,
+    {
+        let mut any = false;
+        for (slot, loaded) in features.filter(|(_, loaded)| loaded.checks.refuses()) {
             // Integers are neither missing nor infinite.
             if !matches!(self.places[slot], Place::Cells(cells) if !matches!(cells, Cells::F32(_))) {
                 any |= mark(loaded.checks, self.slot_rows(slot), bad);

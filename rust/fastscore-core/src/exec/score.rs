@@ -15,7 +15,7 @@ use super::table::Table;
 use crate::error::{Error, Result};
 use crate::kernels::{Columns, Values};
 use crate::model::{Decision, Model, Width};
-use crate::plan::{Plan, Scratch};
+use crate::plan::{Plan, Proof, Scratch};
 use crate::reference;
 
 /// Scratch that a block should take, and its most rows: it shares the second cache level with the engine's tables.
@@ -267,6 +267,8 @@ struct Call<'p> {
     guards: Guards<'p>,
     /// A step whose first column is finite only where every feature is.
     telling: Option<usize>,
+    /// Where the only step's engine may find out by the way that numbers are finite: per feature whether it reads it.
+    proved: Option<Vec<bool>>,
 }
 
 impl<'p> Call<'p> {
@@ -278,13 +280,15 @@ impl<'p> Call<'p> {
         let shown = sources.iter().map(|source| source.value);
         let (steps, features) = plan.needed(shown, leaf_step);
         let telling = steps.iter().copied().find(|&step| plan.tells(step));
-        Call { plan, steps, features, leaf_step, sources, guards, telling }
+        let proved = if let [step] = steps[..] { plan.proves(step) } else { None };
+        Call { plan, steps, features, leaf_step, sources, guards, telling, proved }
     }
 
     /// How many threads to use and how many rows a block has.
     fn division(&self, reader: &Reader, rows: usize, threads: Option<usize>) -> (usize, usize) {
         let widths: usize = self.steps.iter().map(|&step| self.plan.width(step)).sum();
-        let per_row = (8 * (reader.width_in_memory() + widths) + self.plan.scratch_per_row()).max(1);
+        let per_row =
+            (8 * (reader.width_in_memory(self.proved.is_some()) + widths) + self.plan.scratch_per_row()).max(1);
         let (bytes, most) = if self.plan.has_deep_forest() { DEEP_BLOCK } else { BLOCK };
         let mut block = (bytes / per_row).clamp(ROW_STEP, most).min((MAX_BLOCK_BYTES / per_row).max(1));
         let cost = self.plan.cost(rows) + (2 * reader.width()) as f64 * rows as f64;
@@ -359,6 +363,15 @@ impl<'r, 't> Worker<'r, 't> {
             // Where a sum is not finite, a value of the row may be refused, or the sum has overflowed.
             let finite = all_finite(&self.values[step][..rows]);
             return finite || !self.block.find_refused(&mut self.bad) || on_refused != OnRefused::Raise;
+        }
+        if let Some(proved) = &self.call.proved {
+            self.compute(rows);
+            let any = match self.scratch.take_proof() {
+                Proof::All => false,
+                Proof::Read => self.block.find_refused_beside(proved, &mut self.bad),
+                Proof::None => self.block.find_refused(&mut self.bad),
+            };
+            return !any || on_refused != OnRefused::Raise;
         }
         if self.block.find_refused(&mut self.bad) && on_refused == OnRefused::Raise {
             return false;

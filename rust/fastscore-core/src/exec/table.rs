@@ -382,6 +382,13 @@ impl<'a> Numbers<'a> {
         self.chunks().iter().all(whole)
     }
 
+    /// Whether every chunk lies in memory as float64 without nulls.
+    pub(super) fn is_direct(&self) -> bool {
+        let direct =
+            |chunk: &Chunk| matches!(chunk, Chunk { values: Values::F64(v), nulls: Nulls::None } if !v.is_strided());
+        self.chunks().iter().all(direct)
+    }
+
     /// Whether reading jumps over memory between elements.
     pub fn is_strided(&self) -> bool {
         matches!(self.chunks(), [Chunk { values: Values::F64(v), .. }] if v.is_strided())

@@ -10,10 +10,11 @@
 
 use std::ops::Range;
 
-use super::{Cells, Columns};
+use super::{Cells, Columns, RowCells};
 use crate::model::{Linear, Width};
 use crate::simd::Level;
 use crate::simd::bits::{self, BitWork, Bits};
+use crate::simd::row_dots::{MOST_OUTPUTS, row_dots};
 
 /// Rows of which a column's numbers stay in the first cache level while all outputs read them.
 const ROWS: usize = 2048;
@@ -32,10 +33,24 @@ pub(crate) fn linear(
     stride: usize,
     rows: usize,
 ) {
+    let array = input.rows().filter(|_| model.width == Width::Float64);
+    if let Some(array) = &array
+        && model.outputs <= MOST_OUTPUTS
+        && let Some(first) = array.side_by_side()
+    {
+        let (w, b) = (&model.coefficients, &model.intercept);
+        let done = match array.cells {
+            RowCells::F64(cells) => row_dots(level, &cells[first..], array.stride, rows, w, b, out, stride),
+            RowCells::F32(cells) => row_dots(level, &cells[first..], array.stride, rows, w, b, out, stride),
+        };
+        if done {
+            return;
+        }
+    }
     for (o, &intercept) in model.intercept.iter().enumerate() {
         out[o * stride..o * stride + rows].fill(intercept);
     }
-    if let (Some(array), Width::Float64) = (input.rows(), model.width) {
+    if let Some(array) = array {
         // An odd number of lines, so that columns do not all begin in one set of the cache.
         let tile = (TURNED / 8 / model.inputs).next_multiple_of(8).clamp(16, 1016) | 8;
         turned.resize(turned.len().max(tile * model.inputs), 0.0);

@@ -67,13 +67,16 @@ pub(crate) struct Rows<'a> {
 }
 
 impl Rows<'_> {
+    /// Where the first column is, if all are there and lie side by side in their order.
+    pub(crate) fn side_by_side(&self) -> Option<usize> {
+        let first = *self.offset.first().filter(|&&first| first != usize::MAX)?;
+        self.offset.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1)).then_some(first)
+    }
+
     /// Rows `start .. start + rows` as columns, row r of column c at `columns[c * room + r]`; false where columns that are
     /// read do not lie side by side.
     pub(crate) fn turn(&self, level: Level, start: usize, rows: usize, columns: &mut [f64], room: usize) -> bool {
-        let Some(&first) = self.offset.first() else { return false };
-        if first == usize::MAX || !self.offset.windows(2).all(|pair| pair[1] == pair[0].wrapping_add(1)) {
-            return false;
-        }
+        let Some(first) = self.side_by_side() else { return false };
         let (at, size) = (start * self.stride + first, (rows, self.offset.len()));
         match self.cells {
             RowCells::F64(cells) => turn::turn(level, &cells[at..], self.stride, size, columns, room),

@@ -278,6 +278,11 @@ impl Engines {
         }
     }
 
+    /// Whether the engine of many rows looks at all numbers and tells what it finds.
+    pub(crate) fn proves(&self) -> bool {
+        self.pick(MANY_ROWS) == Some(Kind::Tiled) && self.laid_out.tiled.as_ref().is_some_and(Tiled::proves)
+    }
+
     /// Bytes of scratch that a row of a large block takes.
     pub(crate) fn scratch_per_row(&self) -> usize {
         // The scratch of the others does not grow with the block.

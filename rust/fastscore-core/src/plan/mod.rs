@@ -14,6 +14,7 @@ use std::sync::{Arc, OnceLock};
 use crate::error::{Error, Result};
 use crate::exec::Output;
 use crate::exec::few::Needs;
+pub(crate) use crate::kernels::forest::tiled::Proof;
 use crate::kernels::forest::walk::Walk;
 use crate::kernels::{Columns, Values, combine, ctr, dense, distances, linear, link, tables};
 use crate::model::{Ctr, Guard, Model, Op, ValueId, Width};
@@ -97,6 +98,13 @@ pub(crate) struct Scratch {
     keys: Vec<u64>,
     network: dense::Scratch,
     turned: Vec<f64>,
+}
+
+impl Scratch {
+    /// What the step that ran last proved of the features; it is forgotten.
+    pub(crate) fn take_proof(&mut self) -> Proof {
+        std::mem::take(&mut self.forest.tiled.proof)
+    }
 }
 
 impl Plan {
@@ -193,6 +201,17 @@ impl Plan {
         let whole = matches!(run.input, View::Whole(0, count) if count == linear.inputs);
         let finite = linear.coefficients[..linear.inputs].iter().chain(linear.intercept.first()).all(|x| x.is_finite());
         sums && whole && finite && linear.width == Width::Float64 && !self.is_reference()
+    }
+
+    /// Where a step's engine may find out by the way that features are finite: per feature whether it reads it.
+    pub(crate) fn proves(&self, step: usize) -> Option<Vec<bool>> {
+        let run = self.program.run(step).filter(|_| !self.is_reference())?;
+        let (View::Whole(0, count), Engine::Forest(engines)) = (&run.input, &self.engines[step]) else { return None };
+        engines.proves().then(|| {
+            let mut read = vec![false; *count];
+            run.features.iter().for_each(|&feature| read[feature as usize] = true);
+            read
+        })
     }
 
     /// Whether the reference interpreter is forced.

@@ -83,7 +83,7 @@ pub(crate) struct Run {
     /// The steps whose values it reads, each once.
     needs: Vec<usize>,
     /// The features that it reads, each once.
-    features: Vec<u32>,
+    pub features: Vec<u32>,
 }
 
 /// The steps of a model as they are run.

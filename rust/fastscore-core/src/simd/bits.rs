@@ -32,13 +32,6 @@ pub(crate) trait Bits: Copy {
     fn part(self, here: &Quad, condition: &Quad) -> (Quad, Quad);
     /// How many of a feature's thresholds are below each x.
     fn rank(self, table: &Table, x: &[f64; 8]) -> [u16; 8];
-    /// Rounded to float32.
-    #[inline(always)]
-    fn narrow(self, x: &[f64; 8], out: &mut [f32; 8]) {
-        for (out, &x) in out.iter_mut().zip(x) {
-            *out = x as f32;
-        }
-    }
 }
 
 /// Something to do with [`Bits`]. `run` should be `#[inline(always)]`, so that it is compiled for the level.
@@ -197,16 +190,6 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn narrow(self, x: &[f64; 8], out: &mut [f32; 8]) {
-            // SAFETY: an `Avx2` is only made where the processor has it; the vectors are the halves of both arrays.
-            unsafe {
-                let (low, high) = (_mm256_loadu_pd(x.as_ptr()), _mm256_loadu_pd(x.as_ptr().add(4)));
-                _mm_storeu_ps(out.as_mut_ptr(), _mm256_cvtpd_ps(low));
-                _mm_storeu_ps(out.as_mut_ptr().add(4), _mm256_cvtpd_ps(high));
-            }
-        }
-
-        #[inline(always)]
         fn rank(self, table: &Table, x: &[f64; 8]) -> [u16; 8] {
             table.rank(x)
         }
@@ -283,12 +266,6 @@ mod x86 {
         fn part(self, here: &Quad, condition: &Quad) -> (Quad, Quad) {
             // SAFETY: an `Avx512` is only made where the processor has it; 32 bytes are read and written.
             unsafe { part(here, condition) }
-        }
-
-        #[inline(always)]
-        fn narrow(self, x: &[f64; 8], out: &mut [f32; 8]) {
-            // SAFETY: an `Avx512` is only made where the processor has it; both arrays have eight numbers.
-            unsafe { _mm256_storeu_ps(out.as_mut_ptr(), _mm512_cvtpd_ps(_mm512_loadu_pd(x.as_ptr()))) }
         }
 
         #[inline(always)]
@@ -436,12 +413,6 @@ mod tests {
                 assert_eq!(bytes[i], keys[i] | ((word >> i & 1) as u8) << bit, "row {i}");
             }
             let (here, condition) = ([word, !word, compared, u64::MAX], [compared, word, word, 0]);
-            let values = [0.1, f64::NAN, f64::INFINITY, -1e39, 1e-46, -0.0, 16_777_217.0, 3e38];
-            let mut narrow = [0.0; 8];
-            bits.narrow(&values, &mut narrow);
-            for (x, got) in values.into_iter().zip(narrow) {
-                assert!(x.is_nan() && got.is_nan() || got.to_bits() == (x as f32).to_bits(), "{x:e} is {got:e}");
-            }
             let parts = bits.part(&here, &condition);
             for i in 0..4 {
                 assert_eq!((parts.0[i], parts.1[i]), (here[i] & condition[i], here[i] & !condition[i]));

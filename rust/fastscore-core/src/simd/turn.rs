@@ -99,6 +99,53 @@ fn plain<T: Cell>(
     }
 }
 
+/// Eight rows of those of eight columns that the mask names; of the others, zeros.
+///
+/// # Safety
+/// The processor has the features; there are such rows and columns from `from` on.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl")]
+#[inline]
+pub(super) unsafe fn eight_columns<T: Cell>(from: *const T, stride: usize, mask: u8) -> [__m512d; 8] {
+    // SAFETY: the caller vouches for rows and columns.
+    let row = |i: usize| unsafe { T::eight(from.add(i * stride), mask) };
+    let low = |i: usize| _mm512_unpacklo_pd(row(i), row(i + 1));
+    let high = |i: usize| _mm512_unpackhi_pd(row(i), row(i + 1));
+    // Of columns 2l and 2l + 1 two rows are in lane l.
+    let mut out = [_mm512_setzero_pd(); 8];
+    for (odd, pairs) in [[low(0), low(2), low(4), low(6)], [high(0), high(2), high(4), high(6)]].iter().enumerate() {
+        let [a, b, c, d] = *pairs;
+        let (even_a, even_c) = (_mm512_shuffle_f64x2::<0x88>(a, b), _mm512_shuffle_f64x2::<0x88>(c, d));
+        let (odd_a, odd_c) = (_mm512_shuffle_f64x2::<0xdd>(a, b), _mm512_shuffle_f64x2::<0xdd>(c, d));
+        out[odd] = _mm512_shuffle_f64x2::<0x88>(even_a, even_c);
+        out[odd + 2] = _mm512_shuffle_f64x2::<0x88>(odd_a, odd_c);
+        out[odd + 4] = _mm512_shuffle_f64x2::<0xdd>(even_a, even_c);
+        out[odd + 6] = _mm512_shuffle_f64x2::<0xdd>(odd_a, odd_c);
+    }
+    out
+}
+
+/// Four rows of four columns.
+///
+/// # Safety
+/// The processor has the features; there are such rows and columns from `from` on.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+#[inline]
+pub(super) unsafe fn four_columns<T: Cell>(from: *const T, stride: usize) -> [__m256d; 4] {
+    // SAFETY: the caller vouches for rows and columns.
+    let row = |i: usize| unsafe { T::four(from.add(i * stride)) };
+    let (a, b, x, y) = (row(0), row(1), row(2), row(3));
+    let (low_a, low_x) = (_mm256_unpacklo_pd(a, b), _mm256_unpacklo_pd(x, y));
+    let (high_a, high_x) = (_mm256_unpackhi_pd(a, b), _mm256_unpackhi_pd(x, y));
+    [
+        _mm256_permute2f128_pd::<0x20>(low_a, low_x),
+        _mm256_permute2f128_pd::<0x20>(high_a, high_x),
+        _mm256_permute2f128_pd::<0x31>(low_a, low_x),
+        _mm256_permute2f128_pd::<0x31>(high_a, high_x),
+    ]
+}
+
 /// # Safety
 /// The processor has the features; `cells` and `columns` hold what [`turn`] asserts; `rows` is a multiple of 8.
 #[cfg(target_arch = "x86_64")]
@@ -109,22 +156,7 @@ unsafe fn eights<T: Cell>(cells: &[T], stride: usize, (rows, width): (usize, usi
             let here = (width - c).min(8);
             let mask = (0xffu16 >> (8 - here)) as u8;
             // SAFETY: rows r to r + 7 are below `rows`, and the mask names columns below `width`: all of `cells`.
-            let row = |i: usize| unsafe { T::eight(cells.as_ptr().add((r + i) * stride + c), mask) };
-            let low = |i: usize| _mm512_unpacklo_pd(row(i), row(i + 1));
-            let high = |i: usize| _mm512_unpackhi_pd(row(i), row(i + 1));
-            // Of columns 2l and 2l + 1 two rows are in lane l.
-            let mut out = [_mm512_setzero_pd(); 8];
-            for (odd, pairs) in
-                [[low(0), low(2), low(4), low(6)], [high(0), high(2), high(4), high(6)]].iter().enumerate()
-            {
-                let [a, b, c, d] = *pairs;
-                let (even_a, even_c) = (_mm512_shuffle_f64x2::<0x88>(a, b), _mm512_shuffle_f64x2::<0x88>(c, d));
-                let (odd_a, odd_c) = (_mm512_shuffle_f64x2::<0xdd>(a, b), _mm512_shuffle_f64x2::<0xdd>(c, d));
-                out[odd] = _mm512_shuffle_f64x2::<0x88>(even_a, even_c);
-                out[odd + 2] = _mm512_shuffle_f64x2::<0x88>(odd_a, odd_c);
-                out[odd + 4] = _mm512_shuffle_f64x2::<0xdd>(even_a, even_c);
-                out[odd + 6] = _mm512_shuffle_f64x2::<0xdd>(odd_a, odd_c);
-            }
+            let out = unsafe { eight_columns(cells.as_ptr().add(r * stride + c), stride, mask) };
             for (i, &column) in out.iter().enumerate().take(here) {
                 // SAFETY: column c + i is below `width`, and rows r to r + 7 below `rows`: all of `columns`.
                 unsafe { _mm512_storeu_pd(columns.as_mut_ptr().add((c + i) * room + r), column) };
@@ -141,16 +173,7 @@ unsafe fn fours<T: Cell>(cells: &[T], stride: usize, (rows, width): (usize, usiz
     for r in (0..rows).step_by(4) {
         for c in (0..width).step_by(4) {
             // SAFETY: rows r to r + 3 are below `rows`, columns c to c + 3 below `width`: all of `cells`.
-            let row = |i: usize| unsafe { T::four(cells.as_ptr().add((r + i) * stride + c)) };
-            let (a, b, x, y) = (row(0), row(1), row(2), row(3));
-            let (low_a, low_x) = (_mm256_unpacklo_pd(a, b), _mm256_unpacklo_pd(x, y));
-            let (high_a, high_x) = (_mm256_unpackhi_pd(a, b), _mm256_unpackhi_pd(x, y));
-            let out = [
-                _mm256_permute2f128_pd::<0x20>(low_a, low_x),
-                _mm256_permute2f128_pd::<0x20>(high_a, high_x),
-                _mm256_permute2f128_pd::<0x31>(low_a, low_x),
-                _mm256_permute2f128_pd::<0x31>(high_a, high_x),
-            ];
+            let out = unsafe { four_columns(cells.as_ptr().add(r * stride + c), stride) };
             for (i, &column) in out.iter().enumerate() {
                 // SAFETY: all of `columns`, likewise.
                 unsafe { _mm256_storeu_pd(columns.as_mut_ptr().add((c + i) * room + r), column) };

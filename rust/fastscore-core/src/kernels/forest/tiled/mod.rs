@@ -90,6 +90,19 @@ pub(crate) struct Scratch {
     numbers: Vec<u8>,
     top: sliced::Scratch,
     tile: tile::Scratch,
+    /// What is known of the numbers of the block that was summed last.
+    pub proof: Proof,
+}
+
+/// Which numbers of a block are known to be finite, as float32 too.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Proof {
+    #[default]
+    None,
+    /// Those that the forest reads.
+    Read,
+    /// All that are loaded.
+    All,
 }
 
 /// Where results go.
@@ -116,13 +129,13 @@ impl Tiled {
     /// What it costs.
     pub(crate) fn cost(&self) -> Cost {
         let tile = match self.level {
-            Level::Avx512 => 2.3,
-            Level::Avx2 | Level::Portable => 5.0,
+            Level::Avx512 => 1.7,
+            Level::Avx2 | Level::Portable => 4.5,
         };
         let (keys, passes) = match &self.walk {
             Walk::Ranks(ranked) => ranked.cost(self.level),
             Walk::ManyRanks(ranked) => ranked.cost(self.level),
-            Walk::Values(..) => (8.0, [0.0; PASSES.len()]),
+            Walk::Values(..) => (3.0, [0.0; PASSES.len()]),
         };
         let columns = 1.2 * self.leaf_width.saturating_sub(1) as f64;
         let (trees, tree) = (self.roots.len() as f64, 1.5 + columns + tile * self.mean_tiles);
@@ -141,6 +154,11 @@ impl Tiled {
             Walk::ManyRanks(ranked) => (ranked.tiles.len(), ranked.tiles.bytes()),
             Walk::Values(_, tiles) => (tiles.len(), tiles.bytes()),
         }
+    }
+
+    /// Whether it looks at all numbers and tells what it finds by [`Scratch::proof`].
+    pub(crate) fn proves(&self) -> bool {
+        matches!(self.walk, Walk::Values(..))
     }
 
     /// Whether trees stay in the second cache level while a block passes, which should then be large.
@@ -186,7 +204,7 @@ impl Tiled {
     }
 
     fn run(&self, forest: &Forest, input: &impl Columns, scratch: &mut Scratch, rows: usize, mut target: Target) {
-        let Scratch { planes, ranks, many_ranks, values, numbers, top, tile } = scratch;
+        let Scratch { planes, ranks, many_ranks, values, numbers, top, tile, proof } = scratch;
         let visit = |root: &Root, first: usize, leaves: &[u32]| self.deliver(forest, root, leaves, first, &mut target);
         match &self.walk {
             Walk::Ranks(ranked) => {
@@ -197,7 +215,9 @@ impl Tiled {
                 let own = ranked::Scratch { planes, keys: many_ranks, numbers, top, tile };
                 ranked.run(self.level, &self.roots, input, own, rows, visit);
             }
-            Walk::Values(plan, tiles) => plan.run(self.level, tiles, &self.roots, input, values, tile, rows, visit),
+            Walk::Values(plan, tiles) => {
+                *proof = plan.run(self.level, tiles, &self.roots, input, values, tile, rows, visit);
+            }
         }
     }
 

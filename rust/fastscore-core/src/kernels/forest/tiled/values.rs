@@ -1,26 +1,29 @@
 //! Values: float32 keys as they are, for few trees, which are walked by tiles from the root on.
 //!
-//! The columns from the first that is read to the last lie in a row's keys side by side, from key 1 on, so that a row of an
-//! array is converted by a few vector instructions.
+//! The columns from the first that is read to the last lie in a row's keys side by side, so that a row of an array is
+//! converted by a few vector instructions (simd/narrow.rs), which also tell whether all numbers are finite: nobody has to look
+//! at them again. While rows are walked, the lines of the next ones are fetched.
 
 use super::super::planes::Planes;
-use super::Root;
+use super::{Proof, Root};
 use crate::kernels::{Columns, RowCells, Rows};
 use crate::model::{Forest, Width};
 use crate::simd::Level;
 use crate::simd::bits::{self, BitWork, Bits};
-use crate::simd::tile::{self, Keys, Tiles};
+use crate::simd::narrow::{self, COLUMNS, WIDTH};
+use crate::simd::tile::{self, Ahead, Keys, Tiles};
 
-/// Rows whose keys are made together, 64 KB of them.
-const BLOCK: usize = 512;
-/// Keys of a row.
-const WIDTH: usize = 32;
+/// Rows whose keys are made together: these 16 KB and the rows that are fetched meanwhile share the first cache level. With 256 a row
+/// took an eighth longer.
+const BLOCK: usize = 128;
 
 /// Which columns are keys.
 #[derive(Debug)]
 pub(super) struct Values {
     /// Ascending.
     features: Vec<usize>,
+    /// The feature that is key 0.
+    first: usize,
 }
 
 impl Values {
@@ -29,25 +32,23 @@ impl Values {
         let mut features: Vec<usize> = forest.feature.iter().map(|&feature| feature as usize).collect();
         features.sort_unstable();
         features.dedup();
-        let values = Values { features };
+        let (&first, &last) = features.first().zip(features.last())?;
+        // Columns that are not read may still be refused: those before the first are looked at too where they fit.
+        let values = Values { features, first: if last < COLUMNS { 0 } else { first } };
         let fits = forest.width == Width::Float32
             && forest.zero_band.is_none()
             && forest.missing_value.is_none()
             && planes.only_nan_is_missing()
-            && values.features.last().is_some_and(|&last| values.place_of(last) < WIDTH);
+            && values.place(last as i32) < COLUMNS;
         fits.then_some(values)
-    }
-
-    fn place_of(&self, feature: usize) -> usize {
-        feature - self.features[0] + 1
     }
 
     /// Where the key of a split's feature is.
     pub(super) fn place(&self, feature: i32) -> usize {
-        self.place_of(feature as usize)
+        feature as usize - self.first
     }
 
-    /// As `Ranked::run`.
+    /// As `Ranked::run`. Gives what is proved of the numbers.
     #[expect(clippy::too_many_arguments, reason = "what is walked, where, and by whom")]
     pub(super) fn run(
         &self,
@@ -59,88 +60,105 @@ impl Values {
         scratch: &mut tile::Scratch,
         rows: usize,
         mut visit: impl FnMut(&Root, usize, &[u32]),
-    ) {
+    ) -> Proof {
         let mut leaves = [0; BLOCK];
         let from_the_root = [0; BLOCK];
-        keys.resize(BLOCK, Keys([f32::NEG_INFINITY; WIDTH]));
+        keys.resize(BLOCK, Keys([0.0; WIDTH]));
+        let source = self.source(input);
+        let mut finite = true;
         for start in (0..rows).step_by(BLOCK) {
             let count = BLOCK.min(rows - start);
-            let (keys, leaves) = (&mut keys[..count], &mut leaves[..count]);
-            self.fill(level, input, start, keys);
+            let here = source.fill(level, start, count, keys);
+            source.fetch(start + BLOCK, (start + 2 * BLOCK).min(rows), &mut scratch.ahead);
+            let (keys, leaves) = (&keys[..count], &mut leaves[..count]);
             let mut missing = false;
-            bits::run(level, AnyNan { keys, found: &mut missing });
+            if !here {
+                bits::run(level, AnyNan { keys, found: &mut missing });
+            }
+            finite &= here;
             for root in roots {
                 tiles.leaves(level, keys, root.tile, &from_the_root[..count], missing, scratch, leaves);
                 visit(root, start, leaves);
             }
         }
+        match source {
+            _ if !finite => Proof::None,
+            Source::Array { covers: true, .. } => Proof::All,
+            Source::Array { .. } | Source::Columns(_) => Proof::Read,
+        }
     }
 
-    fn fill(&self, level: Level, input: &impl Columns, start: usize, keys: &mut [Keys<f32, WIDTH>]) {
-        if let Some(array) = input.rows() {
-            // Where every column that is read lies as far from the first as its key does.
-            let (first, reach) =
-                (array.offset[self.features[0]], self.features[self.features.len() - 1] - self.features[0]);
-            let in_line = |&feature: &usize| array.offset[feature] == first + feature - self.features[0];
-            if self.features.iter().all(in_line) {
-                let work = Convert { array, first, count: reach + 1, start, keys };
-                return bits::run(level, work);
-            }
+    fn source<'a>(&self, input: &'a impl Columns) -> Source<'a> {
+        if let Some(array) = input.rows()
+            && let Some(source) = self.array(array)
+        {
+            return source;
         }
-        let rows = start..start + keys.len();
+        let mut columns = Vec::with_capacity(COLUMNS);
         for &feature in &self.features {
-            let place = self.place_of(feature);
-            for (keys, &x) in keys.iter_mut().zip(&input.column(feature)[rows.clone()]) {
-                keys.0[place] = x as f32;
-            }
+            columns.resize(self.place(feature as i32), &[][..]);
+            columns.push(input.column(feature));
         }
+        Source::Columns(columns)
+    }
+
+    /// None where columns do not lie as far from the first as their keys do.
+    fn array<'a>(&self, array: Rows<'a>) -> Option<Source<'a>> {
+        let loaded = |&feature: &usize| array.offset[feature] != usize::MAX;
+        let mut keys = (self.first..array.offset.len().min(self.first + COLUMNS)).filter(loaded);
+        let first = keys.next()?;
+        let last = keys.next_back().unwrap_or(first);
+        let base = array.offset[first].checked_sub(first - self.first)?;
+        let in_line = (first..=last).filter(loaded).all(|feature| array.offset[feature] == base + feature - self.first);
+        let covers = (0..self.first).chain(last + 1..array.offset.len()).all(|feature| !loaded(&feature));
+        in_line.then_some(Source::Array { array, base, count: last + 1 - self.first, covers })
     }
 }
 
-/// Rows of an array, from `start` on, as keys.
-struct Convert<'a> {
-    array: Rows<'a>,
-    first: usize,
-    /// Columns.
-    count: usize,
-    start: usize,
-    keys: &'a mut [Keys<f32, WIDTH>],
+/// Where numbers come from.
+enum Source<'a> {
+    /// The columns of an array of rows, `count` of them from `base` on; whether no feature that is loaded is another one.
+    Array { array: Rows<'a>, base: usize, count: usize, covers: bool },
+    /// The keys' columns, empty where none is read.
+    Columns(Vec<&'a [f64]>),
 }
 
-impl BitWork for Convert<'_> {
-    #[inline(always)]
-    fn run(self, bits: impl Bits) {
-        let Convert { array, first, count, start, keys } = self;
-        match array.cells {
-            RowCells::F64(cells) => {
-                let mut at = start * array.stride + first;
-                for keys in keys {
-                    // Whole vectors where there is something behind the row: what they convert beyond it is not read.
-                    if let Some(cells) = cells.get(at..at + WIDTH - 1) {
-                        let mut done = 0;
-                        while done < count {
-                            // The last one begins early, so that it ends with the keys.
-                            let from = done.min(WIDTH - 1 - 8);
-                            if let (Some(x), Some(out)) =
-                                (cells[from..].first_chunk(), keys.0[1 + from..].first_chunk_mut())
-                            {
-                                bits.narrow(x, out);
-                            }
-                            done += 8;
-                        }
-                    } else {
-                        for (key, &x) in keys.0[1..].iter_mut().zip(&cells[at..at + count]) {
-                            *key = x as f32;
-                        }
-                    }
-                    at += array.stride;
+impl Source<'_> {
+    /// Rows as keys; whether all numbers are finite.
+    fn fill(&self, level: Level, start: usize, count: usize, keys: &mut [Keys<f32, WIDTH>]) -> bool {
+        match self {
+            Source::Array { array: Rows { cells, stride, .. }, base, count: columns, .. } => {
+                let (at, keys) = (start * stride + base, &mut keys[..count]);
+                match cells {
+                    RowCells::F64(cells) => narrow::rows(level, &cells[at..], *stride, *columns, keys),
+                    RowCells::F32(cells) => narrow::rows(level, &cells[at..], *stride, *columns, keys),
                 }
             }
-            RowCells::F32(cells) => {
-                for (r, keys) in keys.iter_mut().enumerate() {
-                    let at = (start + r) * array.stride + first;
-                    keys.0[1..=count].copy_from_slice(&cells[at..at + count]);
+            Source::Columns(columns) => {
+                let mut here = [&[][..]; COLUMNS];
+                for (here, column) in here.iter_mut().zip(columns).filter(|(_, column)| !column.is_empty()) {
+                    *here = &column[start..start + count];
                 }
+                narrow::columns(level, &here[..columns.len()], count, keys)
+            }
+        }
+    }
+
+    /// Have the rows from `start` up to `end` fetched.
+    fn fetch(&self, start: usize, end: usize, ahead: &mut Ahead) {
+        let count = end.saturating_sub(start);
+        match self {
+            _ if count == 0 => ahead.set([], 0),
+            Source::Array { array: Rows { cells, stride, .. }, base, .. } => {
+                let at = start * stride + base;
+                match cells {
+                    RowCells::F64(cells) => ahead.set([cells[at..].as_ptr().cast()], 8 * count * stride),
+                    RowCells::F32(cells) => ahead.set([cells[at..].as_ptr().cast()], 4 * count * stride),
+                }
+            }
+            Source::Columns(columns) => {
+                let read = columns.iter().filter(|column| !column.is_empty());
+                ahead.set(read.map(|column| column[start..].as_ptr().cast()), 8 * count);
             }
         }
     }

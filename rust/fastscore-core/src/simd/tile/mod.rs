@@ -6,15 +6,17 @@
 //! next   the exit's place among the tile's leaves or child tiles, which are numbered without gaps
 //! ```
 //! With AVX-512 a row's mask is one permutation of its keys, which fill one or two registers, and one comparison; exits
-//! are found for 32 rows at a time. Otherwise four levels are walked. A branch that ends early has nodes that send every
-//! row left.
+//! are found for 32 rows at a time, next tiles for 8 (x86.rs). Otherwise four levels are walked. A branch that ends early has
+//! nodes that send every row left.
 //!
 //! Each of these is a loop of its own over the rows that have not arrived yet: one loop for all took half as long again, since
-//! where a row goes next is then known too late. None but the masks' is compiled under wider features, where the compiler
+//! where a row goes next is then known too late. Plain loops are not compiled under wider features, where the compiler
 //! turns them into gathers, which are slower than loads.
 //!
-//! Bound for a row and tile with AVX-512: two cache lines (keys, tile), some 25 instructions; with a leaf's value 2.4 ns
-//! measured alone on Zen 5.
+//! Meanwhile the lines of the rows that come next are fetched ([`Ahead`]).
+
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 use super::Level;
 
@@ -25,12 +27,14 @@ pub(crate) const EXITS: usize = 1 << LEVELS;
 /// Rows that go through a tree together.
 pub(crate) const ROWS: usize = 1024;
 
-/// What tiles compare: u16 ranks, or float32 values. Key 0 of a row is [`Key::LOWEST`].
+/// What tiles compare: u16 ranks, or float32 values.
 pub(crate) trait Key: Copy + std::fmt::Debug + 'static {
-    /// At most any threshold.
-    const LOWEST: Self;
-    /// A threshold that [`Key::LOWEST`] is not above.
+    /// A number.
+    const ZERO: Self;
+    /// A threshold that no number is above.
     const HIGHEST: Self;
+    /// Which key of a row is a number in every row: the one that nodes compare which are not there.
+    const NUMBER: u8;
     fn is_above(self, threshold: Self) -> bool;
     /// Whether it is the key of a missing value, which is above all thresholds.
     fn is_missing(self) -> bool;
@@ -58,22 +62,37 @@ pub(crate) struct Keys<K, const WIDTH: usize>(pub [K; WIDTH]);
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(64))]
 pub(crate) struct Tile<K> {
-    /// A key above goes right. The first has bit e set where exit e leads to a tile.
+    /// A key above goes right. The first is bits: those of the nodes that send missing values left.
     threshold: [K; EXITS],
     plane: [u8; EXITS],
+    way: Way,
+}
+
+/// Where the exits of a tile lead.
+#[derive(Debug, Clone, Copy, Default)]
+#[repr(C, align(16))]
+struct Way {
     /// Four bits an exit: its place among the child tiles, or among the leaves.
     place: u64,
-    /// Which nodes send missing values left, 16 bits; the first child tile and the first leaf, 24 bits each.
+    /// Which exits lead to tiles, 16 bits; the first child tile and the first leaf, 24 bits each.
     more: u64,
 }
 
 /// Tiles, and leaves, that can be numbered.
 const MOST: u32 = 1 << 24;
 
-impl<K> Tile<K> {
+impl<K: Key> Tile<K> {
     #[inline(always)]
     fn missing_left(&self) -> u16 {
-        self.more as u16
+        self.threshold[0].bits()
+    }
+}
+
+impl Way {
+    /// Whether an exit leads to a tile.
+    #[inline(always)]
+    fn goes_on(&self, exit: u8) -> bool {
+        self.more >> exit & 1 == 1
     }
 
     #[inline(always)]
@@ -109,8 +128,12 @@ pub(crate) struct Subtree<K> {
 
 impl<K: Key> Subtree<K> {
     /// Every row goes left.
-    pub(crate) const EMPTY: Self =
-        Subtree { threshold: [K::HIGHEST; EXITS], plane: [0; EXITS], missing_left: 0, exit: [Exit::Nowhere; EXITS] };
+    pub(crate) const EMPTY: Self = Subtree {
+        threshold: [K::HIGHEST; EXITS],
+        plane: [K::NUMBER; EXITS],
+        missing_left: 0,
+        exit: [Exit::Nowhere; EXITS],
+    };
 }
 
 /// The tiles of a forest whose rows have up to `WIDTH` keys. Every exit that a row can take leads to a leaf or to a later
@@ -121,21 +144,97 @@ pub(crate) struct Tiles<K, const WIDTH: usize> {
     leaves: u32,
 }
 
+/// Lines of memory that are fetched while rows are walked: those of the rows that are walked next.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Ahead {
+    /// Where runs of lines begin. Nothing there is read.
+    starts: Vec<*const u8>,
+    /// Lines of a run.
+    each: usize,
+    next: (usize, usize),
+}
+
+// SAFETY: nothing is read nor written through the pointers.
+unsafe impl Send for Ahead {}
+
+impl Ahead {
+    /// Fetch so many bytes from each of these on.
+    pub(crate) fn set(&mut self, starts: impl IntoIterator<Item = *const u8>, bytes: usize) {
+        self.starts.clear();
+        self.starts.extend(starts);
+        (self.each, self.next) = (bytes.div_ceil(LINE), (0, 0));
+    }
+
+    /// Do something for every row below `rows`, and fetch a line beside each while there are some.
+    #[inline(always)]
+    fn beside(&mut self, rows: usize, mut each: impl FnMut(usize)) {
+        let mut first = 0;
+        while first < rows {
+            let (run, line) = self.next;
+            let Some(&start) = self.starts.get(run) else { break };
+            let count = (rows - first).min(self.each - line);
+            for i in 0..count {
+                fetch(start.wrapping_add((line + i) * LINE));
+                each(first + i);
+            }
+            self.next = if line + count == self.each { (run + 1, 0) } else { (run, line + count) };
+            first += count;
+        }
+        for i in first..rows {
+            each(i);
+        }
+    }
+}
+
+/// Have a line of memory fetched, if there is one.
+#[inline(always)]
+fn fetch(line: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::*;
+        // SAFETY: every x86-64 processor has the instruction, which reads nothing that the program sees, and does nothing where
+        // no memory is.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) };
+    }
+    let _ = line;
+}
+
+/// Bytes of a line of the cache.
+const LINE: usize = 64;
+/// Rows that vectors reach beyond the last one.
+const BEYOND: usize = 32;
+
 /// What it takes to send [`ROWS`] rows through a tree.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     /// The tile where a row is, for rows that have not arrived.
-    at: Box<[u32; ROWS]>,
+    at: Box<[u32; ROWS + BEYOND]>,
     /// Their numbers.
-    row: Box<[u16; ROWS]>,
-    mask: Box<[u16; ROWS]>,
-    exit: Box<[u8; ROWS]>,
+    row: Box<[u32; ROWS + BEYOND]>,
+    mask: Box<[u16; ROWS + BEYOND]>,
+    exit: Box<[u8; ROWS + BEYOND]>,
+    /// Where the exits of their tiles lead.
+    way: Box<[Way; ROWS + BEYOND]>,
+    /// Rows that have arrived, in this order, and their leaves.
+    arrived: Box<[u32; ROWS + BEYOND]>,
+    leaf: Box<[u32; ROWS + BEYOND]>,
+    /// What is fetched meanwhile.
+    pub ahead: Ahead,
 }
 
 impl Default for Scratch {
     fn default() -> Self {
-        let (at, row) = (Box::new([0; ROWS]), Box::new([0; ROWS]));
-        Scratch { at, row, mask: Box::new([0; ROWS]), exit: Box::new([0; ROWS]) }
+        let numbers = || Box::new([0; ROWS + BEYOND]);
+        Scratch {
+            at: numbers(),
+            row: numbers(),
+            mask: Box::new([0; ROWS + BEYOND]),
+            exit: Box::new([0; ROWS + BEYOND]),
+            way: Box::new([Way::default(); ROWS + BEYOND]),
+            arrived: numbers(),
+            leaf: numbers(),
+            ahead: Ahead::default(),
+        }
     }
 }
 
@@ -163,7 +262,7 @@ impl<K: Key, const WIDTH: usize> Tiles<K, WIDTH> {
         if first + count > MOST as usize {
             return None;
         }
-        let empty = Tile { threshold: [K::LOWEST; EXITS], plane: [0; EXITS], place: 0, more: 0 };
+        let empty = Tile { threshold: [K::ZERO; EXITS], plane: [0; EXITS], way: Way::default() };
         self.tiles.resize(first + count, empty);
         Some(first as u32)
     }
@@ -189,9 +288,9 @@ impl<K: Key, const WIDTH: usize> Tiles<K, WIDTH> {
         }
         let child = self.reserve(tiles as usize)?;
         let mut threshold = subtree.threshold;
-        threshold[0] = K::of_bits(inner);
-        let more = u64::from(subtree.missing_left) | u64::from(child) << 16 | u64::from(self.leaves) << 40;
-        self.tiles[at as usize] = Tile { threshold, plane: subtree.plane, place, more };
+        threshold[0] = K::of_bits(subtree.missing_left);
+        let more = inner | u64::from(child) << 16 | u64::from(self.leaves) << 40;
+        self.tiles[at as usize] = Tile { threshold, plane: subtree.plane, way: Way { place, more } };
         self.leaves += leaves as u32;
         if self.leaves >= MOST {
             return None;
@@ -212,72 +311,63 @@ impl<K: Key, const WIDTH: usize> Tiles<K, WIDTH> {
         scratch: &mut Scratch,
         leaves: &mut [u32],
     ) {
-        let Scratch { at, row, mask, exit } = scratch;
         let rows = leaves.len();
         assert!(rows <= ROWS && keys.len() == rows && start.len() == rows, "too many rows, or some without keys");
         let most = start.iter().fold(0, |most, &start| most.max(start));
         assert!((root as usize) + usize::from(most) < self.tiles.len(), "rows begin at tiles");
+        #[cfg(target_arch = "x86_64")]
+        if level == Level::Avx512 && level.is_available() {
+            // SAFETY: this processor has the features; rows begin at tiles, as was checked; planes are below the width, and
+            // exits lead to tiles that `set` has reserved.
+            unsafe {
+                if missing {
+                    x86::leaves::<K, WIDTH, true>(&self.tiles, keys, root, start, scratch, leaves);
+                } else {
+                    x86::leaves::<K, WIDTH, false>(&self.tiles, keys, root, start, scratch, leaves);
+                }
+            }
+            return;
+        }
+        let _ = level;
+        let Scratch { at, row, exit, ahead, .. } = scratch;
         for (i, ((at, row), &start)) in at.iter_mut().zip(row.iter_mut()).zip(start).enumerate() {
             *at = root + u32::from(start);
-            *row = i as u16;
+            *row = i as u32;
         }
         let mut left = rows;
         while left > 0 {
             // SAFETY: `at` and `row` name tiles and rows that are there: those of the first round were checked, and `advance`
-            // gives tiles that `set` has reserved.
+            // gives tiles that `set` has reserved. Planes are below the width.
             unsafe {
                 if missing {
-                    self.exits::<true>(level, keys, &at[..left], &row[..left], mask, exit);
+                    self.walk::<true>(keys, ahead, &at[..left], &row[..left], &mut exit[..left]);
                 } else {
-                    self.exits::<false>(level, keys, &at[..left], &row[..left], mask, exit);
+                    self.walk::<false>(keys, ahead, &at[..left], &row[..left], &mut exit[..left]);
                 }
-                left = self.advance(left, at, row, exit, leaves);
+                left = self.advance(left, &mut at[..], &mut row[..], &exit[..], leaves);
             }
         }
     }
 
-    /// Where each row leaves its tile.
+    /// Where each row leaves its tile, by plain loads.
     ///
     /// # Safety
     ///
-    /// There are such tiles and rows, [`ROWS`] at most.
-    #[inline(always)]
-    unsafe fn exits<const MISSING: bool>(
-        &self,
-        level: Level,
-        keys: &[Keys<K, WIDTH>],
-        at: &[u32],
-        row: &[u16],
-        mask: &mut [u16; ROWS],
-        exit: &mut [u8; ROWS],
-    ) {
-        #[cfg(target_arch = "x86_64")]
-        if level == Level::Avx512 && level.is_available() {
-            // SAFETY: this processor has the features; the caller vouches for the rest.
-            return unsafe { x86::exits::<K, WIDTH, MISSING>(&self.tiles, keys, at, row, mask, exit) };
-        }
-        let _ = (level, mask);
-        // SAFETY: the caller vouches for tiles and rows; planes are below the width.
-        unsafe { self.walk::<MISSING>(keys, at, row, exit) }
-    }
-
-    /// The same by plain loads.
-    ///
-    /// # Safety
-    ///
-    /// As for `exits`.
+    /// There are such tiles and rows, and as many exits.
     #[inline(never)]
     unsafe fn walk<const MISSING: bool>(
         &self,
         keys: &[Keys<K, WIDTH>],
+        ahead: &mut Ahead,
         at: &[u32],
-        row: &[u16],
-        exit: &mut [u8; ROWS],
+        row: &[u32],
+        exit: &mut [u8],
     ) {
-        for ((exit, &at), &row) in exit.iter_mut().zip(at).zip(row) {
+        ahead.beside(at.len(), |i| {
             // SAFETY: the caller vouches for tile and row; a node is below 16, a plane below the width.
             unsafe {
-                let (tile, keys) = (self.tiles.get_unchecked(at as usize), keys.get_unchecked(usize::from(row)));
+                let tile = self.tiles.get_unchecked(*at.get_unchecked(i) as usize);
+                let keys = keys.get_unchecked(*row.get_unchecked(i) as usize);
                 let mut node = 1;
                 for _ in 0..LEVELS {
                     let key = *keys.0.get_unchecked(usize::from(*tile.plane.get_unchecked(node)));
@@ -287,36 +377,30 @@ impl<K: Key, const WIDTH: usize> Tiles<K, WIDTH> {
                     }
                     node = 2 * node + usize::from(is_right);
                 }
-                *exit = node as u8 & (EXITS as u8 - 1);
+                *exit.get_unchecked_mut(i) = node as u8 & (EXITS as u8 - 1);
             }
-        }
+        });
     }
 
     /// Writes a leaf for each row, which is right for those that have arrived, and keeps the others; how many.
     ///
     /// # Safety
     ///
-    /// The first `count` of `at` and `row` are tiles and rows of `leaves`, and `exit` is below [`EXITS`].
+    /// The first `count` of `at` and `row`, of which each has so many, are tiles and rows of `leaves`, and of `exit` below
+    /// [`EXITS`].
     #[inline(never)]
-    unsafe fn advance(
-        &self,
-        count: usize,
-        at: &mut [u32; ROWS],
-        row: &mut [u16; ROWS],
-        exit: &[u8; ROWS],
-        leaves: &mut [u32],
-    ) -> usize {
+    unsafe fn advance(&self, count: usize, at: &mut [u32], row: &mut [u32], exit: &[u8], leaves: &mut [u32]) -> usize {
         let mut kept = 0;
         for i in 0..count {
-            // SAFETY: the caller vouches for tile and row; `kept` is at most `i`, and `count` at most `ROWS`.
+            // SAFETY: the caller vouches for tile and row; `kept` is at most `i`.
             unsafe {
-                let tile = self.tiles.get_unchecked(*at.get_unchecked(i) as usize);
+                let way = self.tiles.get_unchecked(*at.get_unchecked(i) as usize).way;
                 let (row_here, exit) = (*row.get_unchecked(i), *exit.get_unchecked(i));
-                let place = (tile.place >> (4 * u32::from(exit))) as u32 & 15;
-                *leaves.get_unchecked_mut(usize::from(row_here)) = tile.leaf() + place;
-                *at.get_unchecked_mut(kept) = tile.child() + place;
+                let place = (way.place >> (4 * u32::from(exit))) as u32 & 15;
+                *leaves.get_unchecked_mut(row_here as usize) = way.leaf() + place;
+                *at.get_unchecked_mut(kept) = way.child() + place;
                 *row.get_unchecked_mut(kept) = row_here;
-                kept += usize::from(tile.threshold[0].bits() >> exit & 1);
+                kept += usize::from(way.goes_on(exit));
             }
         }
         kept
@@ -324,8 +408,9 @@ impl<K: Key, const WIDTH: usize> Tiles<K, WIDTH> {
 }
 
 impl Key for u16 {
-    const LOWEST: u16 = 0;
+    const ZERO: u16 = 0;
     const HIGHEST: u16 = u16::MAX;
+    const NUMBER: u8 = 0;
     const MOST_WIDTH: usize = 64;
     #[inline(always)]
     fn is_above(self, threshold: u16) -> bool {
@@ -366,8 +451,9 @@ impl Key for u16 {
 }
 
 impl Key for f32 {
-    const LOWEST: f32 = f32::NEG_INFINITY;
+    const ZERO: f32 = 0.0;
     const HIGHEST: f32 = f32::INFINITY;
+    const NUMBER: u8 = 31;
     const MOST_WIDTH: usize = 32;
     #[inline(always)]
     fn is_above(self, threshold: f32) -> bool {
@@ -398,42 +484,6 @@ impl Key for f32 {
             let right = _mm512_cmp_ps_mask::<_CMP_NLE_UQ>(key, _mm512_load_ps(tile.threshold.as_ptr()));
             let missing = if MISSING { _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(key, key) } else { 0 };
             right & !(missing & tile.missing_left())
-        }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-mod x86 {
-    use super::{EXITS, Key, Keys, LEVELS, ROWS, Tile};
-
-    /// # Safety
-    ///
-    /// There are such tiles and rows, [`ROWS`] at most; planes are below `WIDTH`.
-    #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl")]
-    #[inline(never)]
-    pub(super) unsafe fn exits<K: Key, const WIDTH: usize, const MISSING: bool>(
-        tiles: &[Tile<K>],
-        keys: &[Keys<K, WIDTH>],
-        at: &[u32],
-        row: &[u16],
-        mask: &mut [u16; ROWS],
-        exit: &mut [u8; ROWS],
-    ) {
-        const { assert!(WIDTH == 32 || WIDTH == K::MOST_WIDTH, "keys fill whole registers") };
-        for ((mask, &at), &row) in mask.iter_mut().zip(at).zip(row) {
-            // SAFETY: the caller vouches for tile, row and planes; this processor has the features.
-            *mask = unsafe {
-                K::mask::<WIDTH, MISSING>(tiles.get_unchecked(at as usize), keys.get_unchecked(usize::from(row)))
-            };
-        }
-        // Plain arithmetic, which becomes 32 lanes; a few rows more than there are do no harm.
-        let lanes = at.len().next_multiple_of(32);
-        for (exit, &mask) in exit[..lanes].iter_mut().zip(&mask[..lanes]) {
-            let mut node = 1u16;
-            for _ in 0..LEVELS {
-                node = 2 * node + (mask >> node & 1);
-            }
-            *exit = (node as u8) & (EXITS as u8 - 1);
         }
     }
 }
