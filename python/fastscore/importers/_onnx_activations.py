@@ -171,7 +171,15 @@ def clip(translation: "Translation", node: Node) -> None:
 
 @operator("Pow")
 def power(translation: "Translation", node: Node) -> None:
-    """Translate a constant power."""
+    """Translate a constant power, or powers of 2."""
+    base = translation.operand(node, 0)
+    if isinstance(base, Constant) and base.array.size and (base.array == 2).all():
+        x = translation.columns(node, 1)
+        floats(node, x)
+        found, _ = broadcast(translation, node, [x, base])
+        assert isinstance(found, Columns)
+        translation.set(node, link(translation, found, "ufunc", near=True, function="exp2"))
+        return
     x = _input(translation, node)
     exponent = translation.get(node, 1)
     if not isinstance(exponent, Constant):

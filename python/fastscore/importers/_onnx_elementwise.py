@@ -1,6 +1,7 @@
 """Operators of ONNX that work on each element alone, or on elements side by side."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from fastscore.importers import _onnx_arithmetic as arithmetic
 from fastscore.importers._onnx_arithmetic import broadcast, floats, link, same_type, two
 from fastscore.importers._onnx_graph import Node
 from fastscore.importers._onnx_registry import operator, refuse
-from fastscore.importers._onnx_values import Columns
+from fastscore.importers._onnx_values import Columns, Constant, Label
 
 if TYPE_CHECKING:
     from fastscore.importers._onnx_translation import Translation
@@ -96,9 +97,37 @@ _BINARY = {
 }
 
 
+def _renumbered(translation: "Translation", node: Node) -> Label | None:
+    """Return a label that a constant is added to or multiplied with: one of other numbers."""
+    if node.op not in ("Add", "Sub", "Mul") or len(node.inputs) != 2:
+        return None
+    values = [translation.get(node, 0), translation.get(node, 1)]
+    label = next((own for own in values if isinstance(own, Label)), None)
+    constant = next((own for own in values if isinstance(own, Constant)), None)
+    if label is None or constant is None or label.classes.kind != "int":
+        return None
+    array = constant.array
+    if array.size != 1 or array.ndim > 1 or array.dtype.kind not in "iu":
+        return None
+    number = int(array.ravel()[0])
+    does: dict[str, Callable[[int], int]] = {
+        "Add": lambda own: own + number,
+        "Mul": lambda own: own * number,
+        "Sub": lambda own: own - number if values[0] is label else number - own,
+    }
+    found = [does[node.op](own) for own in label.classes.values]
+    if len(set(found)) < len(found) or max(map(abs, found)) > 2**53:
+        return None
+    return replace(label, classes=replace(label.classes, values=found))
+
+
 @operator(*_BINARY)
 def binary(translation: "Translation", node: Node) -> None:
     """Two numbers, or several from left to right."""
+    label = _renumbered(translation, node)
+    if label is not None:
+        translation.set(node, label)
+        return
     values = [translation.operand(node, at) for at in range(len(node.inputs))]
     for value in values:
         floats(node, value, integers=node.op not in ("Div", "Mean"))

@@ -118,7 +118,15 @@ def compare(translation: "Translation", node: Node) -> None:
 def _comparison(translation: "Translation", node: Node, values: list[Value]) -> Comparison | None:
     """Return whether computed numbers are above one number, where that is what is asked."""
     x, bound = values if node.op == "Greater" else values[::-1]
-    if node.op not in ("Greater", "Less") or not isinstance(x, Columns):
+    if node.op not in ("Greater", "Less"):
+        return None
+    if node.op == "Less" and isinstance(bound, Columns) and isinstance(x, Constant):
+        # x < c is -x > -c.
+        if not bound.frame.near or x.array.dtype.kind != "f":
+            return None
+        opposite = Constant(-x.array)
+        x, bound = link(translation, bound, "ufunc", function="negative"), opposite
+    if not isinstance(x, Columns):
         return None
     if not (isinstance(bound, Constant) and x.frame.near):
         return None
