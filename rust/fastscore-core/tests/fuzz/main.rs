@@ -20,7 +20,7 @@ use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use fastscore_core::import::{catboost, lightgbm, xgboost};
+use fastscore_core::import::{catboost, lightgbm, onnx, xgboost};
 use fastscore_core::model::{Forest, Model, ModelParts, Op, Step};
 use fastscore_core::{Error, Result};
 
@@ -34,9 +34,28 @@ pub struct Format {
     folder: &'static str,
     extension: &'static str,
     kind: Kind,
-    import: fn(&[u8]) -> Result<Model>,
+    import: fn(&[u8]) -> Result<Made>,
     /// Import may take at most so many times the file, and [`memory::CONSTANT`] bytes.
     memory: usize,
+}
+
+/// What the core makes of a file.
+enum Made {
+    Model(Box<Model>),
+    /// A graph that is translated in Python: its structure.
+    Graph(String),
+}
+
+impl From<Model> for Made {
+    fn from(model: Model) -> Made {
+        Made::Model(Box::new(model))
+    }
+}
+
+impl From<onnx::Decoded> for Made {
+    fn from(decoded: onnx::Decoded) -> Made {
+        Made::Graph(decoded.structure)
+    }
 }
 
 /// A line a format: test, folder, extension, kind of mutations, times its size in memory, entry.
@@ -47,7 +66,10 @@ macro_rules! formats {
             folder: $folder,
             extension: $extension,
             kind: Kind::$kind,
-            import: $import,
+            import: |bytes| {
+                let import: fn(&[u8]) -> Result<_> = $import;
+                import(bytes).map(Made::from)
+            },
             memory: $memory,
         }),*];
         $(#[test] fn $name() { fuzz(stringify!($name)) })*
@@ -61,6 +83,7 @@ formats! {
     catboost_cbm: "catboost", "cbm", Words, 60, |bytes| catboost::import(bytes, catboost::Options::default());
     catboost_json: "catboost", "json", Json, 60, |bytes| catboost::import(bytes, catboost::Options::default());
     fscore: "fscore", "fscore", Fscore, 20, Model::from_bytes;
+    onnx_file: "onnx", "onnx", Proto, 400, |bytes| onnx::decode(bytes, None);
 }
 
 /// Text reaches the importers as UTF-8.
@@ -149,7 +172,10 @@ impl Run {
             // Whatever the importers make: every kind of step is among it.
             for other in FORMATS.iter().filter(|other| other.kind != Kind::Fscore) {
                 let models = files(other).into_iter().filter_map(|(_, bytes)| (other.import)(&bytes).ok());
-                pool.extend(models.map(|model| model.to_bytes().unwrap()));
+                pool.extend(models.filter_map(|made| match made {
+                    Made::Model(model) => Some(model.to_bytes().unwrap()),
+                    Made::Graph(_) => None,
+                }));
             }
         }
         (pool, valid)
@@ -186,10 +212,11 @@ fn check(format: &Format, bytes: &[u8]) -> std::result::Result<Verdict, String> 
         return Err(format!("import took {peak} bytes for a file of {}, at most {most} are due", bytes.len()));
     }
     let (accepted, scores, said) = match result {
-        Ok(model) => {
-            let found = check::accepted(model)?;
+        Ok(Made::Model(model)) => {
+            let found = check::accepted(*model)?;
             (true, found.scores, found.structure.replace('"', ""))
         }
+        Ok(Made::Graph(structure)) => (true, true, structure),
         Err(error) => (false, false, error.to_string()),
     };
     Ok(Verdict { accepted, scores, said: skeleton(&said), peak })

@@ -13,21 +13,37 @@ use crate::error::{Error, Result, format_error};
 /// Tensors may share bytes; beyond so many times the files a small model could claim any memory.
 const MOST_TIMES: u64 = 4;
 
-/// The files of a model's tensors.
+/// Zeros of sparse tensors, which are not in the file: so many bytes, and so many for each of the file's.
+const ZEROS: (usize, usize) = (1 << 22, 32);
+
+/// The files of a model's tensors, and how much these may still take.
 pub struct External {
     /// Its folder, without links; None where the model is no file.
     folder: Option<PathBuf>,
     sizes: HashMap<PathBuf, u64>,
     taken: u64,
+    zeros: usize,
 }
 
 impl External {
-    /// Of a model in this folder.
-    pub fn new(folder: Option<&Path>) -> Result<External> {
+    /// Of a model of so many bytes in this folder.
+    pub fn new(folder: Option<&Path>, bytes: usize) -> Result<External> {
         let real = |folder: &Path| {
             folder.canonicalize().map_err(|e| format_error(format!("the model's folder {}: {e}", folder.display())))
         };
-        Ok(External { folder: folder.map(real).transpose()?, sizes: HashMap::new(), taken: 0 })
+        Ok(External { folder: folder.map(real).transpose()?, sizes: HashMap::new(), taken: 0, zeros: ZEROS.0 + ZEROS.1 * bytes })
+    }
+
+    /// Allow for a sparse tensor that takes so many bytes once it is dense.
+    pub fn zeros(&mut self, bytes: usize, what: &str) -> Result<()> {
+        let left = self.zeros.checked_sub(bytes).ok_or_else(|| {
+            Error::UnsupportedModel(format!(
+                "{what} is sparse and takes {bytes} bytes with its zeros, which is more than the model may; store it \
+                 as a dense tensor"
+            ))
+        })?;
+        self.zeros = left;
+        Ok(())
     }
 
     /// The bytes that a tensor's entries point at.

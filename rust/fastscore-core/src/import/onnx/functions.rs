@@ -8,8 +8,9 @@ use super::graph::label;
 use super::proto::{Attribute, Function, Node};
 use crate::error::{Error, Result, format_error};
 
-const MOST_NODES: usize = 1 << 17;
-const MOST_BYTES: usize = 1 << 26;
+/// Nodes and bytes of inlined functions: so many, and so many for each byte of the file.
+const NODES: (usize, f64) = (4096, 0.25);
+const BYTES: (usize, f64) = (1 << 20, 16.0);
 const DEEPEST: usize = 32;
 
 type Key = (String, String, String);
@@ -18,13 +19,13 @@ type Key = (String, String, String);
 pub struct Functions {
     known: HashMap<Key, Function>,
     calls: usize,
-    nodes: usize,
-    bytes: usize,
+    nodes_left: usize,
+    bytes_left: usize,
 }
 
 impl Functions {
-    /// By domain, name and overload; all of the operator sets that the model has.
-    pub fn new(functions: Vec<Function>, opsets: &BTreeMap<String, i64>) -> Result<Functions> {
+    /// By domain, name and overload; all of the operator sets that the model, of so many bytes, has.
+    pub fn new(functions: Vec<Function>, opsets: &BTreeMap<String, i64>, bytes: usize) -> Result<Functions> {
         let mut known = HashMap::new();
         for function in functions {
             let name = function.name.clone();
@@ -43,7 +44,8 @@ impl Functions {
                 return Err(format_error(format!("two functions are named {name:?}")));
             }
         }
-        Ok(Functions { known, calls: 0, nodes: 0, bytes: 0 })
+        let limit = |(least, each): (usize, f64)| least + (each * bytes as f64) as usize;
+        Ok(Functions { known, calls: 0, nodes_left: limit(NODES), bytes_left: limit(BYTES) })
     }
 
     /// The nodes without calls.
@@ -89,14 +91,15 @@ impl Functions {
             )));
         }
         self.calls += 1;
-        self.nodes += function.node.len() + function.output.len();
-        self.bytes += function.encoded_len();
-        if self.nodes > MOST_NODES || self.bytes > MOST_BYTES {
-            return Err(Error::UnsupportedModel(format!(
-                "{}: with its functions inlined the model has more than {MOST_NODES} nodes or {MOST_BYTES} bytes",
+        let too_large = || {
+            Error::UnsupportedModel(format!(
+                "{}: with its functions inlined the model is many times its size; simplify it first \
+                 (onnx.inliner.inline_local_functions, onnxsim)",
                 label(call)
-            )));
-        }
+            ))
+        };
+        let count = function.node.len() + function.output.len();
+        self.nodes_left = self.nodes_left.checked_sub(count).ok_or_else(too_large)?;
         let mut names: HashMap<&str, String> = HashMap::new();
         for (at, input) in function.input.iter().enumerate() {
             names.insert(input, call.input.get(at).cloned().unwrap_or_default());
@@ -125,6 +128,7 @@ impl Functions {
             }
             node.name = format!("{prefix}{}", node.name);
             node.attribute = attributes(&node, call, function)?;
+            self.bytes_left = self.bytes_left.checked_sub(node.encoded_len()).ok_or_else(too_large)?;
             nodes.push(node);
         }
         Ok(nodes)

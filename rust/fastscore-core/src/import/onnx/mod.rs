@@ -61,8 +61,8 @@ pub fn decode(bytes: &[u8], folder: Option<&Path>) -> Result<Decoded> {
             return Err(format_error(format!("the ONNX model has two versions of domain {:?}", own.domain)));
         }
     }
-    let functions = functions::Functions::new(model.functions, &opsets)?;
-    let (graph, tensors) = graph::read(*graph, functions, external::External::new(folder)?)?;
+    let functions = functions::Functions::new(model.functions, &opsets, bytes.len())?;
+    let (graph, tensors) = graph::read(*graph, functions, external::External::new(folder, bytes.len())?)?;
     let structure = Structure {
         ir_version,
         producer: model.producer_name,

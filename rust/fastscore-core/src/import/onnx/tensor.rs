@@ -62,9 +62,6 @@ const TYPES: [(&str, usize); 29] = [
 
 /// NumPy's limit; ONNX has none.
 const MOST_DIMENSIONS: usize = 32;
-/// Elements of a sparse tensor once it is dense: its zeros are not in the file.
-const MOST_DENSE: usize = 1 << 24;
-
 /// The name of a type of elements.
 pub fn type_name(number: i32) -> Result<&'static str> {
     let found = usize::try_from(number).ok().and_then(|number| TYPES.get(number));
@@ -168,11 +165,6 @@ pub fn dense(sparse: &proto::SparseTensor, what: &str, external: &mut External) 
     let values = read(values, what, external)?;
     let indices = read(indices, what, external)?;
     let (shape, count) = shape(&sparse.dims, what)?;
-    if count > MOST_DENSE {
-        return Err(Error::UnsupportedModel(format!(
-            "{what} is sparse with {count} elements; {MOST_DENSE} are the limit of a sparse tensor"
-        )));
-    }
     let (Data::Bytes(numbers), Data::Bytes(places), "int64") = (&values.data, &indices.data, indices.dtype) else {
         return Err(format_error(format!("{what} is sparse: its values are numbers and its indices int64")));
     };
@@ -182,6 +174,7 @@ pub fn dense(sparse: &proto::SparseTensor, what: &str, external: &mut External) 
         return Err(format_error(format!("{what} is sparse: {each} values and indices of shape {:?}", indices.shape)));
     }
     let size = numbers.len().checked_div(each).unwrap_or(1);
+    external.zeros(count.saturating_mul(size), what)?;
     let mut all = vec![0; count * size];
     let places: Vec<i64> = places.as_chunks::<8>().0.iter().map(|place| i64::from_le_bytes(*place)).collect();
     let mut last = None;

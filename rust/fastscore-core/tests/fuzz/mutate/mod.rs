@@ -3,6 +3,7 @@
 mod binary;
 mod fscore;
 mod json;
+mod proto;
 mod text;
 
 use crate::rng::Rng;
@@ -20,6 +21,8 @@ pub enum Kind {
     Words,
     /// Our own file, signed again.
     Fscore,
+    /// Protocol buffers.
+    Proto,
 }
 
 /// Numbers that break parsers.
@@ -138,6 +141,7 @@ pub fn mutate(kind: Kind, rng: &mut Rng, pool: &[Vec<u8>], seeds: usize) -> Vec<
             Kind::Json if rng.below(3) == 0 => text::mutate(rng, &bytes, pool),
             Kind::Json => json::mutate_text(rng, &bytes),
             Kind::Ubjson => binary::ubjson(rng, bytes),
+            Kind::Proto => proto::mutate(rng, &bytes, pool),
             Kind::Words | Kind::Fscore => binary::words(rng, bytes),
         };
     }
