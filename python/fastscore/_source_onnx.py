@@ -1,0 +1,183 @@
+"""ONNX Runtime as the source that `verify` asks, on one thread."""
+
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastscore._bounds_network import NetworkBound
+from fastscore._model import Model
+
+_TYPES = {
+    "tensor(float)": "float32",
+    "tensor(double)": "float64",
+    "tensor(bool)": "bool",
+    "tensor(string)": "object",
+    **{
+        f"tensor({sign}int{bits})": f"{sign}int{bits}"
+        for sign in ("", "u")
+        for bits in (8, 16, 32, 64)
+    },
+}
+_ROWS = 4096
+
+
+class OnnxSource:
+    """A path, the bytes of a file, a ModelProto, or an InferenceSession, which is opened again."""
+
+    takes_frames = True
+    network_text = "1e-6 (float64: 1e-12) of sum |weight x value|, through all steps"
+
+    def __init__(self, source: Any, model: Model) -> None:
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise ImportError(
+                "verify runs ONNX models with ONNX Runtime, which is not installed: pip install "
+                "onnxruntime"
+            ) from error
+        self._session = _session(onnxruntime, source)
+        self._model = model
+        self._targets = model._structure["targets"]
+        self._given = any("classes=" in note for note in model._structure["source"]["notes"])
+        self._asked: tuple[Any, list[Any]] | None = None
+        self._bound: tuple[Any, NetworkBound] | None = None
+        self.name = f"ONNX Runtime {onnxruntime.__version__}"
+
+    def output(self, output: str, x: Any) -> Any:
+        """Return an output: what is before a last softmax or sigmoid the graph does not give."""
+        parts = [self._part(output, t, x) for t in range(len(self._targets))]
+        if any(part is None for part in parts):
+            return None
+        return parts if len(parts) > 1 else parts[0]
+
+    def _part(self, output: str, number: int, x: Any) -> NDArray[Any] | None:
+        target = self._targets[number]
+        labels, values = self._found(x, number)
+        decided = target["prediction"]["value"]
+        if output == "prediction":
+            if target["classes"] is None:
+                return values
+            if labels is not None:
+                return labels.reshape(-1, 1)
+            assert values is not None
+            one = values.shape[1] == 1
+            codes = values[:, 0] > target["prediction"]["at"] if one else values.argmax(axis=1)
+            decided_labels: NDArray[Any] = self.classes(number).take(codes.astype(np.intp))
+            return decided_labels.reshape(-1, 1)
+        if values is None:
+            return None
+        if output == "probability" and target["probability"] is not None:
+            one = values.shape[1] == 1
+            return np.hstack([1 - values, values]) if one else values
+        shown = target["probability"] if labels is not None else decided
+        if output == "margin" and target["margin"] == shown:
+            return values
+        return None
+
+    def _found(self, x: Any, number: int) -> tuple[NDArray[Any] | None, NDArray[Any] | None]:
+        """Return labels and numbers of a target, where it has them."""
+        found = self._run(x)
+        target = self._targets[number]
+        if len(self._targets) == 1 and len(found) == 2:
+            return self._labels(found[0], number), found[1]
+        own = found[number]
+        names = target["classes"] is not None and own.dtype.kind in "iOU"
+        return (self._labels(own, number), None) if names else (None, own)
+
+    def _labels(self, found: NDArray[Any], number: int) -> NDArray[Any]:
+        flat = found.reshape(-1)
+        return self.classes(number).take(flat.astype(np.intp)) if self._given else flat
+
+    def _run(self, x: Any) -> list[Any]:
+        """Return all outputs: (rows, columns), maps as their values in order."""
+        if self._asked is not None and self._asked[0] is x:
+            return self._asked[1]
+        first = {own.shape[0] for own in self._session.get_inputs() if own.shape}
+        fixed = next((dim for dim in first if isinstance(dim, int)), None)
+        step = fixed or _ROWS
+        parts = []
+        for start in range(0, len(x), step):
+            rows = x[start : start + step]
+            count = len(rows)
+            if fixed is not None and count < fixed:
+                # A graph for so many rows gets the last of them over and over.
+                places = np.minimum(np.arange(fixed), count - 1)
+                rows = rows.iloc[places] if hasattr(rows, "iloc") else rows[places]
+            found = self._session.run(None, self._inputs(rows))
+            parts.append([_numbers(own, len(rows))[:count] for own in found])
+        joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
+        self._asked = x, joined
+        return joined
+
+    def _inputs(self, rows: Any) -> dict[str, NDArray[Any]]:
+        inputs, start = {}, 0
+        count = rows.shape[1]
+        own = self._session.get_inputs()
+        for tensor in own:
+            shape = [dim if isinstance(dim, int) else None for dim in tensor.shape[1:]]
+            size = int(np.prod([dim or 1 for dim in shape]))
+            if None in shape and len(own) == 1:
+                size = count
+                shape[shape.index(None)] = -1
+            part = _columns(rows, start, start + size, _TYPES[tensor.type])
+            inputs[tensor.name] = part.reshape(len(rows), *shape)
+            start += size
+        return inputs
+
+    def classes(self, target: int) -> NDArray[Any]:
+        """Class labels of a target."""
+        found = self._model._classes[target]
+        assert found is not None  # a target with classes
+        return found
+
+    def class_scores(self, x: Any, target: int) -> NDArray[Any]:
+        """Return what the labels are decided by, or the nearest to it that the graph gives."""
+        _, values = self._found(x, target)
+        if values is None:
+            # A graph that gives labels alone: our own scores.
+            matrix = np.asarray(x, dtype=np.float64)
+            values = np.asarray(self._model.margin(matrix)).reshape(len(matrix), -1)
+        return np.hstack([1 - values, values]) if values.shape[1] == 1 else values
+
+    def linear_bound(self, x: Any) -> NDArray[np.float64] | None:
+        """Return none: `network_bound` says more."""
+        return None
+
+    def network_bound(self, value: int, x: Any) -> NDArray[np.float64]:
+        """Return how far a value of the model may be off, (rows, columns)."""
+        if self._bound is None or self._bound[0] is not x:
+            self._bound = x, NetworkBound(self._model._core, np.asarray(x, dtype=np.float64))
+        found: NDArray[np.float64] = self._bound[1].of(value)
+        return found
+
+
+def _session(onnxruntime: Any, source: Any) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    if hasattr(source, "get_inputs"):
+        again = getattr(source, "_model_path", None) or getattr(source, "_model_bytes", None)
+        if again is None:
+            return source
+        source = again
+    elif hasattr(source, "SerializeToString"):
+        source = source.SerializeToString()
+    if isinstance(source, str | os.PathLike):
+        source = os.fspath(source)
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+
+
+def _numbers(output: Any, rows: int) -> NDArray[Any]:
+    if isinstance(output, list):  # a map a row
+        return np.asarray([list(own.values()) for own in output], dtype=np.float64)
+    return np.asarray(output).reshape(rows, -1)
+
+
+def _columns(rows: Any, start: int, stop: int, dtype: str) -> NDArray[Any]:
+    part = rows.iloc[:, start:stop].to_numpy() if hasattr(rows, "iloc") else rows[:, start:stop]
+    if dtype == "object":
+        return np.asarray(part, dtype=object)
+    with np.errstate(all="ignore"):
+        return np.asarray(part, dtype=np.float64).astype(dtype)
