@@ -9,7 +9,7 @@ from fastscore._jobs import JobError
 from fastscore._load import load
 from fastscore._model import Model
 from fastscore._sniff import is_pickle
-from fastscore.importers import catboost, xgboost
+from fastscore.importers import catboost, onnx, xgboost
 
 
 def open_against(file: str, model: Model, *, trust_pickle: bool) -> Any:
@@ -39,9 +39,12 @@ def open_against(file: str, model: Model, *, trust_pickle: bool) -> Any:
         load(file)
         source = getattr(library, _catboost_class(model))()
         return source.load_model(file, format="cbm" if data[:4] == catboost.MAGIC else "json")
+    if onnx.is_file(data):
+        _library("onnxruntime", "ONNX Runtime", file)
+        return file
     raise JobError(
         f"{file} is neither LightGBM model text, nor a file of XGBoost (JSON, UBJSON) or CatBoost "
-        "(.cbm, JSON), nor a pickle of an estimator"
+        "(.cbm, JSON), nor of ONNX, nor a pickle of an estimator"
     )
 
 

@@ -1,14 +1,18 @@
 """ONNX Runtime as the source that `verify` asks, on one thread."""
 
+import json
 import os
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastscore._bounds_network import NetworkBound
+from fastscore import _core
+from fastscore._bounds_network import PART, NetworkBound, Pair, Step
 from fastscore._model import Model
+from fastscore.importers._rename import tensors_of
 
+_INTEGERS = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
 _TYPES = {
     "tensor(float)": "float32",
     "tensor(double)": "float64",
@@ -21,6 +25,49 @@ _TYPES = {
     },
 }
 _ROWS = 4096
+
+
+_SIGMOID = 2.0**-24
+
+
+class GraphBound(NetworkBound):
+    """The bounds of a graph, in which there may be trees too: of what these read they are exact."""
+
+    def __init__(self, core: Any, x: NDArray[np.float64]) -> None:
+        super().__init__(core, x)
+        self._core, self._x = core, x
+
+    def _step(self, step: Step) -> Pair:
+        if step["op"] not in ("forest", "leaf_indicator", "distances", "polynomial", "interpolate"):
+            value, off = super()._step(step)
+            if step.get("kind", {}).get("name") == "logistic" and step.get("width") == "float32":
+                # ONNX Runtime's is 0 from -18 on, and no nearer than that elsewhere.
+                off = off + _SIGMOID
+            return value, off
+        value = self._computed(step)
+        off = np.zeros_like(value)
+        if step["op"] == "forest":
+            # ONNX Runtime adds the trees up in an order of its own.
+            leaves = np.abs(self._tensors[f"{step['tensors']}.leaf_value"])
+            trees = len(self._tensors[f"{step['tensors']}.split_offset"]) - 1
+            off += PART["float32"] * trees * leaves.max(initial=0.0)
+        elif step["op"] != "leaf_indicator":
+            off += PART[step.get("width") or "float64"] * np.abs(value)
+        return value, off
+
+    def _computed(self, step: Step) -> NDArray[np.float64]:
+        """Return what our own step gives: a model that ends with it is asked."""
+        structure = json.loads(self._core.spec)
+        at = structure["steps"].index(step) + 1
+        structure["steps"] = structure["steps"][:at]
+        structure["features"]["encodings"] = []
+        structure["guards"] = []
+        structure["leaf"] = None
+        structure.pop("output_width", None)
+        target = {"name": None, "classes": None, "margin": at, "probability": None}
+        structure["targets"] = [target | {"prediction": {"rule": "value", "value": at}}]
+        model = Model(_core.Model.from_parts(json.dumps(structure), self._tensors))
+        return np.asarray(model.margin(self._x), dtype=np.float64).reshape(len(self._x), -1)
 
 
 class OnnxSource:
@@ -42,7 +89,7 @@ class OnnxSource:
         self._targets = model._structure["targets"]
         self._given = any("classes=" in note for note in model._structure["source"]["notes"])
         self._asked: tuple[Any, list[Any]] | None = None
-        self._bound: tuple[Any, NetworkBound] | None = None
+        self._bound: tuple[Any, GraphBound] | None = None
         self.name = f"ONNX Runtime {onnxruntime.__version__}"
 
     def output(self, output: str, x: Any) -> Any:
@@ -148,9 +195,29 @@ class OnnxSource:
     def network_bound(self, value: int, x: Any) -> NDArray[np.float64]:
         """Return how far a value of the model may be off, (rows, columns)."""
         if self._bound is None or self._bound[0] is not x:
-            self._bound = x, NetworkBound(self._model._core, np.asarray(x, dtype=np.float64))
+            self._bound = x, GraphBound(self._model._core, self._codes(x))
         found: NDArray[np.float64] = self._bound[1].of(value)
         return found
+
+    def _codes(self, x: Any) -> NDArray[np.float64]:
+        """Return the features as the steps see them."""
+        matrix = np.asarray(x, dtype=object)
+        out = np.zeros(matrix.shape)
+        spec = json.loads(self._model._core.spec)
+        tensors = tensors_of(self._model._core.to_bytes())
+        text = {entry["feature"]: entry for entry in spec["features"].get("encodings") or ()}
+        for at in range(matrix.shape[1]):
+            if at not in text:
+                out[:, at] = matrix[:, at].astype(np.float64)
+                continue
+            values = self._model._core.categories(at) or []
+            codes = text[at]["codes"]
+            numbers = range(len(values)) if codes is None else tensors[codes]
+            table = dict(zip(values, map(float, numbers), strict=True))
+            known = text[at]["unknown_code"]
+            other = np.nan if known is None else float(known)
+            out[:, at] = [table.get(value, other) for value in matrix[:, at]]
+        return out
 
 
 def _session(onnxruntime: Any, source: Any) -> Any:
@@ -166,7 +233,11 @@ def _session(onnxruntime: Any, source: Any) -> Any:
         source = source.SerializeToString()
     if isinstance(source, str | os.PathLike):
         source = os.fspath(source)
-    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        said = (str(error).strip().splitlines() or [""])[0]
+        raise ValueError(f"ONNX Runtime {onnxruntime.__version__} can't run it: {said}") from error
 
 
 def _numbers(output: Any, rows: int) -> NDArray[Any]:

@@ -16,6 +16,7 @@ from fastscore._shake import is_meta, reach, shaken
 from fastscore._source_catboost import CatBoostSource
 from fastscore._source_keras import KerasSource
 from fastscore._source_meta import decisive_scores, meta_margin, own_rounding
+from fastscore._source_onnx import OnnxSource
 from fastscore._source_pipeline import PipelineSource, numbers, quietly, takes_columns
 from fastscore._source_xgboost import XGBoostSource
 from fastscore.importers._sklearn_delegate import behind_scorer
@@ -62,6 +63,8 @@ _LIBRARIES = {
     "xgboost": "XGBoost",
     "catboost": "CatBoost",
     "keras": "Keras",
+    "onnx": "ONNX",
+    "onnxruntime": "ONNX",
 }
 """Package of a source's class -> the library as models name it."""
 
@@ -69,11 +72,15 @@ _LIBRARIES = {
 def open_source(source: Any, model: Model) -> Source:
     """Return the source behind its face; TypeError for what no importer reads."""
     library = type(source).__module__.split(".")[0]
+    if model._structure["source"]["library"] == "ONNX" and (
+        isinstance(source, str | os.PathLike | bytes) or library in ("onnx", "onnxruntime")
+    ):
+        return OnnxSource(source, model)
     if isinstance(source, str | os.PathLike):
         raise TypeError(
             "source must be a live object; for a file pass lightgbm.Booster(model_file=path), "
             "xgboost.Booster(model_file=path), catboost.CatBoost().load_model(path) or "
-            "keras.saving.load_model(path)"
+            "keras.saving.load_model(path); of an ONNX model the path itself"
         )
     ours = model._structure["source"]["library"]
     if _LIBRARIES.get(library, ours) != ours:
@@ -87,7 +94,7 @@ def open_source(source: Any, model: Model) -> Source:
     raise TypeError(
         f"source is a {type(source).__module__}.{type(source).__qualname__}; it must be the live "
         "model of scikit-learn, LightGBM, XGBoost, CatBoost or Keras that this model was imported "
-        "from"
+        "from, or an ONNX model's path, bytes, ModelProto or InferenceSession"
     )
 
 

@@ -2,12 +2,11 @@
 
 from typing import Any
 
+import fastscore
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx_support import node, proto
-
-import fastscore
 
 ACTIVATIONS = ["Relu", "Tanh", "Sigmoid", "Elu", "LeakyRelu", "Softplus", "Gelu", "Selu"]
 ACTIVATIONS += ["HardSwish", "Mish", "Softsign", "Abs", "Neg", "Erf"]

@@ -39,7 +39,8 @@ pub fn mutate(rng: &mut Rng, bytes: &[u8], pool: &[Vec<u8>]) -> Vec<u8> {
         }
         3 => fields[at].key = (1 + rng.below(26) as u64) << 3 | fields[at].key & 7,
         4 => {
-            let other = parse(rng.pick(pool)).unwrap_or_default();
+            let donor: &Vec<u8> = rng.pick(pool);
+            let other = parse(donor).unwrap_or_default();
             if !other.is_empty() {
                 let taken = rng.pick(&other).clone();
                 fields.insert(at, taken);
