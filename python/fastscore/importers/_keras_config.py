@@ -14,6 +14,7 @@ from fastscore._errors import ModelFormatError, UnsupportedModelError
 from fastscore.importers._keras_store import Place
 from fastscore.importers._keras_values import FLOATS
 
+_DEEPEST = 64
 MODELS = ("Sequential", "Functional", "Model")
 
 
@@ -104,12 +105,14 @@ def policy(dtype: Any, owner: str) -> str:
 
 def read(config: Mapping[str, Any], place: Place) -> Graph:
     """Read a serialised model: `{"class_name", "config", ...}`."""
-    return _model(config, place, {})
+    return _model(config, place, {}, 0)
 
 
-def _model(entry: Mapping[str, Any], place: Place, shared: dict[Any, Layer]) -> Graph:
+def _model(entry: Mapping[str, Any], place: Place, shared: dict[Any, Layer], depth: int) -> Graph:
     kind, config = entry["class_name"], entry["config"]
     check_ours(entry)
+    if depth > _DEEPEST:
+        raise ModelFormatError(f"more than {_DEEPEST} models lie in each other: too deeply")
     if kind not in MODELS:
         raise UnsupportedModelError(f"a Keras {kind} is no Sequential or functional model")
     if "layers" not in config:
@@ -124,7 +127,9 @@ def _model(entry: Mapping[str, Any], place: Place, shared: dict[Any, Layer]) -> 
         [_name(each) for each in entries],
         [_is_operation(each) for each in entries],
     )
-    layers = tuple(_layer(each, own, shared) for each, own in zip(entries, places, strict=True))
+    layers = tuple(
+        _layer(each, own, shared, depth) for each, own in zip(entries, places, strict=True)
+    )
     name = str(config.get("name"))
     if len({layer.name for layer in layers}) < len(layers):
         raise ModelFormatError(f"the Keras model {name!r} has two layers of one name")
@@ -138,7 +143,7 @@ def _model(entry: Mapping[str, Any], place: Place, shared: dict[Any, Layer]) -> 
     return Graph(name, kind, layers, calls, inputs, outputs)
 
 
-def _layer(entry: Mapping[str, Any], place: Place, shared: dict[Any, Layer]) -> Layer:
+def _layer(entry: Mapping[str, Any], place: Place, shared: dict[Any, Layer], depth: int) -> Layer:
     key = entry.get("shared_object_id")
     if key is not None and key in shared:
         return shared[key]
@@ -147,7 +152,7 @@ def _layer(entry: Mapping[str, Any], place: Place, shared: dict[Any, Layer]) -> 
     check_ours(entry)
     if not isinstance(config, Mapping):
         raise ModelFormatError(f"the Keras layer of class {kind} has no configuration")
-    inner = _model(entry, place, shared) if kind in MODELS else None
+    inner = _model(entry, place, shared, depth + 1) if kind in MODELS else None
     layer = Layer(kind, _name(entry), config, place, _is_operation(entry), inner)
     if key is not None:
         shared[key] = layer
@@ -187,7 +192,8 @@ def check_ours(entry: Mapping[str, Any]) -> None:
 
 def _call(node: Any) -> Call:
     if isinstance(node, Mapping):
-        return Call(_resolved(node.get("args") or []), _resolved(node.get("kwargs") or {}))
+        given = _resolved(node.get("kwargs") or {})
+        return Call(_resolved(node.get("args") or []), _without_masks(given))
     # As Keras 2 wrote it: a list of [layer, node, index, kwargs].
     if node and isinstance(node[0], str):
         node = [node]
@@ -196,6 +202,15 @@ def _call(node: Any) -> Call:
     for each in node:
         kwargs.update(each[3] if len(each) > 3 else {})
     return Call([found[0] if len(found) == 1 else found], kwargs)
+
+
+MASKED = "a mask"
+"""What stands for masks: they are computed by operations of their own, which nothing else needs."""
+
+
+def _without_masks(kwargs: dict[str, Any]) -> dict[str, Any]:
+    found = leaves(kwargs.get("mask"))
+    return kwargs | {"mask": MASKED} if any(isinstance(each, Ref) for each in found) else kwargs
 
 
 def _resolved(value: Any) -> Any:

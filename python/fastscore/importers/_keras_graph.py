@@ -15,7 +15,7 @@ from fastscore.importers import (  # noqa: F401 - they register what they transl
     _keras_ops,
     _keras_shape,
 )
-from fastscore.importers._keras_config import Call, Graph, Layer, Ref, leaves
+from fastscore.importers._keras_config import MASKED, Call, Graph, Layer, Ref, leaves
 from fastscore.importers._keras_refused import REFUSED
 from fastscore.importers._keras_registry import LAYERS, MASKS, MERGES, OPERATIONS
 from fastscore.importers._keras_values import FLOATS, Tensor, Translation
@@ -149,7 +149,10 @@ def _applied(
     if not tensors or not all(isinstance(x, Tensor) for x in tensors):
         raise layer.refuse("it is called on constants or on nothing, which is not supported")
     if layer.inner is not None:
+        # Masks come with the tensors.
         return run(t, layer.inner, _matched(layer.inner, given))
+    kwargs = dict(kwargs)
+    masked = kwargs.get("mask") == MASKED and kwargs.pop("mask") is not None
     for key, value in kwargs.items():
         if not _is_default(key, value):
             raise layer.refuse(f"it is called with {key}={_shown(value)}, which is not supported")
@@ -161,8 +164,7 @@ def _applied(
         # Layers cast floats to their own type.
         own = layer.width
         tensors = [t.cast(x, own, owner) if x.dtype in FLOATS else x for x in tensors]
-    masked = any(x.masked for x in tensors)
-    if masked and layer.kind not in MASKS:
+    if (masked or any(x.masked for x in tensors)) and layer.kind not in MASKS:
         raise layer.refuse(
             "a mask comes with its input (Masking, or mask_zero=True), which is not supported "
             "here; build the model without it"

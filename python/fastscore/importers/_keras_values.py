@@ -18,7 +18,8 @@ FLOATS = ("float32", "float64")
 _COLUMNS = 1 << 18
 """The widest tensor."""
 _WORK = 1 << 21
-"""How many columns and layer calls a whole model may have: files can ask for any number."""
+"""How many columns a whole model may have, each call of a layer beside: files can ask for more."""
+_CALL = 256
 
 
 @dataclass(slots=True)
@@ -97,7 +98,7 @@ class Translation:
             raise UnsupportedModelError(
                 f"{owner} has {columns} values a row; at most {_COLUMNS} are supported"
             )
-        self._work += columns + 16
+        self._work += columns + _CALL
         if self._work > _WORK:
             raise UnsupportedModelError(
                 f"{owner}: the layers up to here have more than {_WORK} values a row in all, which "
