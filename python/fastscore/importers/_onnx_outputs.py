@@ -90,8 +90,8 @@ def _classifier(
     if shares is not None:
         columns = shares.shares if isinstance(shares, Maps) else shares
         own_value = _value(translation, columns)
-        if columns.width == "float32":
-            margin = own_value  # where the label is decided by float64 numbers
+        if columns.width == "float32" and label.scores.width == "float64":
+            margin = own_value  # the label is decided by what is no float32
         probability = own_value if len(columns.frame) > 1 else None
         if probability is None:
             margin = own_value
