@@ -313,6 +313,24 @@ def _above(kind: Step, x: Array) -> Array:
     return np.where(x > kind["at"], high, low)
 
 
+def _imputed(kind: Step, x: Array) -> Array:
+    own = np.isnan(x) if kind["missing"] is None else x == kind["missing"]
+    return np.where(own, np.asarray(kind["values"]), x)
+
+
+def _filled(kind: Step, x: Array) -> Array:
+    own = np.isnan(x)
+    if kind.get("also") is not None:
+        own |= x == kind["also"]
+    return np.where(own, np.float64(kind["value"]), x)
+
+
+def _vote(kind: Step, x: Array) -> Array:
+    found = np.full(x.shape, np.float64(kind["miss"]))
+    found[np.arange(len(x)), np.argmax(x, axis=1)] = kind["hit"]
+    return found
+
+
 def _unit(x: Array) -> Array:
     return np.minimum(np.maximum(x, 0.0), 1.0)
 
@@ -358,6 +376,9 @@ _FUNCTIONS: dict[str, Callable[[Step, Array], Array]] = {
     "round_to_float32": lambda k, x: x.astype(np.float32).astype(np.float64),
     "ufunc": lambda k, x: _ufunc(k["function"], x),
     "above": _above,
+    "impute": _imputed,
+    "fill_missing": _filled,
+    "vote": _vote,
 }
 
 

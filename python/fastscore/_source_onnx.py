@@ -66,7 +66,19 @@ class GraphBound(NetworkBound):
         structure.pop("output_width", None)
         target = {"name": None, "classes": None, "margin": at, "probability": None}
         structure["targets"] = [target | {"prediction": {"rule": "value", "value": at}}]
-        model = Model(_core.Model.from_parts(json.dumps(structure), self._tensors))
+        used = {
+            str(step[key])
+            for step in structure["steps"]
+            for key in ("coefficients", "intercept", "tensors")
+            if key in step
+        }
+        names = structure["features"]["names"]
+        kept = {
+            name: tensor
+            for name, tensor in self._tensors.items()
+            if name in used or name.rpartition(".")[0] in used | {names}
+        }
+        model = Model(_core.Model.from_parts(json.dumps(structure), kept))
         return np.asarray(model.margin(self._x), dtype=np.float64).reshape(len(self._x), -1)
 
 

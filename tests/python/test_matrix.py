@@ -132,11 +132,12 @@ def test_engines(name, monkeypatch, tmp_path):
 
 @each_case
 def test_verify(name):
-    _, case, source, data, model, _ = fitted(name)
+    library, case, source, data, model, _ = fitted(name)
     with source_runs():
         report = model.verify(data, source=source)
     assert report.ok, report
-    assert {check.output.split(" ")[0] for check in report.checks} == set(case.outputs)
+    asked = {check.output.split(" ")[0] for check in report.checks}
+    assert set(case.outputs) - library.unasked <= asked <= set(case.outputs)
 
 
 @pytest.mark.parametrize("name", REFUSALS)

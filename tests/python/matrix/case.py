@@ -69,6 +69,8 @@ class Library:
     the last bit: the file's scores are compared with this one's."""
     note: str = ""
     """A paragraph of the document."""
+    unasked: frozenset[str] = frozenset()
+    """Outputs that `verify` may leave out, as the source does not give them."""
 
 
 def _exact(ours: Any, theirs: Any, source: Any, data: Any) -> None:

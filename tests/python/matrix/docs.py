@@ -18,7 +18,8 @@ HEAD = """\
 Made by `make docs` from the tables in `tests/python/matrix`, over which the tests run: every line
 below is a test against the source library itself. Don't edit it by hand.
 
-[scikit-learn](#scikit-learn), [LightGBM](#lightgbm), [XGBoost](#xgboost), [CatBoost](#catboost);
+[scikit-learn](#scikit-learn), [LightGBM](#lightgbm), [XGBoost](#xgboost), [CatBoost](#catboost),
+[ONNX](#onnx-aionnxml);
 [what is refused, and what to do](#what-is-refused-and-what-to-do).
 
 A model comes from `fastscore.import_model(object)` ("live") or from a file of its own library
@@ -38,6 +39,7 @@ What is promised of an output, against the source library on one thread:
 | 8 eps (1 + largest \\|log p\\|) | p: where boosting starts; NumPy's log depends on the processor |
 | 1e-12 of sum \\|coefficient x value\\| | linear models: the source's BLAS sums in no fixed order |
 | 1e-6 of sum \\|coefficient x value\\| | sums in float32: gblinear, linear models after it |
+| 1e-5, 1e-6 | that far, relative above 1: ONNX Runtime computes at float32 |
 | 1e-12 of the number | transformers that take roots, logarithms, powers or norms |
 | 1e-12 (the number + the centre) | the same, standardised after it |
 | 1e-13 (1 + the number) | splines; far beyond their knots scikit-learn itself rounds slopes |

@@ -90,6 +90,7 @@ LIBRARY = Library(
     "labels 0 and 1 where they are integers, and the sign of the second decides, as ONNX Runtime "
     "has it. Sets of more than 30 members, or of others than 0 to 30, cut a number to an integer "
     "there; so they do here.",
+    unasked=frozenset({"margin"}),
 )
 
 
