@@ -111,6 +111,8 @@ CLASSIFIERS = {
     "RidgeClassifier": linear_model.RidgeClassifier(),
     "SGD": linear_model.SGDClassifier(loss="log_loss", max_iter=5, random_state=0),
     "LDA": discriminant_analysis.LinearDiscriminantAnalysis(),
+    "QDA": discriminant_analysis.QuadraticDiscriminantAnalysis(reg_param=0.1),
+    "Bagging": ensemble.BaggingClassifier(n_estimators=3, random_state=0),
     "CalibratedClassifierCV": calibration.CalibratedClassifierCV(LOGISTIC, cv=2),
     "isotonic": calibration.CalibratedClassifierCV(LOGISTIC, cv=2, method="isotonic"),
     "OneVsRest": OneVsRestClassifier(LOGISTIC),
@@ -129,7 +131,7 @@ CLASSIFIERS = {
     ),
 }
 # ONNX Runtime sums at float32, too, so that large terms which cancel leave no more than this.
-ROUGH = {"GaussianNB", "SGD", "LDA", "OneVsOne", "MLP", "RidgeClassifier"}
+ROUGH = {"GaussianNB", "QDA", "SGD", "LDA", "OneVsOne", "MLP", "RidgeClassifier"}
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
@@ -157,6 +159,7 @@ REGRESSORS = {
     "GradientBoosting": ensemble.GradientBoostingRegressor(n_estimators=4),
     "HistGradientBoosting": ensemble.HistGradientBoostingRegressor(max_iter=4),
     "MLP": neural_network.MLPRegressor(hidden_layer_sizes=(8, 4), max_iter=3, random_state=0),
+    "Bagging": ensemble.BaggingRegressor(n_estimators=3, random_state=0),
     "Voting": ensemble.VotingRegressor(
         [("a", linear_model.Ridge()), ("b", tree.DecisionTreeRegressor(max_depth=3))]
     ),

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fastscore.importers._onnx_graph import Node
 from fastscore.importers._onnx_registry import attribute, refuse
-from fastscore.importers._onnx_values import Columns, Constant, Sized, Text, Value
+from fastscore.importers._onnx_values import Columns, Constant, Moved, Sized, Text, Value
 
 if TYPE_CHECKING:
     from fastscore.importers._onnx_translation import Translation
@@ -67,6 +67,8 @@ def _measure(translation: "Translation", node: Node) -> bool:
     if isinstance(value, Columns | Text):
         rows = translation.trials if value.batched else (None,)
         shapes = [((own,) if own else ()) + value.shape for own in rows]
+    elif isinstance(value, Moved):
+        shapes = [array.shape for array in value.arrays]
     elif isinstance(value, Constant | Sized):
         shapes = [array.shape for array in translation.trial_arrays(value)]
     else:

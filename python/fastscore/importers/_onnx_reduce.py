@@ -13,7 +13,7 @@ from fastscore.importers._flow import Column
 from fastscore.importers._onnx_arithmetic import broadcast, floats, link, two
 from fastscore.importers._onnx_graph import Node
 from fastscore.importers._onnx_registry import attribute, operator, refuse
-from fastscore.importers._onnx_values import Columns, Label
+from fastscore.importers._onnx_values import Columns, Label, Moved, Value
 
 if TYPE_CHECKING:
     from fastscore.importers._onnx_translation import Translation
@@ -35,11 +35,17 @@ _HOW = {
 @operator(*_HOW)
 def reduce(translation: "Translation", node: Node) -> None:
     """Over axes of each row."""
-    x = translation.columns(node, 0)
-    floats(node, x)
     given: Any = attribute(node, "axes", None, list)
     if translation.opset(node) >= (13 if node.op == "ReduceSum" else 18):
         given = translation.optional_constant(node, 1)
+    moved = translation.get(node, 0)
+    if isinstance(moved, Moved):
+        translation.set(
+            node, _of_moved(translation, node, moved, () if given is None else np.ravel(given))
+        )
+        return
+    x = translation.columns(node, 0)
+    floats(node, x)
     axes = list(range(x.rank)) if given is None or not len(given) else [int(a) for a in given]
     if (given is None or not len(given)) and attribute(node, "noop_with_empty_axes", 0):
         translation.set(node, x)
@@ -52,6 +58,26 @@ def reduce(translation: "Translation", node: Node) -> None:
     if node.op == "ReduceLogSum":
         found = link(translation, found, "ufunc", near=True, function="log")
     translation.set(node, found)
+
+
+def _of_moved(translation: "Translation", node: Node, x: Moved, given: Any) -> Value:
+    """Reduce a tensor whose rows are not first, where they are without what is reduced."""
+    floats(node, x.columns)
+    rank = x.arrays[0].ndim
+    if not len(given) or not _HOW[node.op] or node.op == "ReduceLogSum":
+        translation.mixes(x.node)
+    axes = sorted({int(axis) % rank if -rank <= axis < rank else rank for axis in given})
+    if axes[-1] >= rank:
+        refuse(node, f"its axes {list(given)} are not those of {rank} dimensions")
+    order = [axis for axis in range(rank) if axis not in axes] + axes
+    first = translation.laid(x.node, x.columns, [array.transpose(order) for array in x.arrays])
+    if not isinstance(first, Columns):
+        translation.mixes(x.node)
+    last = list(range(rank - len(axes), rank))
+    found = reduced(translation, node, first, last, _HOW[node.op], kept=False)
+    if not attribute(node, "keepdims", 1):
+        return found
+    return translation.moved(node, found, lambda array, _: np.expand_dims(array, tuple(axes)))
 
 
 def reduced(

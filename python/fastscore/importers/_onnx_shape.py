@@ -1,6 +1,7 @@
 """Operators of ONNX that move elements, or pick some."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from fastscore.importers._flow import joined
 from fastscore.importers._onnx_arithmetic import spread
 from fastscore.importers._onnx_graph import Node
 from fastscore.importers._onnx_registry import attribute, operator, refuse
-from fastscore.importers._onnx_values import Columns, Constant, Sized, Text, Value
+from fastscore.importers._onnx_values import Columns, Constant, Moved, Sized, Text, Value
 
 if TYPE_CHECKING:
     from fastscore.importers._onnx_translation import Translation
@@ -198,7 +199,7 @@ def split(translation: "Translation", node: Node) -> None:
 @operator("Concat")
 def concat(translation: "Translation", node: Node) -> None:
     """Values side by side."""
-    values = [translation.operand(node, at) for at in range(len(node.inputs))]
+    values = [_part(translation, node, at) for at in range(len(node.inputs))]
     axis = attribute(node, "axis", 1)
     if all(isinstance(value, Constant | Sized) for value in values):
         trials = range(len(translation.trials))
@@ -209,6 +210,9 @@ def concat(translation: "Translation", node: Node) -> None:
         except ValueError as error:
             refuse(node, f"its inputs do not fit each other: {error}")
         translation.set(node, translation.sized(node, found))
+        return
+    if any(isinstance(value, Moved) for value in values):
+        translation.set(node, _moved(translation, node, values, axis))
         return
     like = next((value for value in values if isinstance(value, Columns | Text)), None)
     if like is None:
@@ -234,10 +238,47 @@ def concat(translation: "Translation", node: Node) -> None:
 
     found_columns = translation.moved(node, joint, move)
     if isinstance(like, Text):
-        assert isinstance(found_columns, Columns)
+        if not isinstance(found_columns, Columns):
+            translation.mixes(node)
         translation.set(node, Text(found_columns.frame, found_columns.shape, like.batched))
     else:
         translation.set(node, found_columns)
+
+
+def _part(translation: "Translation", node: Node, at: int) -> Value:
+    found = translation.get(node, at)
+    return found if isinstance(found, Moved) else translation.operand(node, at)
+
+
+def _moved(translation: "Translation", node: Node, values: list[Value], axis: int) -> Value:
+    """Join tensors of which some do not have the rows first."""
+    parts: list[tuple[Columns, Sequence[Array]]] = []
+    for value in values:
+        if isinstance(value, Moved):
+            parts.append((value.columns, value.arrays))
+        elif isinstance(value, Columns):
+            trials = range(len(translation.trials))
+            parts.append((value, [translation.places(value, trial) for trial in trials]))
+        else:
+            refuse(node, "tensors whose rows are not first are only joined with others such")
+    if len({part.elem_type for part, _ in parts}) > 1:
+        refuse(node, "its inputs are of different types")
+    total = sum(len(part.frame) for part, _ in parts)
+    arrays = []
+    for trial in range(len(translation.trials)):
+        start, own = 0, []
+        for part, places in parts:
+            count = len(part.frame)
+            row, column = np.divmod(places[trial], count)
+            own.append(row * total + start + column)
+            start += count
+        try:
+            arrays.append(np.concatenate(own, axis))
+        except ValueError as error:
+            refuse(node, f"its inputs do not fit each other: {error}")
+    first = parts[0][0]
+    joint = replace(first, frame=joined([part.frame for part, _ in parts]), shape=(total,))
+    return translation.laid(node, joint, arrays)
 
 
 def _columns(

@@ -21,6 +21,7 @@ from fastscore.importers._onnx_values import (
     Constant,
     Label,
     Maps,
+    Moved,
     Sized,
     Text,
     Value,
@@ -68,6 +69,10 @@ class Translation:
             for name in node.outputs:
                 if name in self._read and name not in self.values:
                     refuse(node, f"its output {name!r} is not supported")
+        for output in self.graph.outputs:
+            value = self.values.get(output.name)
+            if isinstance(value, Moved):
+                self.mixes(value.node)
 
     def _versions(self) -> None:
         for domain in {node.domain for node in self._nodes}:
@@ -105,6 +110,8 @@ class Translation:
     def operand(self, node: Node, at: int) -> Value:
         """Return an input to compute with: labels that are numbers are a column."""
         found = self.get(node, at)
+        if isinstance(found, Moved):
+            self.mixes(found.node)
         if isinstance(found, Label) and found.classes.kind == "int":
             return numbers_of(self.build, node, found)
         return found
@@ -192,6 +199,11 @@ class Translation:
 
     def kept(self, node: Node, arrays: Sequence[NDArray[Any]], like: Columns) -> NDArray[Any]:
         """Return what one row has of arrays of places, one for each trial; refuse mixed rows."""
+        found = self.first(arrays, like)
+        return self.mixes(node) if found is None else found
+
+    def first(self, arrays: Sequence[NDArray[Any]], like: Columns) -> NDArray[Any] | None:
+        """Return what one row has of arrays of places; None where rows do not stand first."""
         if not like.batched:
             return arrays[0]
         count = len(like.frame)
@@ -204,8 +216,19 @@ class Translation:
                 or not np.array_equal(array, array[:1] + starts)
                 or array.shape[1:] != arrays[0].shape[1:]
             ):
-                self.mixes(node)
+                return None
         return np.asarray(arrays[0][0])
+
+    def laid(self, node: Node, like: Columns, arrays: Sequence[NDArray[Any]]) -> Columns | Moved:
+        """Return the tensor in which a row's columns stand so; `node` is named where rows mix."""
+        if max(array.size for array in arrays) > 3 * _MOST_COLUMNS:
+            refuse(node, f"the graph has more than {_MOST_COLUMNS} numbers a row")
+        kept = self.first(arrays, like)
+        if kept is not None:
+            return replace(like, frame=like.frame.take(kept.ravel().tolist()), shape=kept.shape)
+        if len(arrays) == 1:
+            self.mixes(node)  # where only one number of rows is possible, none is told from others
+        return Moved(replace(like, shape=(len(like.frame),)), tuple(arrays), node)
 
     def mixes(self, node: Node) -> NoReturn:
         """Refuse a node that makes numbers of a row depend on others."""
@@ -225,8 +248,12 @@ class Translation:
         if isinstance(value, Label):
             like = Columns(value.scores.frame.take([0]), value.shape, "int64", value.batched)
             found = self.moved(node, like, move)
-            assert isinstance(found, Columns)
+            if not isinstance(found, Columns):
+                self.mixes(node)
             return replace(value, shape=found.shape)
+        if isinstance(value, Moved):
+            own = [_try(node, move, array, trial) for trial, array in enumerate(value.arrays)]
+            return self.laid(value.node, value.columns, own)
         if not isinstance(value, Columns | Text):
             refuse(node, "a map of labels can only be an output")
         plain = Columns(value.frame, value.shape, value.elem_type, value.batched)
@@ -234,6 +261,8 @@ class Translation:
         places = [_try(node, move, self.places(plain, i), i) for i in trials]
         if max(array.size for array in places) > 3 * _MOST_COLUMNS:
             refuse(node, f"the graph has more than {_MOST_COLUMNS} numbers a row")
+        if isinstance(value, Columns):
+            return self.laid(node, value, places)
         kept = self.kept(node, places, plain)
         return replace(value, frame=value.frame.take(kept.ravel().tolist()), shape=kept.shape)
 

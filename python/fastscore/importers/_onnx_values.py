@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fastscore._options import Labels
 from fastscore.importers._builder import Builder
 from fastscore.importers._flow import Frame, value_of
+from fastscore.importers._onnx_graph import Node
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,27 @@ class Comparison:
         )
 
 
-Value = Constant | Sized | Columns | Text | Label | Maps | Comparison
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """Numbers that depend on the row, while rows are not the first dimension of their tensor.
+
+    Only what moves elements, joins and reduces takes it; in the end rows have to stand first again.
+    """
+
+    columns: Columns
+    """What a row has, in one dimension."""
+    arrays: tuple[NDArray[Any], ...]
+    """For each number of rows that is tried what stands where: row times columns, plus column."""
+    node: Node
+    """Which moved rows first."""
+
+    @property
+    def elem_type(self) -> str:
+        """The type, as ONNX names it."""
+        return self.columns.elem_type
+
+
+Value = Constant | Sized | Columns | Text | Label | Maps | Comparison | Moved
 
 
 def constant(values: Sequence[Any] | NDArray[Any], dtype: Any = None) -> Constant:
