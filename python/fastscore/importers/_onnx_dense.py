@@ -80,12 +80,14 @@ def product(translation: "Translation", node: Node, a: Value, b: Value) -> Colum
             return np.swapaxes(array, -1, -2) if array.ndim > 1 else array
 
         turned = translation.moved(node, b, swapped)
-        assert isinstance(turned, Columns)
+        if not isinstance(turned, Columns):
+            translation.mixes(node)
         found = _right(translation, node, turned, swapped(a.array, 0))
         if b.rank < 2 or a.array.ndim < 2:
             return found
         back = translation.moved(node, found, swapped)
-        assert isinstance(back, Columns)
+        if not isinstance(back, Columns):
+            translation.mixes(node)
         return back
     refuse(
         node,
