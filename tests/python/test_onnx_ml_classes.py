@@ -73,6 +73,41 @@ def test_classifiers(seed, count, kind, labels, weights, base, name, double):
     check(model, x)
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.int32])
+@pytest.mark.parametrize("modes", [["EQ", "NEQ"], ["LEQ", "LT", "GT", "GTE"]])
+def test_integers_are_compared_as_float32(dtype, modes):
+    values = [0.0, 1, -1, 16777216.0, 16777218.0]
+    rng = np.random.default_rng(2)
+    leaf = {"weights": lambda rng: [(0, rng.normal())]}
+    made = draw(rng, trees=6, modes=modes, values=values, **leaf)
+    made.kind = "class"
+    x = rng.choice(np.r_[values, 16777217, 16777215, 16777219, 5].astype(dtype), (200, 3))
+    check(classifier(x, made.attributes(), ["a", "b"]), x)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_no_attribute_breaks_the_importer(data):
+    attributes = stump([(0, 1.0)], [(0, 2.0)]) | {"classlabels_int64s": [0, 1]}
+    attributes["base_values"] = [0.5]
+    name = data.draw(st.sampled_from(["class_ids", "class_weights", "base_values", "labels"]))
+    numbers = st.integers(-(2**63), 2**63 - 1) | st.integers(-2, 3)
+    if name == "labels":
+        attributes["classlabels_int64s"] = data.draw(st.lists(numbers, max_size=4))
+    elif name == "class_ids":
+        attributes[name] = data.draw(st.lists(numbers, max_size=4))
+    else:
+        attributes[name] = data.draw(st.lists(st.floats(width=32), max_size=4))
+    x = np.array([[0.5], [-1.0]], dtype=np.float32)
+    outputs = {"label": "int64", "scores": "float32"}
+    model = one("TreeEnsembleClassifier", {"x": x}, outputs, **attributes)
+    try:
+        ours = fastscore.import_model(model)
+    except fastscore.FastscoreError:
+        return
+    np.testing.assert_array_equal(np.asarray(ours.predict(x)), run(model, {"x": x})[0])
+
+
 def stump(*weights):
     made = Ensemble("class")
     made.node(0, 0, "LEQ", 0, 0.0, yes=1, no=2)

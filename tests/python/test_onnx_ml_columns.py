@@ -3,6 +3,7 @@
 import fastscore
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -142,6 +143,22 @@ def test_unknown_categories_are_refused_where_zeros_is_0():
     ]
     with pytest.raises(fastscore.UnknownCategoryError, match='the first in row 0: "c"'):
         ours.predict(pd.DataFrame({"x": ["a"], "y": ["c"]}))
+
+
+def test_nulls_and_dictionaries_of_text():
+    model = one(
+        "OneHotEncoder",
+        {"x": np.array([["a"]], dtype=object)},
+        {"y": "float32"},
+        cats_strings=["a", "b"],
+    )
+    ours = fastscore.import_model(model)
+    column = pa.array(["b", None, "a", "c"])
+    for values in (column, column.dictionary_encode(), column.cast(pa.large_string())):
+        found = np.asarray(ours.predict(pa.table({"any": values})))
+        assert found.tolist() == [[0, 1], [0, 0], [1, 0], [0, 0]]
+    with pytest.raises(fastscore.SchemaError):
+        ours.predict(pa.table({"any": [1.5]}))
 
 
 KEYS = {

@@ -2,6 +2,7 @@
 
 import fastscore
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -72,6 +73,24 @@ def test_every_engine_and_width_gives_the_same(monkeypatch):
             ran.add((engine, level))
             same_bits(found, expected)
     assert {("walk", "portable"), ("reference", "portable"), ("sliced", "portable")} <= ran
+
+
+def test_float64_rows_are_cast_as_for_onnx_runtime():
+    rng = np.random.default_rng(6)
+    model = model_of(
+        np.zeros((1, 3), dtype=np.float32), draw(rng, trees=8, values=VALUES).attributes()
+    )
+    x = rows(rng, dtype=np.float64)
+    with np.errstate(over="ignore"):
+        narrow = x.astype(np.float32)
+    assert (narrow[np.isfinite(x)] != x[np.isfinite(x)]).any()
+    (theirs,) = run(model, {"x": narrow})
+    ours = fastscore.import_model(model)
+    same_bits(np.asarray(ours.predict(x)), theirs[:, 0])
+    same_bits(np.asarray(ours.predict(pa.table(dict(zip("abc", x.T, strict=True))))), theirs[:, 0])
+    nulls = pa.table({"a": [None, 1.0], "b": [0.0, None], "c": [1, 2]})
+    missing = np.array([[np.nan, 0, 1], [1, np.nan, 2]], dtype=np.float32)
+    same_bits(np.asarray(ours.predict(nulls)), run(model, {"x": missing})[0][:, 0])
 
 
 @pytest.mark.parametrize("how", ["SUM", "AVERAGE", "MIN", "MAX"])

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from fastscore.importers._builder import Builder
 from fastscore.importers._flow import Frame, value_of, whole
 from fastscore.importers._forest import MISSING_LEFT, Forest, Tree
+from fastscore.importers._onnx_ml import unrounded
 from fastscore.importers._onnx_ml_nodes import EQ, GT, GTE, LEAF, LT, MEMBER, NEQ, Attributes, Nodes
 from fastscore.importers._text import Lookup, lookups
 
@@ -195,9 +196,13 @@ def _words(codes: NDArray[Any]) -> NDArray[np.uint32]:
 def _coded(
     build: Builder, frame: Frame, nodes: Nodes, splits: _Splits, width: str
 ) -> tuple[int, _Splits]:
-    """Append codes of the numbers that features are compared with; returns the forest's input."""
+    """Append codes of the numbers that features are compared with; returns the forest's input.
+
+    A forest rounds what it compares to its width, a map does not.
+    """
+    plain = unrounded(build, frame) if width == "float32" else frame
     if not splits.members:
-        return value_of(build, frame), splits
+        return value_of(build, plain), splits
     compared: dict[tuple[int, bool], dict[int, NDArray[np.float64]]] = {}
     for node, values in splits.members.items():
         own = values[~np.isnan(values)].astype(width).astype(np.float64) + 0.0
@@ -215,7 +220,7 @@ def _coded(
             members[node] = np.searchsorted(keys, own).astype(np.int64)
             feature[node] = len(frame) + at
     codes_of = whole(lookups(build, tables), len(tables))
-    every = value_of(build, Frame((*frame.columns, *codes_of.columns)))
+    every = value_of(build, Frame((*plain.columns, *codes_of.columns)))
     return every, _Splits(
         feature, splits.threshold, splits.left, splits.right, splits.flags, members
     )

@@ -13,7 +13,7 @@ from fastscore.importers._onnx_ml import (
     given,
     labels_of,
     rows,
-    unrounded,
+    single,
 )
 from fastscore.importers._onnx_ml_forest import forest
 from fastscore.importers._onnx_ml_nodes import Attributes, Nodes, of_arrays, of_lists
@@ -48,7 +48,7 @@ def _input(translation: "Translation", node: Node) -> tuple[Columns, str]:
         if isinstance(tensor, np.ndarray) and tensor.size and tensor.dtype != width:
             refuse(node, f"{name}_as_tensor is of {tensor.dtype}, and its input of {width}")
     if width == "float32":
-        found = replace(found, frame=unrounded(translation.build, found.frame))
+        found = replace(found, frame=single(translation.build, found))
     return found, width
 
 
