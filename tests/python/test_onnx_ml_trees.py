@@ -107,20 +107,23 @@ def test_aggregates(how, targets, base):
     check(model_of(x, attributes | {"aggregate_function": how}, targets=targets), x)
 
 
-@pytest.mark.parametrize("name", ["NONE", "LOGISTIC", "SOFTMAX"])
+@pytest.mark.parametrize("name", ["NONE", "LOGISTIC", "SOFTMAX", "SOFTMAX_ZERO", "PROBIT"])
 @pytest.mark.parametrize("targets", [1, 3])
-def test_transforms(name, targets):
-    # A single target is transformed by PROBIT only.
+@pytest.mark.parametrize("size", [0.1, 0.4, 1.0, 60.0])
+def test_transforms(name, targets, size):
+    # A single target is transformed by PROBIT only, whose numbers are shares.
     rng = np.random.default_rng(3)
-    weights = [(target, 3.0) for target in range(targets)]
-    attributes = draw(
-        rng, weights=lambda rng: [(target, rng.normal()) for target, _ in weights]
-    ).attributes()
+
+    def weights(rng):
+        numbers = rng.random(targets) if name == "PROBIT" else rng.normal(size=targets)
+        return list(enumerate(np.where(rng.random(targets) < 0.3, 0.0, numbers * size)))
+
+    attributes = draw(rng, trees=2, weights=weights).attributes()
     x = rows(rng)
     model = model_of(x, attributes | {"post_transform": name}, targets=targets)
     (theirs,) = run(model, {"x": x})
     found = np.asarray(fastscore.import_model(model).predict(x)).reshape(theirs.shape)
-    np.testing.assert_allclose(found, theirs, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(found, theirs, rtol=1e-6, atol=1e-6)
 
 
 def chain(members, *, mode="EQ", missing=()):
@@ -198,7 +201,6 @@ def broken(**changes):
         ({"n_targets": 2**40}, "it has 1099511627776 targets or classes"),
         ({"base_values": [1.0, 2.0]}, "base_values has 2 entries for 1 targets"),
         ({"aggregate_function": "MEDIAN"}, "aggregate_function 'MEDIAN' is not known"),
-        ({"post_transform": "PROBIT"}, "post_transform 'PROBIT' is not supported"),
         ({"post_transform": "TANH"}, "post_transform 'TANH' is not known"),
         ({"nodes_values_as_tensor": array([0.0] * 3, "f4")}, "are both there"),
     ],

@@ -10,7 +10,8 @@ from fastscore.importers._flow import value_of
 from fastscore.importers._onnx_graph import Node
 from fastscore.importers._onnx_ml import DOMAIN, columns, given, labels_of, rows, single
 from fastscore.importers._onnx_ml_nodes import MOST_TARGETS, Attributes
-from fastscore.importers._onnx_ml_scores import regressed, transform_of, transformed
+from fastscore.importers._onnx_ml_scores import regressed
+from fastscore.importers._onnx_ml_transforms import transform_of, transformed
 from fastscore.importers._onnx_registry import operator, refuse
 from fastscore.importers._onnx_values import Columns, Label
 
@@ -45,7 +46,7 @@ def linear_regressor(translation: "Translation", node: Node) -> None:
         value=value_of(build, single(build, found)),
         width="float32",
     )
-    value = regressed(build, own, value, "float32", transform_of(own), targets)
+    value = regressed(build, value, "float32", transform_of(own), targets)
     translation.set(node, translation.made(value, (targets,), found, elem_type="float32"))
 
 
@@ -73,9 +74,9 @@ def linear_classifier(translation: "Translation", node: Node) -> None:
         width="float32",
     )
     if len(intercept) > 1:
-        rule, scores = "argmax", transformed(build, own, margin, name)
+        rule, scores = "argmax", transformed(build, margin, name)
     elif name == "PROBIT":
-        refuse(node, "post_transform 'PROBIT' is not supported; NONE and LOGISTIC are")
+        refuse(node, "post_transform 'PROBIT' of one row of coefficients is not supported")
     else:
         rule, second = "positive", margin
         if name == "LOGISTIC":

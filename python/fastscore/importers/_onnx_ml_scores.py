@@ -12,9 +12,7 @@ import numpy as np
 from fastscore.importers._builder import Builder
 from fastscore.importers._onnx_ml_forest import Sums
 from fastscore.importers._onnx_ml_nodes import Attributes
-
-_TRANSFORMS = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
-"""As TreeEnsemble numbers them."""
+from fastscore.importers._onnx_ml_transforms import transformed
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +29,6 @@ class Classified:
     """The value by which the label is chosen."""
     classes: tuple[Any, ...]
     at: float | None = None
-    probability: bool = True
-    """Whether the scores are probabilities, as far as the operator says."""
-
-
-def transform_of(given: Attributes) -> str:
-    """Return the attribute `post_transform`."""
-    name = given.text("post_transform", "NONE")
-    if name not in _TRANSFORMS:
-        raise given.refuse(f"post_transform {name!r} is not known")
-    return name
-
-
-def transform_by_number(given: Attributes) -> str:
-    """Return the attribute of TreeEnsemble, which numbers them."""
-    number = given.integer("post_transform", 0)
-    if not 0 <= number < len(_TRANSFORMS):
-        raise given.refuse(f"post_transform {number} is not known")
-    return _TRANSFORMS[number]
 
 
 def single(build: Builder, value: int, width: str) -> int:
@@ -56,32 +36,12 @@ def single(build: Builder, value: int, width: str) -> int:
     return value if width == "float32" else build.link(value, "round_to_float32")
 
 
-def transformed(build: Builder, given: Attributes, value: int, name: str) -> int:
-    """Append the transformation of a value of several columns at float32."""
-    if name == "SOFTMAX":
-        return build.link(value, "softmax", width="float32")
-    if name == "LOGISTIC":
-        return build.link(value, "sigmoid", width="float32", scale=1.0)
-    if name != "NONE":
-        raise _refused(given, name)
-    return value
-
-
-def _refused(given: Attributes, name: str) -> Exception:
-    return given.refuse(
-        f"post_transform {name!r} is not supported; NONE, LOGISTIC and SOFTMAX are: convert the "
-        "model with one of them"
-    )
-
-
-def regressed(
-    build: Builder, given: Attributes, value: int, width: str, name: str, targets: int
-) -> int:
+def regressed(build: Builder, value: int, width: str, name: str, targets: int) -> int:
     """Append what a regressor does: ONNX Runtime transforms a single target by PROBIT only."""
     value = single(build, value, width)
     if targets == 1 and name != "PROBIT":
         return value
-    return transformed(build, given, value, name)
+    return transformed(build, value, name)
 
 
 def shifted(build: Builder, value: int, base: Sequence[float], width: str) -> int:
@@ -125,12 +85,11 @@ def classified(
     margin = shifted(build, sums.value, base, width)
     narrow = single(build, margin, width)
     return Classified(
-        scores=transformed(build, given, narrow, name),
+        scores=transformed(build, narrow, name),
         margin=narrow,
         rule="argmax",
         decided=margin,
         classes=tuple(classes),
-        probability=name != "NONE" or positive,
     )
 
 
@@ -173,7 +132,10 @@ def _of_two(
         own = shifted(build, own, base, width)
         narrow = single(build, own, width)
         if name == "PROBIT":
-            raise _refused(given, name)
+            raise given.refuse(
+                "post_transform 'PROBIT' of the weights of one class alone is not supported: ONNX "
+                "Runtime leaves the second score undefined; give leaves weights for both classes"
+            )
         if name == "LOGISTIC":
             one = build.link(narrow, "sigmoid", width="float32", scale=1.0)
             scores = build.link(one, "complement", width="float32")
@@ -192,7 +154,6 @@ def _of_two(
             margin=narrow,
             decided=own,
             classes=labels,
-            probability=name == "LOGISTIC" or positive,
             **rule,
         )
     # What is added to a class that gets no weight is left out.
@@ -212,10 +173,9 @@ def _of_two(
         decided = build.columns(both, [1])
     narrow = single(build, both, width)
     return Classified(
-        scores=transformed(build, given, narrow, name),
+        scores=transformed(build, narrow, name),
         margin=narrow,
         decided=decided,
         classes=labels,
-        probability=name != "NONE" or positive,
         **rule,
     )

@@ -17,13 +17,8 @@ from fastscore.importers._onnx_ml import (
 )
 from fastscore.importers._onnx_ml_forest import forest
 from fastscore.importers._onnx_ml_nodes import Attributes, Nodes, of_arrays, of_lists
-from fastscore.importers._onnx_ml_scores import (
-    classified,
-    regressed,
-    shifted,
-    transform_by_number,
-    transform_of,
-)
+from fastscore.importers._onnx_ml_scores import classified, regressed, shifted
+from fastscore.importers._onnx_ml_transforms import transform_by_number, transform_of
 from fastscore.importers._onnx_registry import operator, refuse
 from fastscore.importers._onnx_values import Columns, Label
 
@@ -113,8 +108,10 @@ def _regressor(
     elif how == "AVERAGE":
         value = build.link(value, "divide", width=width, by=float(trees))
     value = shifted(build, value, base, width)
+    if elem_type == "float64" and name == "SOFTMAX_ZERO" and nodes.targets > 1:
+        refuse(node, "post_transform 'SOFTMAX_ZERO' of float64 is not supported; of float32 it is")
     if elem_type == "float32" or name not in ("NONE", "SOFTMAX", "LOGISTIC"):
-        value = regressed(build, own, value, width, name, nodes.targets)
+        value = regressed(build, value, width, name, nodes.targets)
     shape = (nodes.targets,)
     translation.set(node, translation.made(value, shape, found, elem_type=elem_type, near=False))
 

@@ -83,7 +83,7 @@ LIBRARY = Library(
     {"ONNX": _write},
     note="Files and live `onnx.ModelProto`, as skl2onnx, onnxmltools and CatBoost write them; the "
     "source is ONNX Runtime on one thread. Trees: versions 1, 3 and 5, all modes, sets of "
-    "categories, missing values, SUM, AVERAGE, MIN, MAX, base values, NONE, SOFTMAX, LOGISTIC. "
+    "categories, missing values, SUM, AVERAGE, MIN, MAX, base values, every post_transform. "
     "Also LinearRegressor, LinearClassifier, Scaler, Normalizer, Imputer, Binarizer, "
     "FeatureVectorizer, LabelEncoder, CategoryMapper, OneHotEncoder, ArrayFeatureExtractor, "
     "ZipMap. A label and its shares are one target. Two classes with weights of both have the "
@@ -278,10 +278,10 @@ REFUSALS: list[Refusal] = [
         "a LinearSVC, LinearSVR or SGDClassifier is a linear model, which is",
     ),
     Refusal(
-        "post_transform PROBIT and SOFTMAX_ZERO of several columns",
-        lambda rng: _trees(targets=2, post_transform="PROBIT")(rng)[0],
+        "post_transform PROBIT of two classes with weights of one",
+        lambda rng: _trees("class", 1, post_transform="PROBIT")(rng)[0],
         "post_transform 'PROBIT'",
-        "NONE, LOGISTIC and SOFTMAX are: convert the model with one of them",
+        "give leaves weights for both classes",
     ),
     Refusal(
         "DictVectorizer, CastMap and other operators",
