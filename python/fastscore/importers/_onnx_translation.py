@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fastscore._errors import UnsupportedModelError
 from fastscore.importers._builder import Builder
-from fastscore.importers._flow import Column, Frame, narrowed
+from fastscore.importers._flow import Column, Frame, joined, narrowed
 from fastscore.importers._onnx_fold import fold
 from fastscore.importers._onnx_graph import Graph, Node, Tensor
 from fastscore.importers._onnx_labels import numbers_of
@@ -316,14 +316,26 @@ class Translation:
             if text:
                 self.values[tensor.name] = Text(frame, shape, self.batched)
                 continue
-            if width == "float32":
-                frame = narrowed(self.build, frame)
             self.values[tensor.name] = Columns(frame, shape, tensor.elem_type, self.batched)
+        self._narrow()
         if self.batch is not None:
             self.notes.append(
                 f"the graph is made for {self.batch} row(s) at a time; any number is scored, each "
                 "row as it would be there"
             )
+
+    def _narrow(self) -> None:
+        """Cast the inputs of float32, all in one step."""
+        inputs = [self.values[tensor.name] for tensor in self.graph.inputs]
+        own = [x for x in inputs if isinstance(x, Columns) and x.elem_type == "float32"]
+        if not own:
+            return
+        columns = narrowed(self.build, joined([x.frame for x in own])).columns
+        for tensor, x in zip(self.graph.inputs, inputs, strict=True):
+            if isinstance(x, Columns) and x.elem_type == "float32":
+                frame = Frame(columns[: len(x.frame)])
+                columns = columns[len(x.frame) :]
+                self.values[tensor.name] = replace(x, frame=frame)
 
     def _shape(self, tensor: Tensor, features: Sequence[str] | None) -> tuple[int, ...]:
         """Return the shape of a row."""
