@@ -203,8 +203,7 @@ def softmax_parts(
     """Return a tensor with what a softmax sums up last, the order of axes, and how many groups."""
     axes: list[int] = [axis]
     if translation.opset(node) < 13:
-        start = axis + x.rank if axis < 0 else axis
-        axes = list(range(start, x.rank))
+        axes = arithmetic.from_axis(node, x, axis)
     moved, lead, order = arithmetic.last(translation, node, x, axes)
     return moved, order, arithmetic.count(lead)
 

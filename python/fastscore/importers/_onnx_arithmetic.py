@@ -237,6 +237,14 @@ def last(
     return laid_out(x, places), lead, [*order, *own]
 
 
+def from_axis(node: Node, x: Columns, axis: int) -> list[int]:
+    """Return an axis and all after it."""
+    start = axis + x.rank if axis < 0 else axis
+    if not 0 <= start <= x.rank:
+        refuse(node, f"it has no axis {axis}: its input has {x.rank}")
+    return list(range(start, x.rank))
+
+
 def back(x: Columns, order: Sequence[int]) -> Columns:
     """Undo what `last` did to the order of axes."""
     places = np.arange(len(x.frame)).reshape(x.shape).transpose(np.argsort(order))

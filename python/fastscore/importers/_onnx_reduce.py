@@ -38,10 +38,11 @@ def reduce(translation: "Translation", node: Node) -> None:
     given: Any = attribute(node, "axes", None, list)
     if translation.opset(node) >= (13 if node.op == "ReduceSum" else 18):
         given = translation.optional_constant(node, 1)
+    given = None if given is None else np.ravel(given)
     moved = translation.get(node, 0)
     if isinstance(moved, Moved):
         translation.set(
-            node, _of_moved(translation, node, moved, () if given is None else np.ravel(given))
+            node, _of_moved(translation, node, moved, () if given is None else given)
         )
         return
     x = translation.columns(node, 0)
@@ -175,8 +176,7 @@ def layer_normalization(translation: "Translation", node: Node) -> None:
     x = translation.columns(node, 0)
     floats(node, x)
     axis = attribute(node, "axis", -1)
-    axes = list(range(axis + x.rank if axis < 0 else axis, x.rank))
-    moved, lead, _ = arithmetic.last(translation, node, x, axes)
+    moved, lead, _ = arithmetic.last(translation, node, x, arithmetic.from_axis(node, x, axis))
     scale, shift = (_spread(translation, node, x, at) for at in (1, 2))
     rms = node.op == "RMSNormalization"
     if rms and shift is not None:

@@ -180,6 +180,8 @@ def split(translation: "Translation", node: Node) -> None:
     axis, count = attribute(node, "axis", 0), len(node.outputs)
     parts = attribute(node, "num_outputs", count)
     value = translation.get(node, 0)
+    if parts != count:
+        refuse(node, f"num_outputs is {parts}, and it has {count}")
 
     for output in range(count):
 

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from fastscore._errors import UnsupportedModelError
+from fastscore._errors import FastscoreError, UnsupportedModelError
 from fastscore.importers._builder import Builder
 from fastscore.importers._flow import Column, Frame, joined, narrowed
 from fastscore.importers._onnx_fold import fold
@@ -33,6 +33,19 @@ _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "ui
 _NUMBERS = ("float32", "float64", "bool", *_INTEGERS)
 _MOST_COLUMNS = 1 << 22
 """What operators may make of columns in all: no graph of rows needs more."""
+
+_MOST_PLACES = 1 << 26
+"""Elements that a tensor may have for the rows that stand for any number."""
+_CONTRADICTIONS = (
+    ArithmeticError,
+    AssertionError,
+    IndexError,
+    KeyError,
+    MemoryError,
+    TypeError,
+    ValueError,
+)
+"""What NumPy raises for shapes and numbers that a valid graph does not have."""
 
 Move = Callable[[NDArray[Any], int], NDArray[Any]]
 
@@ -64,8 +77,14 @@ class Translation:
         """Translate all nodes."""
         for node in self._nodes:
             known = [self.values.get(name) for name in node.inputs if name]
-            if not fold(self, node, known):
-                find(node)(self, node)
+            try:
+                with np.errstate(all="ignore"):
+                    if not fold(self, node, known):
+                        find(node)(self, node)
+            except FastscoreError:
+                raise
+            except _CONTRADICTIONS as error:
+                refuse(node, f"its inputs and attributes do not fit each other: {error}")
             for name in node.outputs:
                 if name in self._read and name not in self.values:
                     refuse(node, f"its output {name!r} is not supported")
@@ -152,6 +171,8 @@ class Translation:
             self._columns += len(value.frame)
             if self._columns > _MOST_COLUMNS:
                 refuse(node, f"the graph has more than {_MOST_COLUMNS} numbers a row")
+            if len(value.frame) * max(self.trials) > _MOST_PLACES:
+                refuse(node, f"the graph is made for {self.batch} rows: export it for any number")
         if output < len(node.outputs) and node.outputs[output]:
             self.values[node.outputs[output]] = value
 
@@ -288,9 +309,14 @@ class Translation:
             raise UnsupportedModelError("the ONNX graph has no inputs, so no rows to score")
         shapes = [self._shape(tensor, features) for tensor in inputs]
         counts = [math.prod(shape) for shape in shapes]
-        names = _feature_names(inputs, counts)
+        if sum(counts) * max(self.trials) > _MOST_PLACES and self.batch is not None:
+            raise UnsupportedModelError(
+                f"the ONNX graph is made for {self.batch} rows at a time, which is too many to "
+                "follow; export it for any number (dynamic_axes=, dynamic_shapes=)"
+            )
         if not 0 < sum(counts) <= _MOST_COLUMNS:
             raise UnsupportedModelError(f"the ONNX graph reads {sum(counts)} numbers a row")
+        names = _feature_names(inputs, counts)
         self.build = Builder(sum(counts), names)
         self.width = "float32" if {t.elem_type for t in inputs} == {"float32"} else "float64"
         start = 0
