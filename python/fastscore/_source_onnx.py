@@ -1,7 +1,9 @@
 """ONNX Runtime as the source that `verify` asks, on one thread."""
 
+import functools
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from fastscore import _core
 from fastscore._bounds_network import PART, NetworkBound, Pair, Step
 from fastscore._model import Model
 from fastscore.importers._rename import tensors_of
+from fastscore.importers.onnx import step_by_step
 
 _INTEGERS = [f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)]
 _TYPES = {
@@ -96,7 +99,9 @@ class OnnxSource:
                 "verify runs ONNX models with ONNX Runtime, which is not installed: pip install "
                 "onnxruntime"
             ) from error
-        self._session = _session(onnxruntime, source)
+        source = _plain(source)
+        self._session = source if hasattr(source, "get_inputs") else _session(onnxruntime, source)
+        self._source = source
         self._model = model
         self._targets = model._structure["targets"]
         self._given = any("classes=" in note for note in model._structure["source"]["notes"])
@@ -206,10 +211,33 @@ class OnnxSource:
 
     def network_bound(self, value: int, x: Any) -> NDArray[np.float64]:
         """Return how far a value of the model may be off, (rows, columns)."""
+        core = self._step_by_step
         if self._bound is None or self._bound[0] is not x:
-            self._bound = x, GraphBound(self._model._core, self._codes(x))
-        found: NDArray[np.float64] = self._bound[1].of(value)
+            self._bound = x, GraphBound(core, self._codes(x))
+        found: NDArray[np.float64] = self._bound[1].of(self._same(json.loads(core.spec), value))
         return found
+
+    @functools.cached_property
+    def _step_by_step(self) -> _core.Model:
+        """The model with a step for each node: where a bias is within a product, sums look small.
+
+        The model itself where the graph can't be had.
+        """
+        if hasattr(self._source, "get_inputs"):
+            return self._model._core
+        path = self._source if isinstance(self._source, str) else None
+        data = self._source if path is None else Path(path).read_bytes()
+        return step_by_step(data, path, self._model._core.feature_names)
+
+    def _same(self, structure: dict[str, Any], value: int) -> int:
+        """Return the number that a value of the model has among the steps of each node."""
+        for ours, theirs in zip(self._targets, structure["targets"], strict=True):
+            for key in ("margin", "probability"):
+                if ours[key] == value and theirs[key] is not None:
+                    return int(theirs[key])
+            if ours["prediction"]["value"] == value:
+                return int(theirs["prediction"]["value"])
+        raise ValueError("the source is another graph")
 
     def _codes(self, x: Any) -> NDArray[np.float64]:
         """Return the features as the steps see them."""
@@ -232,19 +260,20 @@ class OnnxSource:
         return out
 
 
+def _plain(source: Any) -> Any:
+    """Return a path, or bytes; a session itself where it does not know what it was opened from."""
+    if hasattr(source, "get_inputs"):
+        again = getattr(source, "_model_path", None) or getattr(source, "_model_bytes", None)
+        return source if again is None else _plain(again)
+    if hasattr(source, "SerializeToString"):
+        return source.SerializeToString()
+    return os.fspath(source) if isinstance(source, os.PathLike) else source
+
+
 def _session(onnxruntime: Any, source: Any) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    if hasattr(source, "get_inputs"):
-        again = getattr(source, "_model_path", None) or getattr(source, "_model_bytes", None)
-        if again is None:
-            return source
-        source = again
-    elif hasattr(source, "SerializeToString"):
-        source = source.SerializeToString()
-    if isinstance(source, str | os.PathLike):
-        source = os.fspath(source)
     try:
         return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as error:

@@ -10,9 +10,9 @@ from fastscore.importers._builder import Builder
 _Line = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
-def tidy(build: Builder) -> None:
+def tidy(build: Builder, *, joined: bool = True) -> None:
     """Join products with what scales and shifts their columns, and drop steps without use."""
-    _Tidy(build).run()
+    _Tidy(build).run(joined)
 
 
 class _Tidy:
@@ -25,8 +25,8 @@ class _Tidy:
         for value in self._roots():
             self.uses[value] += 1
 
-    def run(self) -> None:
-        for at, step in enumerate(self.build.steps):
+    def run(self, joined: bool) -> None:
+        for at, step in enumerate(self.build.steps if joined else []):
             if step["op"] == "linear":
                 self._scaled_before(step)
             elif step["op"] == "link":

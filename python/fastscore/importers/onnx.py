@@ -6,7 +6,7 @@ graph's outputs and `_onnx_tidy` leaves out and joins steps.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastscore import _core
@@ -66,11 +66,17 @@ def from_bytes(data: bytes, options: Options, path: str | None = None) -> _core.
     return _translate(decode(data, folder), options)
 
 
-def _translate(graph: Graph, options: Options) -> _core.Model:
+def step_by_step(data: bytes, path: str | None, features: Sequence[str] | None) -> _core.Model:
+    """Import a file's bytes with a step for each node: how far the source rounds is seen in it."""
+    folder = None if path is None else os.path.dirname(os.path.abspath(path))
+    return _translate(decode(data, folder), Options(features), joined=False)
+
+
+def _translate(graph: Graph, options: Options, *, joined: bool = True) -> _core.Model:
     translation = Translation(graph, options.feature_names())
     translation.run()
     targets(translation, options.classes)
-    tidy(translation.build)
+    tidy(translation.build, joined=joined)
     made = f" ({graph.producer})" if graph.producer else ""
     return translation.build.build(
         source=source("ONNX", f"ONNX model{made}", notes=translation.notes),

@@ -31,7 +31,12 @@ impl External {
         let real = |folder: &Path| {
             folder.canonicalize().map_err(|e| format_error(format!("the model's folder {}: {e}", folder.display())))
         };
-        Ok(External { folder: folder.map(real).transpose()?, sizes: HashMap::new(), taken: 0, zeros: ZEROS.0 + ZEROS.1 * bytes })
+        Ok(External {
+            folder: folder.map(real).transpose()?,
+            sizes: HashMap::new(),
+            taken: 0,
+            zeros: ZEROS.0 + ZEROS.1 * bytes,
+        })
     }
 
     /// Allow for a sparse tensor that takes so many bytes once it is dense.
