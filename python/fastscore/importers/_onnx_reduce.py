@@ -41,9 +41,7 @@ def reduce(translation: "Translation", node: Node) -> None:
     given = None if given is None else np.ravel(given)
     moved = translation.get(node, 0)
     if isinstance(moved, Moved):
-        translation.set(
-            node, _of_moved(translation, node, moved, () if given is None else given)
-        )
+        translation.set(node, _of_moved(translation, node, moved, () if given is None else given))
         return
     x = translation.columns(node, 0)
     floats(node, x)
