@@ -9,7 +9,7 @@ from fastscore._options import Labels, labels
 from fastscore.importers._builder import Builder
 from fastscore.importers._flow import Column, Frame
 from fastscore.importers._onnx_graph import Node
-from fastscore.importers._onnx_ml_nodes import Attributes
+from fastscore.importers._onnx_ml_attributes import Attributes
 from fastscore.importers._onnx_registry import refuse
 from fastscore.importers._onnx_values import Columns
 

@@ -1,9 +1,7 @@
 """Nodes of ai.onnx.ml's tree ensembles -> a forest step.
 
-Every mode becomes `x <= threshold`: LT compares with the number before, GT and GTE change sides.
-EQ,
-NEQ and MEMBER become splits by categories: the numbers that nodes compare a feature with are its
-categories, which a map looks up. So do comparisons that hold for no number.
+The numbers that nodes compare a feature with, where these are sets, are its categories, which a map
+looks up.
 """
 
 from dataclasses import dataclass
@@ -14,88 +12,16 @@ from numpy.typing import NDArray
 
 from fastscore.importers._builder import Builder
 from fastscore.importers._flow import Frame, value_of, whole
-from fastscore.importers._forest import MISSING_LEFT, Forest, Tree
+from fastscore.importers._forest import Forest, Tree
 from fastscore.importers._onnx_ml import unrounded
-from fastscore.importers._onnx_ml_nodes import EQ, GT, GTE, LEAF, LT, MEMBER, NEQ, Attributes, Nodes
+from fastscore.importers._onnx_ml_attributes import Attributes
+from fastscore.importers._onnx_ml_nodes import LEAF, Nodes
+from fastscore.importers._onnx_ml_splits import Splits, splits_of
 from fastscore.importers._text import Lookup, lookups
 
 
-@dataclass(frozen=True, slots=True)
-class _Splits:
-    """What each node compares: of leaves nothing."""
-
-    feature: NDArray[np.int64]
-    """A column of the input, or, past them, one of codes."""
-    threshold: NDArray[np.float64]
-    left: NDArray[np.int64]
-    right: NDArray[np.int64]
-    flags: NDArray[np.uint8]
-    members: dict[int, NDArray[Any]]
-    """The numbers that go left, where a node has such a set."""
-
-
-def _merged(nodes: Nodes) -> tuple[NDArray[np.int64], NDArray[np.bool_], dict[int, Any]]:
-    """Make one node of each chain of EQ that has one true side: such are sets of categories.
-
-    Returns the false sides, where NaN goes, and the members of the sets.
-    """
-    no, missing = nodes.no.copy(), nodes.missing.copy()
-    members: dict[int, Any] = {}
-    for node in np.flatnonzero((nodes.mode == EQ) | (nodes.mode == NEQ)).tolist():
-        members[node] = [nodes.value[node]]
-    for node, values in nodes.members.items():
-        members[node] = values.tolist()
-    chained = (nodes.mode == EQ) | (nodes.mode == MEMBER)
-    chained[list(nodes.cut)] = False
-    done = np.zeros(len(no), dtype=np.bool_)
-    for first in np.flatnonzero(chained).tolist():
-        if done[first]:
-            continue
-        # The last of the chain takes in nothing, the one before it the last, and so on.
-        chain, seen = [first], {first}
-        while True:
-            at = chain[-1]
-            after = int(no[at])
-            if done[at] or after < 0 or not chained[after] or after in seen:
-                break
-            if nodes.feature[after] != nodes.feature[at] or nodes.yes[after] != nodes.yes[at]:
-                break
-            chain.append(after)
-            seen.add(after)
-        for at, after in zip(chain[-2::-1], chain[:0:-1], strict=True):
-            members[at] = members[at] + members[after]
-            no[at] = no[after]
-            missing[at] |= missing[after]
-        done[chain] = True
-    return no, missing, {node: np.array(values) for node, values in members.items()}
-
-
-def _splits(nodes: Nodes, width: str) -> _Splits:
-    """Say of every node how it compares, and which side is the left one."""
-    no, missing, members = _merged(nodes)
-    mode = nodes.mode
-    kind = np.dtype(width).type
-    value = nodes.value.astype(kind)
-    with np.errstate(over="ignore", under="ignore"):
-        before = np.nextafter(value, kind(-np.inf))
-    strict = (mode == LT) | (mode == GTE)
-    threshold = np.where(strict, before, value).astype(np.float64)
-    swapped = (mode == GT) | (mode == GTE) | (mode == NEQ)
-    never = (mode < EQ) & (np.isnan(value) | (strict & (value == -np.inf)))
-    # `x >= -inf` holds for every number, so it keeps its sides changed; nothing is above NaN.
-    swapped &= ~(never & np.isnan(value))
-    for node in np.flatnonzero(never).tolist():
-        members[node] = np.zeros(0)
-    threshold[list(members)] = 0.0
-    left = np.where(swapped, no, nodes.yes)
-    right = np.where(swapped, nodes.yes, no)
-    goes_yes = missing | (mode == NEQ)
-    flags = np.where(goes_yes != swapped, MISSING_LEFT, 0).astype(np.uint8)
-    return _Splits(nodes.feature.copy(), threshold, left, right, flags, members)
-
-
 def _instances(
-    given: Attributes, nodes: Nodes, splits: _Splits
+    given: Attributes, nodes: Nodes, splits: Splits
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the nodes that the roots lead to, level by level, and the trees that they are in.
 
@@ -122,7 +48,7 @@ def _instances(
     return np.concatenate([each for each, _ in levels]), np.concatenate([of for _, of in levels])
 
 
-def _trees(given: Attributes, nodes: Nodes, splits: _Splits) -> list[tuple[Tree, NDArray[Any]]]:
+def _trees(given: Attributes, nodes: Nodes, splits: Splits) -> list[tuple[Tree, NDArray[Any]]]:
     """Return the trees, each with the nodes that its leaves are."""
     count = len(nodes.root)
     node, tree = _instances(given, nodes, splits)
@@ -194,8 +120,8 @@ def _words(codes: NDArray[Any]) -> NDArray[np.uint32]:
 
 
 def _coded(
-    build: Builder, frame: Frame, nodes: Nodes, splits: _Splits, width: str
-) -> tuple[int, _Splits]:
+    build: Builder, frame: Frame, nodes: Nodes, splits: Splits, width: str
+) -> tuple[int, Splits]:
     """Append codes of the numbers that features are compared with; returns the forest's input.
 
     A forest rounds what it compares to its width, a map does not.
@@ -221,7 +147,7 @@ def _coded(
             feature[node] = len(frame) + at
     codes_of = whole(lookups(build, tables), len(tables))
     every = value_of(build, Frame((*plain.columns, *codes_of.columns)))
-    return every, _Splits(
+    return every, Splits(
         feature, splits.threshold, splits.left, splits.right, splits.flags, members
     )
 
@@ -269,7 +195,7 @@ def forest(
     beyond = read[(read < 0) | (read >= len(frame))]
     if len(beyond):
         raise given.refuse(f"a node reads feature {beyond[0]}, of {len(frame)} that the input has")
-    splits = _splits(nodes, width)
+    splits = splits_of(nodes, width)
     value, splits = _coded(build, frame, nodes, splits, width)
     trees = _trees(given, nodes, splits)
     weights = nodes.weight.astype(width).astype(np.float64)

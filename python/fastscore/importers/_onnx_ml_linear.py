@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from fastscore.importers._flow import value_of
 from fastscore.importers._onnx_graph import Node
 from fastscore.importers._onnx_ml import DOMAIN, columns, given, labels_of, rows, single
-from fastscore.importers._onnx_ml_nodes import MOST_TARGETS, Attributes
+from fastscore.importers._onnx_ml_attributes import Attributes
+from fastscore.importers._onnx_ml_nodes import MOST_TARGETS
 from fastscore.importers._onnx_ml_scores import regressed
 from fastscore.importers._onnx_ml_transforms import transform_of, transformed
 from fastscore.importers._onnx_registry import operator, refuse

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from fastscore.importers._builder import Builder
+from fastscore.importers._onnx_ml_attributes import Attributes
 from fastscore.importers._onnx_ml_forest import Sums
-from fastscore.importers._onnx_ml_nodes import Attributes
 from fastscore.importers._onnx_ml_transforms import transformed
 
 

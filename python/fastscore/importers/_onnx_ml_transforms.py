@@ -3,7 +3,7 @@
 import numpy as np
 
 from fastscore.importers._builder import Builder
-from fastscore.importers._onnx_ml_nodes import Attributes
+from fastscore.importers._onnx_ml_attributes import Attributes
 
 NAMES = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
 """As TreeEnsemble numbers them."""

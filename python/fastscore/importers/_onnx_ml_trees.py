@@ -15,8 +15,9 @@ from fastscore.importers._onnx_ml import (
     rows,
     single,
 )
+from fastscore.importers._onnx_ml_attributes import Attributes
 from fastscore.importers._onnx_ml_forest import forest
-from fastscore.importers._onnx_ml_nodes import Attributes, Nodes, of_arrays, of_lists
+from fastscore.importers._onnx_ml_nodes import Nodes, of_arrays, of_lists
 from fastscore.importers._onnx_ml_scores import classified, regressed, shifted
 from fastscore.importers._onnx_ml_transforms import transform_by_number, transform_of
 from fastscore.importers._onnx_registry import operator, refuse
