@@ -30,7 +30,8 @@ _TYPES = {
 _ROWS = 4096
 
 
-_SIGMOID = 2.0**-24
+_SIGMOID = 2.0**-22
+"""How far ONNX Runtime's sigmoid of float32 is off: 1.7e-7 at most, and 0 from -18 on."""
 
 
 class GraphBound(NetworkBound):
@@ -44,7 +45,6 @@ class GraphBound(NetworkBound):
         if step["op"] not in ("forest", "leaf_indicator", "distances", "polynomial", "interpolate"):
             value, off = super()._step(step)
             if step.get("kind", {}).get("name") == "logistic" and step.get("width") == "float32":
-                # ONNX Runtime's is 0 from -18 on, and no nearer than that elsewhere.
                 off = off + _SIGMOID
             return value, off
         value = self._computed(step)

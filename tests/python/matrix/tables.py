@@ -5,13 +5,21 @@ from typing import Any
 from matrix import (
     catboost_cases,
     lightgbm_cases,
+    onnx_cases,
     onnx_ml_cases,
     sklearn_cases,
     xgboost_cases,
 )
 from matrix.case import Case, Library, Refusal
 
-MODULES: list[Any] = [sklearn_cases, lightgbm_cases, xgboost_cases, catboost_cases, onnx_ml_cases]
+MODULES: list[Any] = [
+    sklearn_cases,
+    lightgbm_cases,
+    xgboost_cases,
+    catboost_cases,
+    onnx_cases,
+    onnx_ml_cases,
+]
 """Each has LIBRARY, CASES and REFUSALS."""
 
 
