@@ -39,6 +39,8 @@ class Builder:
         self.texts: dict[int, Text] = {}
         """The text features of a pipeline."""
         self._shared: dict[Any, int] = {}
+        self._widths: list[int] = []
+        """Columns of the outputs of the first steps."""
         self._guarded: set[str] = set()
         """The guards but for their names."""
 
@@ -65,7 +67,17 @@ class Builder:
 
     def width_of(self, value: int) -> int:
         """Return how many columns a value has."""
-        return self.n_features if value == 0 else _columns(self, self.steps[value - 1])
+        if value == 0:
+            return self.n_features
+        # One after another, so that long chains are no deep recursion.
+        while len(self._widths) < value:
+            self._widths.append(_columns(self, self.steps[len(self._widths)]))
+        return self._widths[value - 1]
+
+    def replace_steps(self, steps: list[dict[str, Any]]) -> None:
+        """Have other steps in the place of all."""
+        self.steps = steps
+        self._widths.clear()
 
     def link(self, value: int, name: str, /, width: str = "float64", **parameters: Any) -> int:
         """Append a link step, which computes at this width."""

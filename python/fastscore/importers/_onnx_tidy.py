@@ -162,7 +162,7 @@ class _Tidy:
             guard["value"] = number[guard["value"]]
             if "of" in guard:
                 guard["of"] = [[number[value], column] for value, column in guard["of"]]
-        build.steps = steps
+        build.replace_steps(steps)
 
 
 def _inputs(step: dict[str, Any]) -> list[int]:
