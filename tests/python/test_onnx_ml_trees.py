@@ -310,6 +310,58 @@ def test_members_of_several_nodes_several_trees_and_single_leaves():
     check(ensemble(x, np.float32, **own), x)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    modes=st.lists(st.integers(0, 6), min_size=1, max_size=7),
+    targets=st.integers(1, 3),
+    double=st.booleans(),
+)
+def test_random_ensembles_of_version_5(seed, modes, targets, double):
+    rng = np.random.default_rng(seed)
+    names = ("featureids", "modes", "splits", "truenodeids", "falsenodeids", "trueleafs")
+    names += ("falseleafs", "missing_value_tracks_true")
+    own = {f"nodes_{name}": [] for name in names}
+    own |= {"leaf_weights": [], "leaf_targetids": [], "tree_roots": [], "n_targets": targets}
+    # The sets stand in the order of their nodes.
+    members = {}
+
+    def leaf():
+        own["leaf_weights"].append(float(np.float32(rng.normal())))
+        own["leaf_targetids"].append(int(rng.integers(targets)))
+        return len(own["leaf_weights"]) - 1, 1
+
+    def grow(depth):
+        if depth == 0:
+            return leaf()
+        at = len(own["nodes_modes"])
+        mode = int(rng.choice(modes))
+        for name in names:
+            own[f"nodes_{name}"].append(0)
+        if mode == 6:
+            some = rng.choice([1, 2, 3, 31, 40, -1, 0, 2**20], rng.integers(1, 5), replace=False)
+            members[at] = [float(each) for each in some]
+        own["nodes_modes"][at] = mode
+        own["nodes_splits"][at] = float(np.float32(rng.choice(VALUES)))
+        own["nodes_featureids"][at] = int(rng.integers(3))
+        own["nodes_missing_value_tracks_true"][at] = int(rng.integers(2))
+        for side in ("true", "false"):
+            to, is_leaf = grow(depth - 1 if rng.random() < 0.8 else 0)
+            own[f"nodes_{side}nodeids"][at], own[f"nodes_{side}leafs"][at] = to, is_leaf
+        return at, 0
+
+    for _ in range(3):
+        own["tree_roots"].append(grow(int(rng.integers(1, 5)))[0])
+    if members:
+        own["membership_values"] = [
+            each for at in sorted(members) for each in (*members[at], np.nan)
+        ]
+    dtype = np.float64 if double else np.float32
+    values = np.r_[VALUES, 40.0, 31.5, -1.5, 2.0**20]
+    x = rows(rng, values, dtype=dtype)
+    check(ensemble(x, dtype, **own), x)
+
+
 @pytest.mark.parametrize("how", range(4))
 def test_aggregates_of_version_5(how):
     x = rows(np.random.default_rng(2), np.array([0.5]), features=1)
