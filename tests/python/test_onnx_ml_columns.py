@@ -53,7 +53,7 @@ def test_normalizer(norm, dtype):
     np.testing.assert_allclose(found, theirs, rtol=1e-6, atol=1e-6)
 
 
-@pytest.mark.parametrize("replaced", [np.nan, 0.0, 7.0])
+@pytest.mark.parametrize("replaced", [np.nan, 0.0, 7.0, np.inf, -np.inf])
 @pytest.mark.parametrize("values", [[5.0], [5.0, -1.0, 0.25], [2.0, 3.0]])
 def test_imputer_of_floats(replaced, values):
     x = table()

@@ -183,6 +183,8 @@ TRANSFORMERS = {
     "Normalizer max": prep.Normalizer("max"),
     "SimpleImputer": impute.SimpleImputer(strategy="median"),
     "PolynomialFeatures": prep.PolynomialFeatures(2),
+    "yeo-johnson": prep.PowerTransformer(),
+    "box-cox": prep.PowerTransformer("box-cox", standardize=False),
     "PCA": PCA(2),
     "KBinsDiscretizer": prep.KBinsDiscretizer(3, encode="ordinal"),
     "Binarizer": prep.Binarizer(threshold=1.5),

@@ -199,6 +199,7 @@ def broken(**changes):
         ({"target_nodeids": [1, 1]}, "leaf 2 has no weight"),
         ({"n_targets": 0}, "it has 0 targets or classes"),
         ({"n_targets": 2**40}, "it has 1099511627776 targets or classes"),
+        ({"base_values": [np.inf]}, "its base_values are not finite"),
         ({"base_values": [1.0, 2.0]}, "base_values has 2 entries for 1 targets"),
         ({"aggregate_function": "MEDIAN"}, "aggregate_function 'MEDIAN' is not known"),
         ({"post_transform": "TANH"}, "post_transform 'TANH' is not known"),

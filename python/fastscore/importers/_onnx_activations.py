@@ -1,11 +1,12 @@
 """Functions of one number in ONNX: activations of networks, and the others."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastscore.importers import _onnx_arithmetic as arithmetic
-from fastscore.importers._flow import exact
+from fastscore.importers._flow import Column, Frame, exact
 from fastscore.importers._onnx_arithmetic import broadcast, floats, link
 from fastscore.importers._onnx_graph import Node
 from fastscore.importers._onnx_registry import attribute, operator, refuse
@@ -187,14 +188,28 @@ def power(translation: "Translation", node: Node) -> None:
     found, powers = broadcast(translation, node, [x, exponent])
     assert isinstance(found, Columns)
     assert not isinstance(powers, Columns)
-    if not powers.size or not (powers == powers.flat[0]).all() or not np.isfinite(powers.flat[0]):
-        refuse(node, "its exponents differ, or are not finite; one number is supported")
-    number = float(powers.flat[0])
+    numbers = powers.ravel().astype(np.float64)
+    if not powers.size or not np.isfinite(numbers).all():
+        refuse(node, "its exponents are not finite")
+    if len(set(numbers)) == 1:
+        translation.set(node, _power(translation, found, float(numbers[0])))
+        return
+    # Columns of each exponent together, and back in order.
+    parts: dict[int, Column] = {}
+    for number in dict.fromkeys(numbers.tolist()):
+        own = np.flatnonzero(numbers == number).tolist()
+        part = replace(found, frame=found.frame.take(own), shape=(len(own),))
+        made = _power(translation, part, number).frame.columns
+        parts |= dict(zip(own, made, strict=True))
+    frame = Frame(tuple(parts[at] for at in range(len(numbers))))
+    translation.set(node, replace(found, frame=frame))
+
+
+def _power(translation: "Translation", x: Columns, number: float) -> Columns:
     if number == 2.0:
         # Not the link of that power, which is not told to be exact.
-        translation.set(node, arithmetic.two(translation, "product", found, found))
-        return
-    translation.set(node, link(translation, found, "power", near=number != 1.0, exponent=number))
+        return arithmetic.two(translation, "product", x, x)
+    return link(translation, x, "power", near=number != 1.0, exponent=number)
 
 
 def softmax_parts(

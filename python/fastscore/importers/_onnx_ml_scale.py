@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from fastscore.importers._onnx_translation import Translation
 
 
+_BEYOND = 1e300
+
+
 @operator("Scaler", domain=DOMAIN)
 def scaler(translation: "Translation", node: Node) -> None:
     """Give `(x - offset) * scale` at float32; of float64 the result is rounded to it."""
@@ -107,9 +110,14 @@ def imputer(translation: "Translation", node: Node) -> None:
         refuse(node, "its imputed values are not finite")
     # As ONNX Runtime does, the first one for all where there is not one a column.
     each = values if len(values) == count else np.full(count, values[0])
-    width = found.width
+    width, value = found.width, found.value(build)
+    if np.isinf(replaced):
+        # A number that no float32 is, in place of the infinity.
+        low, high = (None, _BEYOND) if replaced > 0 else (-_BEYOND, None)
+        value, width = build.link(value, "clip", low=low, high=high), "float64"
+        replaced = float(np.copysign(_BEYOND, replaced))
     value = build.link(
-        found.value(build),
+        value,
         "impute",
         width=width,
         values=each.tolist(),

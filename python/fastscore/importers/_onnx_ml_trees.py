@@ -49,7 +49,10 @@ def _input(translation: "Translation", node: Node) -> tuple[Columns, str]:
 
 
 def _base(own: Attributes, width: str) -> list[float]:
-    return own.reals("base_values").astype(width).astype(np.float64).tolist()  # type: ignore[no-any-return]
+    found = own.reals("base_values").astype(width).astype(np.float64)
+    if not np.isfinite(found).all():
+        raise own.refuse("its base_values are not finite")
+    return found.tolist()  # type: ignore[no-any-return]
 
 
 @operator("TreeEnsembleRegressor", domain=DOMAIN)
