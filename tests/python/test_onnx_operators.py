@@ -162,9 +162,12 @@ def test_powers(power):
     agree(pair("Pow", np.float32(power)), x)
 
 
-def test_powers_that_differ_are_refused():
-    with pytest.raises(UnsupportedModelError, match=r"node 'the node' \(Pow\).*one number"):
-        fastscore.import_model(pair("Pow", np.array([1.0, 2.0, 3.0], dtype=np.float32)))
+def test_powers_that_differ():
+    x = np.abs(awkward())
+    agree(pair("Pow", np.array([1.0, 2.0, 0.3], dtype=np.float32)), x)
+    agree(pair("Pow", np.array([0.5, -1.0, 0.5], dtype=np.float32)), x)
+    with pytest.raises(UnsupportedModelError, match=r"node 'the node' \(Pow\).*not finite"):
+        fastscore.import_model(pair("Pow", np.array([1.0, np.inf, 3.0], dtype=np.float32)))
 
 
 @pytest.mark.parametrize(
