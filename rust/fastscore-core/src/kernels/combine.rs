@@ -1,9 +1,9 @@
 //! Two or more values to one, element by element, and rows of a table found by their numbers.
 
 use super::Columns;
+use super::activation::pairs;
 use crate::model::{Arithmetic, Combine, Embedding};
 use crate::simd::Level;
-use crate::simd::bits::{self, BitWork, Bits};
 
 /// `out[c * stride + r]`: the first value's numbers, a single column of them over and over.
 pub(crate) fn start(model: &Combine, input: &impl Columns, count: usize, out: &mut [f64], stride: usize, rows: usize) {
@@ -34,19 +34,6 @@ pub(crate) fn with(
             how @ (Arithmetic::Minimum | Arithmetic::Maximum) => pairs(level, out, by, |a, b| how.of(a, round(b))),
         }
     }
-}
-
-/// `a = f(a, b)`, compiled for the level: the same bits at each.
-fn pairs(level: Level, a: &mut [f64], b: &[f64], f: impl Fn(f64, f64) -> f64) {
-    struct Pairs<'a, F>(&'a mut [f64], &'a [f64], F);
-    impl<F: Fn(f64, f64) -> f64> BitWork for Pairs<'_, F> {
-        #[inline(always)]
-        fn run(self, _: impl Bits) {
-            let Pairs(a, b, f) = self;
-            a.iter_mut().zip(b).for_each(|(a, &b)| *a = f(*a, b));
-        }
-    }
-    bits::run(level, Pairs(a, b, f));
 }
 
 /// `out[c * stride + r]`: column by column of the input the columns of the table.

@@ -2,16 +2,15 @@
 //!
 //! ```text
 //! for each tile of 64 rows:
-//!     the input's columns, rounded to the network's width
-//!     for each layer: y = x W + b (`simd::dense`), then its activation, on the tile
-//!     the last layer's columns are the result
+//!     the input's columns, rounded to the network's width, are the tile's first ones
+//!     each stage makes columns of the tile of others: y = x W + b (`simd::dense`), activations in their place, sums ...
+//!     some of its columns are the result
 //! ```
 //! Every number is of the network's width, as the model's steps have it: the bits are those of its linear steps and links
 //! one after another.
 
-use super::link;
-use super::{Cells, Columns};
-use crate::model::{Linear, Link, Width};
+use super::{Cells, Columns, activation};
+use crate::model::{Arithmetic, Linear, Link, Width};
 use crate::simd::Level;
 use crate::simd::bits::{self, BitWork, Bits};
 use crate::simd::dense::{Float, Layer, TILE, Weights};
@@ -19,6 +18,51 @@ use std::ops::Range;
 
 /// Bytes of a line of the cache.
 const LINE: usize = 64;
+
+/// What is done with columns of a tile, which places are numbers of.
+#[derive(Debug)]
+pub(crate) enum Stage<'m> {
+    /// A matrix product.
+    Linear {
+        /// With this.
+        linear: &'m Linear,
+        /// Its first input.
+        from: usize,
+        /// Its first output, apart from the inputs.
+        to: usize,
+    },
+    /// Columns replaced by a link of them.
+    Link {
+        /// Of those that give as many columns as they read.
+        link: &'m Link,
+        /// The first.
+        at: usize,
+        /// How many.
+        columns: usize,
+    },
+    /// Columns copied to others.
+    Copy {
+        /// The first.
+        from: usize,
+        /// Where that goes.
+        to: usize,
+        /// How many.
+        columns: usize,
+    },
+    /// Columns replaced by what becomes of them with others, apart from them.
+    Combine {
+        /// What is done.
+        how: Arithmetic,
+        /// The first of the others.
+        from: usize,
+        /// Whether there is only that one.
+        is_one: bool,
+        /// The first that is replaced.
+        to: usize,
+        /// How many.
+        columns: usize,
+    },
+}
 
 /// Layers with their activations.
 #[derive(Debug)]
@@ -32,24 +76,37 @@ pub(crate) enum Network {
 /// The layers of a network of one width.
 #[derive(Debug)]
 pub(crate) struct Layers<F> {
-    layers: Vec<(Weights<F>, Option<Link>)>,
+    stages: Vec<Ready<F>>,
     width: Width,
+    inputs: usize,
+    /// Of a tile.
+    columns: usize,
+    result: Range<usize>,
+}
+
+/// A stage made ready.
+#[derive(Debug)]
+enum Ready<F> {
+    Linear { weights: Weights<F>, from: usize, to: usize, relu: bool },
+    Link { link: Link, at: usize, columns: usize },
+    Copy { from: usize, to: usize, columns: usize },
+    Combine { how: Arithmetic, from: usize, is_one: bool, to: usize, columns: usize },
 }
 
 /// One worker's tiles.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    wide: [Vec<f64>; 2],
-    narrow: [Vec<f32>; 2],
+    wide: Vec<f64>,
+    narrow: Vec<f32>,
     column: Vec<f64>,
 }
 
 impl Network {
-    /// Linear steps of one width, each with the link that follows it. A link is a function of each column alone.
-    pub fn new(width: Width, layers: &[(&Linear, Option<&Link>)]) -> Network {
+    /// Stages that read a tile's first columns, the inputs, in order.
+    pub fn new(width: Width, inputs: usize, columns: usize, stages: &[Stage<'_>], result: Range<usize>) -> Network {
         match width {
-            Width::Float64 => Network::Wide(Layers::new(width, layers)),
-            Width::Float32 => Network::Narrow(Layers::new(width, layers)),
+            Width::Float64 => Network::Wide(Layers::new(width, inputs, columns, stages, result)),
+            Width::Float32 => Network::Narrow(Layers::new(width, inputs, columns, stages, result)),
         }
     }
 
@@ -73,8 +130,8 @@ impl Network {
     /// Whether it is a linear step alone.
     pub fn is_one_layer(&self) -> bool {
         match self {
-            Network::Wide(layers) => layers.layers.len() == 1,
-            Network::Narrow(layers) => layers.layers.len() == 1,
+            Network::Wide(layers) => matches!(layers.stages.as_slice(), [Ready::Linear { relu: false, .. }]),
+            Network::Narrow(layers) => matches!(layers.stages.as_slice(), [Ready::Linear { relu: false, .. }]),
         }
     }
 
@@ -88,29 +145,57 @@ impl Network {
 
     /// The layers' sizes, for the plan.
     pub fn describe(&self) -> String {
-        let sizes = match self {
-            Network::Wide(layers) => layers.sizes(),
-            Network::Narrow(layers) => layers.sizes(),
+        let (width, sizes, others) = match self {
+            Network::Wide(layers) => (layers.width, layers.sizes(), layers.others()),
+            Network::Narrow(layers) => (layers.width, layers.sizes(), layers.others()),
         };
-        sizes.iter().map(usize::to_string).collect::<Vec<_>>().join("-")
+        let sizes = sizes.iter().map(usize::to_string).collect::<Vec<_>>().join("-");
+        format!("{width:?}, a tile of rows through {sizes} and {others} other operations")
     }
 }
 
 impl<F: Float> Layers<F> {
-    fn new(width: Width, layers: &[(&Linear, Option<&Link>)]) -> Self {
-        let layer = |(linear, link): &(&Linear, Option<&Link>)| {
-            (Weights::new(linear.inputs, &linear.coefficients, &linear.intercept), link.cloned())
-        };
-        Layers { layers: layers.iter().map(layer).collect(), width }
+    fn new(width: Width, inputs: usize, columns: usize, stages: &[Stage<'_>], result: Range<usize>) -> Self {
+        let mut ready: Vec<Ready<F>> = Vec::with_capacity(stages.len());
+        for stage in stages {
+            match *stage {
+                Stage::Linear { linear, from, to } => {
+                    let weights = Weights::new(linear.inputs, &linear.coefficients, &linear.intercept);
+                    ready.push(Ready::Linear { weights, from, to, relu: false });
+                }
+                Stage::Link { link, at, columns } => match (link, ready.last_mut()) {
+                    (Link::Relu {}, Some(Ready::Linear { weights, to, relu, .. }))
+                        if *to == at && weights.outputs() == columns =>
+                    {
+                        *relu = true;
+                    }
+                    _ => ready.push(Ready::Link { link: link.clone(), at, columns }),
+                },
+                Stage::Copy { from, to, columns } => ready.push(Ready::Copy { from, to, columns }),
+                Stage::Combine { how, from, is_one, to, columns } => {
+                    ready.push(Ready::Combine { how, from, is_one, to, columns });
+                }
+            }
+        }
+        Layers { stages: ready, width, inputs, columns, result }
+    }
+
+    fn weights(&self) -> impl Iterator<Item = &Weights<F>> {
+        self.stages
+            .iter()
+            .filter_map(|stage| if let Ready::Linear { weights, .. } = stage { Some(weights) } else { None })
     }
 
     fn products(&self) -> usize {
-        self.layers.iter().map(|(weights, _)| weights.inputs() * weights.outputs()).sum()
+        self.weights().map(|weights| weights.inputs() * weights.outputs()).sum()
     }
 
     fn sizes(&self) -> Vec<usize> {
-        let first = self.layers.first().map(|(weights, _)| weights.inputs());
-        first.into_iter().chain(self.layers.iter().map(|(weights, _)| weights.outputs())).collect()
+        std::iter::once(self.inputs).chain(self.weights().map(Weights::outputs)).collect()
+    }
+
+    fn others(&self) -> usize {
+        self.stages.len() - self.weights().count()
     }
 
     #[expect(clippy::too_many_arguments, reason = "a kernel's block, and its scratch")]
@@ -118,36 +203,51 @@ impl<F: Float> Layers<F> {
         &self,
         level: Level,
         input: &impl Columns,
-        [x, y]: &mut [Vec<F>; 2],
+        tile: &mut Vec<F>,
         column: &mut Vec<f64>,
         out: &mut [f64],
         stride: usize,
         rows: usize,
     ) {
-        let widest = self.sizes().into_iter().max().unwrap_or(0);
-        let [mut x, mut y] = [x, y].map(|tile| aligned(tile, widest * TILE));
+        let tile = aligned(tile, self.columns * TILE);
         column.resize(column.len().max(TILE), 0.0);
         for start in (0..rows).step_by(TILE) {
             let count = TILE.min(rows - start);
-            self.load(level, input, column, x, start..start + count);
-            for (weights, link) in &self.layers {
-                let relu = matches!(link, Some(Link::Relu {}));
-                F::run(level, Layer { weights, x, y: &mut *y, rows: count, relu });
-                if let (Some(link), false) = (link, relu) {
-                    self.activate(level, link, &mut y[..weights.outputs() * TILE], &mut column[..count]);
-                }
-                std::mem::swap(&mut x, &mut y);
+            self.load(level, input, column, tile, start..start + count);
+            for stage in &self.stages {
+                self.stage(level, stage, tile, column, count);
             }
-            let outputs = self.layers.last().map_or(0, |(weights, _)| weights.outputs());
-            for (from, to) in x.chunks(TILE).zip(out.chunks_mut(stride)).take(outputs) {
+            let result = tile[self.result.start * TILE..self.result.end * TILE].chunks(TILE);
+            for (from, to) in result.zip(out.chunks_mut(stride)) {
                 bits::run(level, Convert(&from[..count], &mut to[start..start + count], F::wide));
+            }
+        }
+    }
+
+    fn stage(&self, level: Level, stage: &Ready<F>, tile: &mut [F], column: &mut Vec<f64>, rows: usize) {
+        match *stage {
+            Ready::Linear { ref weights, from, to, relu } => {
+                let (x, y) = apart(tile, from..from + weights.inputs(), to..to + weights.outputs());
+                F::run(level, Layer { weights, x, y, rows, relu });
+            }
+            Ready::Link { ref link, at, columns } => {
+                let tile = &mut tile[at * TILE..(at + columns) * TILE];
+                activation::activate(level, link, self.width, tile, column, rows);
+            }
+            Ready::Copy { from, to, columns } => {
+                let (x, y) = apart(tile, from..from + columns, to..to + columns);
+                y.copy_from_slice(x);
+            }
+            Ready::Combine { how, from, is_one, to, columns } => {
+                let (x, y) = apart(tile, from..from + if is_one { 1 } else { columns }, to..to + columns);
+                activation::combine(level, how, x, y);
             }
         }
     }
 
     /// Put rows of the input into a tile, at the network's width.
     fn load(&self, level: Level, input: &impl Columns, turned: &mut Vec<f64>, x: &mut [F], rows: Range<usize>) {
-        let (inputs, count) = (self.layers.first().map_or(0, |(weights, _)| weights.inputs()), rows.len());
+        let (inputs, count) = (self.inputs, rows.len());
         if let Some(array) = input.rows() {
             turned.resize(turned.len().max(inputs * TILE), 0.0);
             if array.turn(level, rows.start, count, turned, TILE) {
@@ -170,15 +270,16 @@ impl<F: Float> Layers<F> {
             }
         }
     }
+}
 
-    /// Apply a link to each column of a tile.
-    fn activate(&self, level: Level, link: &Link, tile: &mut [F], column: &mut [f64]) {
-        for values in tile.chunks_mut(TILE) {
-            let values = &mut values[..column.len()];
-            bits::run(level, Convert(values, column, F::wide));
-            link::apply(level, link, self.width, &mut [&mut *column]);
-            bits::run(level, Convert(column, values, F::of));
-        }
+/// Columns of a tile to read, and others to write.
+fn apart<F>(tile: &mut [F], from: Range<usize>, to: Range<usize>) -> (&[F], &mut [F]) {
+    let cut = from.start.max(to.start);
+    let (before, after) = tile.split_at_mut(cut * TILE);
+    if from.start < to.start {
+        (&before[from.start * TILE..from.end * TILE], &mut after[..to.len() * TILE])
+    } else {
+        (&after[..from.len() * TILE], &mut before[to.start * TILE..to.end * TILE])
     }
 }
 
@@ -191,7 +292,7 @@ fn aligned<F: Float>(memory: &mut Vec<F>, count: usize) -> &mut [F] {
 }
 
 /// Numbers of one width to another.
-struct Convert<'a, A, B, C>(&'a [A], &'a mut [B], C);
+pub(super) struct Convert<'a, A, B, C>(pub &'a [A], pub &'a mut [B], pub C);
 
 impl<A: Copy, B, C: Fn(A) -> B> BitWork for Convert<'_, A, B, C> {
     #[inline(always)]

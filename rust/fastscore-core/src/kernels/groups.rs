@@ -3,23 +3,11 @@
 //! Sums run in column order, every operation rounded to the width.
 
 use super::Columns;
+use super::activation::pairs;
 use super::link::each;
 use crate::model::{Reduction, Width};
-use crate::simd::bits::{self, BitWork, Bits};
+use crate::simd::dense::Float;
 use crate::simd::{self, Level};
-
-/// `a[r] = f(a[r], b[r])`, compiled for the level: the same bits at each.
-fn fold(level: Level, a: &mut [f64], b: &[f64], f: impl Fn(f64, f64) -> f64) {
-    struct Fold<'a, F>(&'a mut [f64], &'a [f64], F);
-    impl<F: Fn(f64, f64) -> f64> BitWork for Fold<'_, F> {
-        #[inline(always)]
-        fn run(self, _: impl Bits) {
-            let Fold(a, b, f) = self;
-            a.iter_mut().zip(b).for_each(|(a, &b)| *a = f(*a, b));
-        }
-    }
-    bits::run(level, Fold(a, b, f));
-}
 
 /// What a layer normalisation has for each column.
 pub(crate) struct LayerNorm<'a> {
@@ -31,39 +19,40 @@ pub(crate) struct LayerNorm<'a> {
     pub shift: Option<&'a [f64]>,
     /// Whether the mean counts as 0.
     pub rms: bool,
+    /// Equal groups of columns.
+    pub groups: usize,
 }
 
-/// Replace columns, a group, whose first is number `first` of all.
+/// Replace columns, group by group.
 ///
 /// ```text
 /// mean = sum of x / n                                0 where rms
 /// by   = 1 / sqrt(sum of (x - mean)^2 / n + epsilon)
 /// y    = (x - mean) by scale + shift                 every operation rounded
 /// ```
-pub(crate) fn layer_norm(level: Level, model: &LayerNorm, width: Width, columns: &mut [&mut [f64]], first: usize) {
-    let (rows, n) = (columns.first().map_or(0, |column| column.len()), columns.len() as f64);
-    let round = |x: f64| width.round(x);
-    let n = round(n);
-    each(level, columns, round);
-    let mut sums = vec![0.0; rows];
-    if !model.rms {
-        columns.iter().for_each(|column| fold(level, &mut sums, column, |sum, x| round(sum + x)));
-        each(level, &mut [&mut sums], |sum| round(sum / n));
-        columns.iter_mut().for_each(|column| fold(level, column, &sums, |x, mean| round(x - mean)));
-        sums.fill(0.0);
-    }
-    columns.iter().for_each(|column| fold(level, &mut sums, column, |sum, x| round(sum + round(x * x))));
-    let epsilon = model.epsilon;
-    each(level, &mut [&mut sums], |sum| round(1.0 / round(round(round(sum / n) + epsilon).sqrt())));
-    for (c, column) in columns.iter_mut().enumerate() {
-        let [scale, shift] = [model.scale, model.shift].map(|numbers| numbers.map(|numbers| numbers[first + c]));
-        match (scale, shift) {
-            (Some(scale), Some(shift)) => {
-                fold(level, column, &sums, |x, by| round(round(round(x * by) * scale) + shift));
+pub(crate) fn layer_norm<F: Float>(level: Level, model: &LayerNorm, columns: &mut [&mut [F]]) {
+    let (rows, size) = (columns.first().map_or(0, |column| column.len()), columns.len() / model.groups);
+    let (one, n, epsilon) = (F::of(1.0), F::of(size as f64), F::of(model.epsilon));
+    let mut sums = vec![F::default(); rows];
+    for (group, columns) in columns.chunks_mut(size.max(1)).enumerate() {
+        sums.fill(F::default());
+        if !model.rms {
+            columns.iter().for_each(|column| pairs(level, &mut sums, column, |sum, x| sum + x));
+            sums.iter_mut().for_each(|sum| *sum = *sum / n);
+            columns.iter_mut().for_each(|column| pairs(level, column, &sums, |x, mean| x - mean));
+            sums.fill(F::default());
+        }
+        columns.iter().for_each(|column| pairs(level, &mut sums, column, |sum, x| sum + x * x));
+        sums.iter_mut().for_each(|sum| *sum = one / (*sum / n + epsilon).sqrt());
+        for (c, column) in columns.iter_mut().enumerate() {
+            let at = group * size + c;
+            let [scale, shift] = [model.scale, model.shift].map(|numbers| numbers.map(|numbers| F::of(numbers[at])));
+            match (scale, shift) {
+                (Some(scale), Some(shift)) => pairs(level, column, &sums, |x, by| x * by * scale + shift),
+                (Some(scale), None) => pairs(level, column, &sums, |x, by| x * by * scale),
+                (None, Some(shift)) => pairs(level, column, &sums, |x, by| x * by + shift),
+                (None, None) => pairs(level, column, &sums, |x, by| x * by),
             }
-            (Some(scale), None) => fold(level, column, &sums, |x, by| round(round(x * by) * scale)),
-            (None, Some(shift)) => fold(level, column, &sums, |x, by| round(round(x * by) + shift)),
-            (None, None) => fold(level, column, &sums, |x, by| round(x * by)),
         }
     }
 }
@@ -73,18 +62,18 @@ pub(crate) fn log_softmax(level: Level, width: Width, columns: &mut [&mut [f64]]
     each(level, columns, |x| width.round(x));
     let Some((first, others)) = columns.split_first() else { return };
     let mut max = first.to_vec();
-    others.iter().for_each(|column| fold(level, &mut max, column, |max, x| if x > max { x } else { max }));
+    others.iter().for_each(|column| pairs(level, &mut max, column, |max, x| if x > max { x } else { max }));
     let mut sums = vec![0.0; max.len()];
     let mut powers = Vec::new();
     for column in columns.iter_mut() {
-        fold(level, column, &max, |x, max| x - max);
+        pairs(level, column, &max, |x, max| x - max);
         powers.clear();
         powers.extend_from_slice(column);
         simd::exp(level, &mut powers);
-        fold(level, &mut sums, &powers, |sum, x| sum + x);
+        pairs(level, &mut sums, &powers, |sum, x| sum + x);
     }
     simd::log(level, &mut sums);
-    columns.iter_mut().for_each(|column| fold(level, column, &sums, |x, log| width.round(x - log)));
+    columns.iter_mut().for_each(|column| pairs(level, column, &sums, |x, log| width.round(x - log)));
 }
 
 /// Columns of a value to one.
@@ -108,14 +97,14 @@ pub(crate) fn reduce(
     for c in columns {
         let x = input.column(c);
         match how {
-            Reduction::Sum | Reduction::Mean => fold(level, out, x, |sum, x| round(sum + round(x))),
-            Reduction::Product => fold(level, out, x, |product, x| round(product * round(x))),
-            Reduction::L1 => fold(level, out, x, |sum, x| round(sum + round(x).abs())),
+            Reduction::Sum | Reduction::Mean => pairs(level, out, x, |sum, x| round(sum + round(x))),
+            Reduction::Product => pairs(level, out, x, |product, x| round(product * round(x))),
+            Reduction::L1 => pairs(level, out, x, |sum, x| round(sum + round(x).abs())),
             Reduction::L2 | Reduction::SumSquare => {
-                fold(level, out, x, |sum, x| round(sum + round(round(x) * round(x))));
+                pairs(level, out, x, |sum, x| round(sum + round(round(x) * round(x))));
             }
-            Reduction::Max => fold(level, out, x, |max, x| if round(x) > max || x.is_nan() { round(x) } else { max }),
-            Reduction::Min => fold(level, out, x, |min, x| if round(x) < min || x.is_nan() { round(x) } else { min }),
+            Reduction::Max => pairs(level, out, x, |max, x| if round(x) > max || x.is_nan() { round(x) } else { max }),
+            Reduction::Min => pairs(level, out, x, |min, x| if round(x) < min || x.is_nan() { round(x) } else { min }),
         }
     }
     match how {

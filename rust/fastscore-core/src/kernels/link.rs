@@ -2,8 +2,9 @@
 
 use std::cmp::Ordering;
 
+use super::dense::Convert;
 use super::{Columns, groups, inverse_power};
-use crate::model::{Link, Width};
+use crate::model::{Function, Link, Width};
 use crate::simd::bits::{self, BitWork, Bits};
 use crate::simd::{self, Activation, Level};
 
@@ -74,12 +75,17 @@ pub(crate) fn apply(level: Level, link: &Link, width: Width, columns: &mut [&mut
             in_groups(*groups, columns).for_each(|columns| groups::log_softmax(level, width, columns));
         }
         (Link::LayerNorm { epsilon, scale, shift, rms, groups }, _) => {
-            let (epsilon, rms) = (*epsilon, *rms);
-            let model = groups::LayerNorm { epsilon, scale: scale.as_deref(), shift: shift.as_deref(), rms };
-            let size = columns.len() / groups;
-            for (group, columns) in in_groups(*groups, columns).enumerate() {
-                groups::layer_norm(level, &model, width, columns, group * size);
+            let (epsilon, rms, groups) = (*epsilon, *rms, *groups);
+            let model = groups::LayerNorm { epsilon, scale: scale.as_deref(), shift: shift.as_deref(), rms, groups };
+            if width == Width::Float64 {
+                return groups::layer_norm(level, &model, columns);
             }
+            let mut narrow = vec![0.0; columns.len() * rows];
+            let pieces = narrow.chunks_mut(rows.max(1));
+            columns.iter().zip(pieces).for_each(|(from, to)| bits::run(level, Convert(from, to, |x: f64| x as f32)));
+            groups::layer_norm(level, &model, &mut narrow.chunks_mut(rows.max(1)).collect::<Vec<_>>());
+            let pieces = narrow.chunks(rows.max(1));
+            columns.iter_mut().zip(pieces).for_each(|(to, from)| bits::run(level, Convert(from, to, f64::from)));
         }
         (Link::FastExp {}, _) => vector(&simd::fast_exp),
         (Link::FastSoftmax {}, _) => simd::fast_softmax(level, columns),
@@ -92,15 +98,7 @@ pub(crate) fn apply(level: Level, link: &Link, width: Width, columns: &mut [&mut
         (Link::Divide { by }, _) => each(level, columns, |x| width.round(x / by)),
         (Link::Multiply { by }, _) => each(level, columns, |x| width.round(x * by)),
         (Link::Add { value }, _) => each(level, columns, |x| width.round(x + value)),
-        // Of equal numbers, which zeros are, the input's stays, as NumPy has it.
-        (Link::Clip { low, high }, _) => {
-            let (low, high) = (low.unwrap_or(f64::NEG_INFINITY), high.unwrap_or(f64::INFINITY));
-            each(level, columns, |x| {
-                let x = width.round(x);
-                let x = if x < low { low } else { x };
-                if x > high { high } else { x }
-            });
-        }
+        (Link::Relu {}, _) => each(level, columns, |x| if x < 0.0 { 0.0 } else { width.round(x) }),
         (Link::Affine { scale, shift }, _) => {
             for ((column, scale), shift) in columns.iter_mut().zip(scale).zip(shift) {
                 each(level, std::slice::from_mut(column), |x| width.round(width.round(x * scale) + shift));
@@ -126,6 +124,9 @@ pub(crate) fn apply(level: Level, link: &Link, width: Width, columns: &mut [&mut
                 }
             }
         }
+        (Link::Ufunc { function: Function::Tanh }, Width::Float32) => {
+            columns.iter_mut().for_each(|column| activate(level, width, Activation::Tanh, column));
+        }
         (Link::Ufunc { function }, _) => {
             vector(&simd::ufunc(*function));
             if width != Width::Float64 {
@@ -140,7 +141,6 @@ pub(crate) fn apply(level: Level, link: &Link, width: Width, columns: &mut [&mut
             each(level, columns, |x| if x.is_nan() || x == *also { *value } else { x });
         }
         (Link::Above { at, above, other }, _) => each(level, columns, |x| if x > *at { *above } else { *other }),
-        (Link::Relu {}, _) => each(level, columns, |x| if x < 0.0 { 0.0 } else { width.round(x) }),
         (Link::RoundToFloat32 {}, _) => each(level, columns, |x| Width::Float32.round(x)),
         (Link::Normalize { pairwise, keep_zeros }, _) => normalize(level, *pairwise, *keep_zeros, width, columns, rows),
         (Link::Confidence {}, _) => each(level, columns, |x| x / (3.0 * (x.abs() + 1.0))),
@@ -151,34 +151,11 @@ pub(crate) fn apply(level: Level, link: &Link, width: Width, columns: &mut [&mut
             columns.iter_mut().zip(lambdas).for_each(|(column, &by)| inverse_power::box_cox(level, by, column));
         }
         (Link::Vote { hit, miss }, _) => vote(*hit, *miss, columns, rows),
-        (Link::LeakyRelu { alpha }, _) => each(level, columns, |x| leaky(width, *alpha, x)),
         (Link::Prelu { alphas }, _) => {
-            for (column, alpha) in columns.iter_mut().zip(alphas) {
-                each(level, std::slice::from_mut(column), |x| leaky(width, *alpha, x));
+            for (column, &alpha) in columns.iter_mut().zip(alphas) {
+                activate(level, width, Activation::LeakyRelu(alpha), column);
             }
         }
-        (Link::ThresholdedRelu { alpha }, _) => {
-            each(level, columns, |x| if width.round(x) > *alpha { width.round(x) } else { 0.0 });
-        }
-        (Link::Softsign {}, _) => each(level, columns, |x| {
-            let x = width.round(x);
-            width.round(x / width.round(1.0 + x.abs()))
-        }),
-        (Link::HardSigmoid { alpha, beta }, _) => each(level, columns, |x| hard_sigmoid(width, *alpha, *beta, x)),
-        (Link::HardSwish {}, _) => {
-            let sixth = width.round(1.0 / 6.0);
-            each(level, columns, |x| width.round(width.round(x) * hard_sigmoid(width, sixth, 0.5, x)));
-        }
-        (Link::Shrink { lambda, bias }, _) => each(level, columns, |x| {
-            let x = width.round(x);
-            let above = if x > *lambda { width.round(x - bias) } else { 0.0 };
-            if x < -lambda { width.round(x + bias) } else { above }
-        }),
-        (Link::Squareplus { b }, _) => each(level, columns, |x| {
-            let x = width.round(x);
-            let root = width.round(width.round(width.round(x * x) + b).sqrt());
-            width.round(width.round(x + root) / 2.0)
-        }),
         (Link::Power { exponent }, _) => {
             let of_width = |xs: &mut [f64]| each(level, &mut [xs], |x| width.round(x));
             for column in columns.iter_mut() {
@@ -188,7 +165,15 @@ pub(crate) fn apply(level: Level, link: &Link, width: Width, columns: &mut [&mut
             }
         }
         (
-            Link::Elu { .. }
+            Link::Clip { .. }
+            | Link::LeakyRelu { .. }
+            | Link::ThresholdedRelu { .. }
+            | Link::Softsign {}
+            | Link::HardSigmoid { .. }
+            | Link::HardSwish {}
+            | Link::Shrink { .. }
+            | Link::Squareplus { .. }
+            | Link::Elu { .. }
             | Link::Selu { .. }
             | Link::Celu { .. }
             | Link::Gelu { .. }
@@ -200,8 +185,8 @@ pub(crate) fn apply(level: Level, link: &Link, width: Width, columns: &mut [&mut
             | Link::TanhShrink {},
             _,
         ) => {
-            if let Some(activation) = activation(link) {
-                activate(level, width, activation, columns);
+            if let Some(activation) = activation(link, width) {
+                columns.iter_mut().for_each(|column| activate(level, width, activation, column));
             }
         }
         // They give other columns than they read.
@@ -216,9 +201,21 @@ pub(crate) fn apply(level: Level, link: &Link, width: Width, columns: &mut [&mut
     }
 }
 
-/// The link as one of the functions that are written for both widths.
-pub(crate) fn activation(link: &Link) -> Option<Activation> {
+/// The link as one of the functions that are written for both widths, where it reads numbers of the width.
+pub(crate) fn activation(link: &Link, width: Width) -> Option<Activation> {
     Some(match *link {
+        Link::Relu {} => Activation::Relu,
+        Link::LeakyRelu { alpha } => Activation::LeakyRelu(alpha),
+        Link::ThresholdedRelu { alpha } => Activation::ThresholdedRelu(alpha),
+        Link::Clip { low, high } => Activation::Clip(low.unwrap_or(f64::NEG_INFINITY), high.unwrap_or(f64::INFINITY)),
+        Link::Multiply { by } => Activation::Multiply(by),
+        Link::Add { value } => Activation::Add(value),
+        Link::Divide { by } => Activation::Divide(by),
+        Link::Softsign {} => Activation::Softsign,
+        Link::HardSigmoid { alpha, beta } => Activation::HardSigmoid(alpha, beta),
+        Link::HardSwish {} => Activation::HardSwish,
+        Link::Shrink { lambda, bias } => Activation::Shrink(lambda, bias),
+        Link::Squareplus { b } => Activation::Squareplus(b),
         Link::Elu { alpha } => Activation::Elu(alpha),
         Link::Selu { alpha, gamma } => Activation::Selu(alpha, gamma),
         Link::Celu { alpha } => Activation::Celu(alpha),
@@ -230,35 +227,32 @@ pub(crate) fn activation(link: &Link) -> Option<Activation> {
         Link::Softplus {} => Activation::Softplus,
         Link::LogSigmoid {} => Activation::LogSigmoid,
         Link::TanhShrink {} => Activation::TanhShrink,
+        Link::Ufunc { function: Function::Tanh } if width == Width::Float32 => Activation::Tanh,
         _ => return None,
     })
 }
 
-fn activate(level: Level, width: Width, activation: Activation, columns: &mut [&mut [f64]]) {
-    for column in columns {
-        each(level, &mut [&mut *column], |x| width.round(x));
-        simd::activate(level, activation, column);
-        each(level, &mut [&mut *column], |x| width.round(x));
+/// Replace a column's numbers; at float32 they are rounded to it first.
+fn activate(level: Level, width: Width, activation: Activation, column: &mut [f64]) {
+    if width == Width::Float64 {
+        return simd::activate(level, activation, column);
+    }
+    let mut numbers = [0.0; PIECE];
+    for piece in column.chunks_mut(PIECE) {
+        let numbers = &mut numbers[..piece.len()];
+        bits::run(level, Convert(piece, numbers, |x: f64| x as f32));
+        simd::activate_f32(level, activation, numbers);
+        bits::run(level, Convert(numbers, piece, f64::from));
     }
 }
+
+/// Numbers that are made float32 at a time.
+const PIECE: usize = 1024;
 
 /// Equal parts of the columns, one after another.
 fn in_groups<'a, 'c>(groups: usize, columns: &'a mut [&'c mut [f64]]) -> impl Iterator<Item = &'a mut [&'c mut [f64]]> {
     let size = columns.len() / groups;
     columns.chunks_mut(size.max(1))
-}
-
-#[inline(always)]
-fn leaky(width: Width, alpha: f64, x: f64) -> f64 {
-    let x = width.round(x);
-    if x < 0.0 { width.round(alpha * x) } else { x }
-}
-
-#[inline(always)]
-fn hard_sigmoid(width: Width, alpha: f64, beta: f64, x: f64) -> f64 {
-    let y = width.round(width.round(width.round(x) * alpha) + beta);
-    let y = if y < 0.0 { 0.0 } else { y };
-    if y > 1.0 { 1.0 } else { y }
 }
 
 /// A function that has a number for each column.

@@ -1,5 +1,6 @@
 //! Slices in, slices out. A block's columns lie one after another: row r of column c is at `c * stride + r`.
 
+pub(crate) mod activation;
 pub(crate) mod combine;
 pub(crate) mod ctr;
 pub(crate) mod dense;

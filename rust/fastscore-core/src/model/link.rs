@@ -315,9 +315,16 @@ impl Link {
         }
     }
 
-    /// Whether each column is the same function of its own column only.
-    pub(crate) fn is_of_each_column(&self) -> bool {
-        self.of_columns(&[]).is_some_and(|link| link == *self)
+    /// Whether it gives as many columns as it reads, each in the place of one.
+    pub(crate) fn keeps_columns(&self) -> bool {
+        !matches!(
+            self,
+            Link::Columns { .. }
+                | Link::Complement {}
+                | Link::WeightedMedian { .. }
+                | Link::LogSumExp {}
+                | Link::Reduce { .. }
+        )
     }
 
     /// The link of some of its columns, where each column is a function of its own column only.

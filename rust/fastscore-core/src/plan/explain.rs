@@ -58,13 +58,13 @@ impl Plan {
                 Ok(())
             }
             (Op::LeafIndicator(_), Engine::Indicator(walk)) => writeln!(text, "{}; {}", name(op), walk.describe()),
-            (Op::Linear(linear), _) => match (run.lookup(), run.network()) {
-                (Some(_), _) => writeln!(text, "{}; coefficients of categories looked up", name(op)),
-                (_, Some(network)) => {
-                    let (width, sizes) = (linear.width, network.describe());
-                    writeln!(text, "{}; dense kernel at {width:?}, a tile of rows through {sizes}", name(op))
-                }
-                _ => writeln!(text, "{}; streaming kernel", name(op)),
+            _ if run.network().is_some() => {
+                let network = run.network().map(crate::kernels::dense::Network::describe).unwrap_or_default();
+                writeln!(text, "{}; dense kernel at {network}", name(op))
+            }
+            (Op::Linear(_), _) => match run.lookup() {
+                Some(_) => writeln!(text, "{}; coefficients of categories looked up", name(op)),
+                None => writeln!(text, "{}; streaming kernel", name(op)),
             },
             _ => writeln!(text, "{}", name(op)),
         }

@@ -184,7 +184,8 @@ impl Plan {
         steps.iter().all(|&step| {
             let once = |run: &program::Run| !run.reads_features() || run.lookup().is_none();
             self.program.run(step).is_none_or(|run| {
-                once(run) && (!run.reads_features() || matches!(self.program.op(&self.model, step), Op::Linear(_)))
+                let is_linear = matches!(self.program.op(&self.model, step), Op::Linear(_)) || run.network().is_some();
+                once(run) && (!run.reads_features() || is_linear)
             })
         }) && !self.is_reference()
     }
@@ -246,13 +247,13 @@ impl Plan {
         let step = |(step, engine): (usize, &Engine)| {
             let Some(run) = self.program.run(step) else { return 0.0 };
             let row = match (self.program.op(&self.model, step), engine) {
+                // Some 16 multiply-adds a nanosecond.
+                _ if run.network().is_some() => {
+                    run.network().map_or(0, dense::Network::products) / 16 + run.input.len()
+                }
                 (_, Engine::Forest(engines)) => return engines.chosen_cost(rows),
                 (_, Engine::Indicator(walk)) => return walk.cost(0.0).of(rows),
-                (Op::Linear(linear), _) => match run.network() {
-                    // Some 16 multiply-adds a nanosecond.
-                    Some(network) => network.products() / 16 + run.input.len(),
-                    None => linear.coefficients.len(),
-                },
+                (Op::Linear(linear), _) => linear.coefficients.len(),
                 (Op::Ctr(ctr), _) => ctr.tables() * LOOKUP_NS,
                 (Op::OneHot(one_hot), _) => one_hot.feature.len(),
                 (Op::Distances(distances), _) => 2 * distances.column.len(),
@@ -270,6 +271,9 @@ impl Plan {
     pub(crate) fn run(&self, step: usize, values: &Values<impl Columns>, scratch: &mut Scratch, out: &mut [f64]) {
         let Some(run) = self.program.run(step) else { return };
         let (input, stride, rows) = (&values.of(&run.input), values.stride, values.rows);
+        if let Some(network) = run.network() {
+            return network.run(self.level, input, &mut scratch.network, out, stride, rows);
+        }
         match (self.program.op(&self.model, step), &self.engines[step]) {
             (Op::Forest(forest), Engine::Forest(engines)) => {
                 for (o, &base) in forest.base.iter().enumerate() {
@@ -285,10 +289,9 @@ impl Plan {
                 out.fill(0.0);
                 walk.indicate(forest, input, &mut scratch.forest.walk, out, stride, rows);
             }
-            (Op::Linear(model), _) => match (run.lookup(), run.network()) {
-                (Some(lookup), _) => lookup.run(self.level, input, out, stride, rows),
-                (_, Some(network)) => network.run(self.level, input, &mut scratch.network, out, stride, rows),
-                _ => linear::linear(self.level, model, input, &mut scratch.turned, out, stride, rows),
+            (Op::Linear(model), _) => match run.lookup() {
+                Some(lookup) => lookup.run(self.level, input, out, stride, rows),
+                None => linear::linear(self.level, model, input, &mut scratch.turned, out, stride, rows),
             },
             (Op::Link(kind, precision), _) => {
                 link::link(self.level, kind, *precision, input, run.input.len(), out, stride, rows);

@@ -1,81 +1,336 @@
-//! Chains of linear steps and activations that become one network, whose values stay in cache.
+//! Linear steps, activations and arithmetic of one width that become one network, whose values stay in cache.
+//!
+//! ```text
+//! a step is in the network of a later one where all that read its value are, and nothing shows it
+//! a step that reads values of others, picked or beside one another, has their columns copied together first
+//! ```
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::program::{Program, View};
-use crate::kernels::dense::Network;
-use crate::model::{Linear, Link, Model, Op, ValueId, Width};
+use crate::kernels::dense::{Network, Stage};
+use crate::model::{Model, Op, ValueId, Width};
 
-/// A linear step alone of fewer outputs than this at float64 is bound by its input's columns, which it streams.
+/// A linear step of fewer outputs than this at float64 is bound by its input's columns, which it streams.
 const FEWEST_OUTPUTS: usize = 4;
 
-/// Who reads each value of a model.
+/// Who reads each value that is computed.
 pub(super) struct Readers {
-    steps: Vec<Vec<usize>>,
+    steps: Vec<BTreeSet<usize>>,
     /// Values that outputs or guards read.
     shown: BTreeSet<ValueId>,
 }
 
-impl Readers {
-    pub(super) fn new(model: &Model) -> Self {
-        let mut steps = vec![Vec::new(); model.steps().len() + 1];
-        for (index, step) in model.steps().iter().enumerate() {
-            step.inputs().for_each(|value| steps[value].push(index));
-        }
-        let shown = model.values_shown().chain(model.columns_guarded().map(|(value, _)| value)).collect();
-        Readers { steps, shown }
-    }
-
-    /// The one step that reads a step's value; None where there are several, or where it is read otherwise.
-    fn only(&self, step: usize) -> Option<usize> {
-        match self.steps[step + 1].as_slice() {
-            [reader] if !self.shown.contains(&(step + 1)) => Some(*reader),
-            _ => None,
-        }
-    }
-
-    /// The linear step that alone reads this one's value, through an activation or without.
-    fn next_layer(&self, model: &Model, step: usize, width: Width) -> Option<usize> {
-        let reader = self.only(step)?;
-        match &model.steps()[reader].op {
-            Op::Linear(linear) if linear.width == width => Some(reader),
-            Op::Link(link, of) if *of == width && link.is_of_each_column() => {
-                let after = self.only(reader)?;
-                matches!(&model.steps()[after].op, Op::Linear(linear) if linear.width == width).then_some(after)
-            }
-            _ => None,
-        }
+/// The values that a view leads to.
+fn values(view: &View) -> BTreeSet<ValueId> {
+    match view {
+        View::Whole(value, _) => BTreeSet::from([*value]),
+        View::Picked(columns) => columns.iter().map(|(value, _)| *value).collect(),
     }
 }
 
-/// The network that ends in a linear step, and its input; None where there is none, or where the step is part of another.
-pub(super) fn network(model: &Model, program: &Program, readers: &Readers, step: usize) -> Option<(Network, View)> {
-    let linear = |step: usize| match &model.steps()[step].op {
-        Op::Linear(linear) if program.run(step).is_some_and(|run| !run.is_fused()) => Some(linear),
-        _ => None,
-    };
-    let last = linear(step)?;
-    let width = last.width;
-    if readers.next_layer(model, step, width).is_some() {
-        return None;
+impl Readers {
+    pub(super) fn new(model: &Model, program: &Program) -> Self {
+        let mut steps = vec![BTreeSet::new(); model.steps().len() + 1];
+        for step in 0..model.steps().len() {
+            let views = program.run(step).into_iter().flat_map(|run| std::iter::once(&run.input).chain(&run.others));
+            views.flat_map(values).for_each(|value| _ = steps[value].insert(step));
+        }
+        let shown = model.values_shown().chain(model.columns_guarded().map(|(value, _)| value));
+        let leaves = model.leaf_forest().map(|(step, _)| step + 1);
+        let shown = shown.chain(leaves).flat_map(|value| values(program.view(value))).collect();
+        Readers { steps, shown }
     }
-    let mut layers: Vec<(&Linear, Option<&Link>)> = vec![(last, None)];
-    let mut first = step;
-    while let Some(before) = model.steps()[first].input.checked_sub(1) {
-        let (link, layer) = match &model.steps()[before].op {
-            Op::Linear(_) => (None, Some(before)),
-            Op::Link(link, _) => (Some(link), model.steps()[before].input.checked_sub(1)),
-            _ => (None, None),
+
+    /// The steps of the network that ends in this one, rising.
+    fn network(&self, model: &Model, program: &Program, last: usize, width: Width) -> BTreeSet<usize> {
+        let mut steps = BTreeSet::from([last]);
+        for step in (0..last).rev() {
+            let readers = &self.steps[step + 1];
+            let inside = !readers.is_empty() && readers.is_subset(&steps) && !self.shown.contains(&(step + 1));
+            if inside && width_of(model, program, step) == Some(width) {
+                steps.insert(step);
+            }
+        }
+        // A link may read its numbers before they are rounded to the width, which a network's are.
+        loop {
+            let kept = self.kept(model, program, &steps, last, width);
+            if kept.len() == steps.len() {
+                return steps;
+            }
+            steps = kept;
+        }
+    }
+
+    /// The steps that may stay in a network.
+    fn kept(
+        &self,
+        model: &Model,
+        program: &Program,
+        steps: &BTreeSet<usize>,
+        last: usize,
+        width: Width,
+    ) -> BTreeSet<usize> {
+        let inside = |view: &View| values(view).iter().all(|value| *value > 0 && steps.contains(&(value - 1)));
+        let stays = |step: &&usize| {
+            let reads_inside = || program.run(**step).is_some_and(|run| inside(&run.input));
+            let may_begin = match &model.steps()[**step].op {
+                Op::Link(..) => false,
+                Op::Linear(linear) => width == Width::Float32 || linear.outputs >= FEWEST_OUTPUTS,
+                _ => true,
+            };
+            (may_begin || reads_inside()) && (**step == last || self.steps[**step + 1].is_subset(steps))
         };
-        let Some(layer) = layer.filter(|&layer| readers.next_layer(model, layer, width) == Some(first)) else { break };
-        let Some(linear) = linear(layer).filter(|linear| linear.width == width) else { break };
-        layers.push((linear, link));
-        first = layer;
+        steps.iter().filter(stays).copied().collect()
     }
-    if layers.len() == 1 && width == Width::Float64 && last.outputs < FEWEST_OUTPUTS {
+}
+
+/// The width of a step that a network can have.
+fn width_of(model: &Model, program: &Program, step: usize) -> Option<Width> {
+    if program.run(step).is_none_or(super::program::Run::is_fused) {
         return None;
     }
-    layers.reverse();
-    let input = program.run(first)?.input.clone();
-    Some((Network::new(width, &layers), input))
+    match &model.steps()[step].op {
+        Op::Linear(linear) => Some(linear.width),
+        Op::Combine(combine) => Some(combine.width),
+        Op::Link(link, width) if link.keeps_columns() => Some(*width),
+        _ => None,
+    }
+}
+
+/// The networks of a model: the step that each ends in, and its input.
+pub(super) fn networks(model: &Model, program: &Program) -> Vec<(usize, Network, View)> {
+    let readers = Readers::new(model, program);
+    let mut taken = BTreeSet::new();
+    let mut networks = Vec::new();
+    for last in (0..model.steps().len()).rev() {
+        let Some(width) = width_of(model, program, last).filter(|_| !taken.contains(&last)) else { continue };
+        let steps = readers.network(model, program, last, width);
+        let has_layer = steps.iter().any(|&step| matches!(model.steps()[step].op, Op::Linear(_)));
+        if has_layer && steps.contains(&last) {
+            let mut layout = Layout::new(model, program, &readers, &steps);
+            steps.iter().for_each(|&step| layout.add(step));
+            networks.extend(layout.network(last, width));
+            taken.extend(steps);
+        }
+    }
+    networks
+}
+
+/// Columns of a tile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place {
+    first: usize,
+    columns: usize,
+}
+
+/// Where the values of a network lie in its tile, and what is done with them.
+struct Layout<'a> {
+    model: &'a Model,
+    program: &'a Program,
+    readers: &'a Readers,
+    steps: &'a BTreeSet<usize>,
+    /// The columns of other values that it reads, in the tile's order.
+    input: Vec<(ValueId, u32)>,
+    whole: Option<View>,
+    stages: Vec<Stage<'a>>,
+    places: BTreeMap<usize, Place>,
+    /// Columns that no value has, by the first.
+    free: BTreeMap<usize, usize>,
+    columns: usize,
+}
+
+impl<'a> Layout<'a> {
+    fn new(model: &'a Model, program: &'a Program, readers: &'a Readers, steps: &'a BTreeSet<usize>) -> Self {
+        let mut layout = Layout {
+            model,
+            program,
+            readers,
+            steps,
+            input: Vec::new(),
+            whole: None,
+            stages: Vec::new(),
+            places: BTreeMap::new(),
+            free: BTreeMap::new(),
+            columns: 0,
+        };
+        layout.load();
+        layout
+    }
+
+    fn views(&self, step: usize) -> Vec<&'a View> {
+        self.program.run(step).into_iter().flat_map(|run| std::iter::once(&run.input).chain(&run.others)).collect()
+    }
+
+    /// Give the columns that come from outside the first places.
+    fn load(&mut self) {
+        let outside: Vec<&View> = self.steps.iter().flat_map(|&step| self.views(step)).collect();
+        let inside = |value: ValueId| value > 0 && self.steps.contains(&(value - 1));
+        let mut seen = BTreeSet::new();
+        let mut whole = Vec::new();
+        for view in outside {
+            let from_outside: Vec<_> = view.columns().filter(|(value, _)| !inside(*value)).collect();
+            if from_outside.len() == view.len() && !whole.contains(&view) {
+                whole.push(view);
+            }
+            for column in from_outside {
+                if seen.insert(column) {
+                    self.input.push(column);
+                }
+            }
+        }
+        // A value that is read as it is needs no list of its columns.
+        if let [view] = whole.as_slice()
+            && view.len() == self.input.len()
+            && view.columns().eq(self.input.iter().copied())
+        {
+            self.whole = Some((*view).clone());
+        }
+        self.columns = self.input.len();
+    }
+
+    fn take(&mut self, columns: usize) -> Place {
+        let fits = self.free.iter().find(|(_, free)| **free >= columns).map(|(&first, &free)| (first, free));
+        let Some((first, free)) = fits else {
+            self.columns += columns;
+            return Place { first: self.columns - columns, columns };
+        };
+        self.free.remove(&first);
+        if free > columns {
+            self.free.insert(first + columns, free - columns);
+        }
+        Place { first, columns }
+    }
+
+    fn give(&mut self, place: Place) {
+        let Place { mut first, mut columns } = place;
+        if let Some(after) = self.free.remove(&(first + columns)) {
+            columns += after;
+        }
+        if let Some((&before, &free)) = self.free.range(..first).next_back()
+            && before + free == first
+        {
+            self.free.remove(&before);
+            (first, columns) = (before, columns + free);
+        }
+        self.free.insert(first, columns);
+    }
+
+    /// Where a column is.
+    fn column(&self, column: (ValueId, u32)) -> usize {
+        match column.0.checked_sub(1).and_then(|step| self.places.get(&step)) {
+            Some(place) => place.first + column.1 as usize,
+            None => self.input.iter().position(|&known| known == column).unwrap_or(0),
+        }
+    }
+
+    /// Where a view's columns are one after another, and whether they were copied to be.
+    fn gather(&mut self, view: &View) -> (Place, bool) {
+        let at: Vec<usize> = if self.whole.as_ref() == Some(view) {
+            (0..view.len()).collect()
+        } else {
+            let places: BTreeMap<_, _> = self.input.iter().enumerate().map(|(at, &column)| (column, at)).collect();
+            view.columns().map(|column| places.get(&column).copied().unwrap_or_else(|| self.column(column))).collect()
+        };
+        let first = at.first().copied().unwrap_or(0);
+        if at.iter().enumerate().all(|(i, &at)| at == first + i) {
+            return (Place { first, columns: at.len() }, false);
+        }
+        let place = self.take(at.len());
+        let mut i = 0;
+        while i < at.len() {
+            let run = (i..at.len()).take_while(|&j| at[j] == at[i] + j - i).count();
+            self.stages.push(Stage::Copy { from: at[i], to: place.first + i, columns: run });
+            i += run;
+        }
+        (place, true)
+    }
+
+    /// Whether a step's own place, and nothing else, is there and is not read after `step`.
+    fn is_last_reader(&self, place: Place, step: usize) -> Option<usize> {
+        let owner = self.places.iter().find(|(_, own)| **own == place).map(|(&owner, _)| owner)?;
+        (self.readers.steps[owner + 1].last() == Some(&step)).then_some(owner)
+    }
+
+    fn add(&mut self, step: usize) {
+        let views = self.views(step);
+        let gathered: Vec<_> = views.iter().map(|view| self.gather(view)).collect();
+        let Some((&(input, copied), others)) = gathered.split_first() else { return };
+        let mut own = None;
+        let place = match &self.model.steps()[step].op {
+            Op::Linear(linear) => {
+                let place = self.take(linear.outputs);
+                self.stages.push(Stage::Linear { linear, from: input.first, to: place.first });
+                place
+            }
+            Op::Link(link, _) => {
+                let place = self.replace(step, input, copied, &mut own);
+                self.stages.push(Stage::Link { link, at: place.first, columns: place.columns });
+                place
+            }
+            Op::Combine(combine) => {
+                let columns = gathered.iter().map(|(place, _)| place.columns).max().unwrap_or(0);
+                let overlaps = others.iter().any(|(other, _)| {
+                    other.first < input.first + input.columns && input.first < other.first + other.columns
+                });
+                let place = if input.columns == columns && !overlaps {
+                    self.replace(step, input, copied, &mut own)
+                } else {
+                    let place = self.take(columns);
+                    let repeated = if input.columns == columns { 1 } else { columns };
+                    (0..repeated).for_each(|c| {
+                        let to = place.first + c;
+                        self.stages.push(Stage::Copy { from: input.first, to, columns: input.columns });
+                    });
+                    place
+                };
+                for (other, _) in others {
+                    let (from, to) = (other.first, place.first);
+                    let is_one = other.columns == 1;
+                    self.stages.push(Stage::Combine { how: combine.how, from, is_one, to, columns });
+                }
+                place
+            }
+            _ => return,
+        };
+        for (gathered, copied) in gathered {
+            if copied && gathered != place {
+                self.give(gathered);
+            }
+        }
+        // Values that nobody reads any more.
+        let done: Vec<usize> = self.places.keys().copied().collect();
+        for owner in done {
+            if self.readers.steps[owner + 1].last().is_none_or(|&last| last <= step)
+                && let Some(dead) = self.places.remove(&owner)
+                && own != Some(owner)
+            {
+                self.give(dead);
+            }
+        }
+        self.places.insert(step, place);
+    }
+
+    /// A place with the input's numbers, which may be replaced: its own where nothing reads them any more.
+    fn replace(&mut self, step: usize, input: Place, copied: bool, own: &mut Option<usize>) -> Place {
+        *own = self.is_last_reader(input, step);
+        if copied || own.is_some() {
+            return input;
+        }
+        let place = self.take(input.columns);
+        self.stages.push(Stage::Copy { from: input.first, to: place.first, columns: input.columns });
+        place
+    }
+
+    fn network(self, last: usize, width: Width) -> Option<(usize, Network, View)> {
+        let result = self.places.get(&last)?;
+        let network = Network::new(
+            width,
+            self.input.len(),
+            self.columns,
+            &self.stages,
+            result.first..result.first + result.columns,
+        );
+        Some((last, network, self.whole.unwrap_or(View::Picked(self.input))))
+    }
 }

@@ -105,7 +105,7 @@ impl Run {
         if let Some(Fused::Lookup(lookup)) = &self.fused { Some(lookup) } else { None }
     }
 
-    /// The network that it is instead of a linear step.
+    /// The network that it is, whose last step it would be.
     pub(crate) fn network(&self) -> Option<&Network> {
         if let Some(Fused::Network(network)) = &self.fused { Some(network) } else { None }
     }
@@ -175,6 +175,10 @@ impl Program {
     /// Have a step compute something else from another input.
     pub(super) fn replace(&mut self, step: usize, fused: Fused, input: View) {
         if let Some(run) = &mut self.runs[step] {
+            if matches!(fused, Fused::Network(_)) {
+                // All that it reads is in its input.
+                run.others.clear();
+            }
             (run.fused, run.input) = (Some(fused), input);
         }
     }
@@ -281,6 +285,7 @@ impl Program {
                 continue;
             }
             if kept.len() < run.width
+                && !run.is_fused()
                 && let Some(op) = model.steps()[step].op.of_columns(&kept)
             {
                 if op.is_columnwise() {

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use super::networks;
 use crate::kernels::link::signed_square;
 use crate::model::{Function, Link, Norm, Width};
-use crate::simd::{self, Level};
+use crate::simd::{self, Activation, Level};
 
 /// One row of a link's output.
 pub(super) fn link(kind: &Link, width: Width, input: &[f64]) -> Vec<f64> {
@@ -97,6 +97,9 @@ pub(super) fn link(kind: &Link, width: Width, input: &[f64]) -> Vec<f64> {
         }
         Link::YeoJohnson { lambdas } => by_column(lambdas, input, simd::yeo_johnson),
         Link::BoxCox { lambdas } => by_column(lambdas, input, simd::box_cox),
+        Link::Ufunc { function: Function::Tanh } if width == Width::Float32 => {
+            each(&|x| networks::kernel(Activation::Tanh, width, x))
+        }
         Link::Ufunc { function } => input.iter().map(|&x| width.round(ufunc(*function, x))).collect(),
         Link::NormalizeRows { norm } => {
             let size: Vec<f64> = input.iter().map(|x| x.abs()).collect();

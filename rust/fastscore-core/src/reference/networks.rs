@@ -2,7 +2,7 @@
 
 use crate::kernels::link;
 use crate::model::{Link, Reduction, Width};
-use crate::simd::{self, Level};
+use crate::simd::{self, Activation, Level};
 
 /// A function of one number.
 pub(super) fn activation(kind: &Link, width: Width, x: f64) -> f64 {
@@ -27,11 +27,23 @@ pub(super) fn activation(kind: &Link, width: Width, x: f64) -> f64 {
             round(one[0])
         }
         // What is made of exponentials, of which the bits are those of one kernel.
-        ref other => link::activation(other).map_or(f64::NAN, |activation| {
+        ref other => link::activation(other, width).map_or(f64::NAN, |activation| kernel(activation, width, x)),
+    }
+}
+
+/// What the kernel gives for a number.
+pub(super) fn kernel(activation: Activation, width: Width, x: f64) -> f64 {
+    match width {
+        Width::Float64 => {
             let mut one = [x];
             simd::activate(Level::Portable, activation, &mut one);
-            round(one[0])
-        }),
+            one[0]
+        }
+        Width::Float32 => {
+            let mut one = [x as f32];
+            simd::activate_f32(Level::Portable, activation, &mut one);
+            one[0].into()
+        }
     }
 }
 

@@ -8,9 +8,10 @@
 //! The sum over inputs is never reordered, so every level gives the same bits. With 24 sums (AVX-512) or 12 (AVX2) in
 //! registers an input takes 10 or 8 loads for them: the multiply-adds are the bound.
 
-use super::Level;
+use super::{Activation, Level};
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
+use std::ops::{Add, Div, Mul, Sub};
 
 /// Rows of a tile: the distance between the columns of `x` and of `y`.
 pub(crate) const TILE: usize = 64;
@@ -18,13 +19,31 @@ pub(crate) const TILE: usize = 64;
 const OUTPUTS: usize = 6;
 
 /// float32 or float64.
-pub(crate) trait Float: Copy + Default + std::fmt::Debug + Send + Sync + 'static {
+pub(crate) trait Float:
+    Copy
+    + Default
+    + PartialOrd
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + std::fmt::Debug
+    + Send
+    + Sync
+    + 'static
+{
     /// The nearest number.
     fn of(x: f64) -> Self;
     /// The number itself.
     fn wide(self) -> f64;
+    /// Whether it is no number.
+    fn is_nan(self) -> bool;
+    /// The square root.
+    fn sqrt(self) -> Self;
     /// Compute a layer at a level.
     fn run(level: Level, layer: Layer<'_, Self>);
+    /// Apply a function to so many rows of each column of a tile, or to some more.
+    fn activate(level: Level, activation: Activation, tile: &mut [Self], rows: usize);
 }
 
 /// Weights of a layer in the order in which they are read.
@@ -202,7 +221,7 @@ impl<F: Float> Part<F> {
 }
 
 macro_rules! float {
-    ($float:ty, $avx2:ty, $avx512:ty) => {
+    ($float:ident, $avx2:ty, $avx512:ty) => {
         impl Float for $float {
             #[inline(always)]
             fn of(x: f64) -> Self {
@@ -211,6 +230,17 @@ macro_rules! float {
             #[inline(always)]
             fn wide(self) -> f64 {
                 self.into()
+            }
+            #[inline(always)]
+            fn is_nan(self) -> bool {
+                $float::is_nan(self)
+            }
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                $float::sqrt(self)
+            }
+            fn activate(level: Level, activation: Activation, tile: &mut [Self], rows: usize) {
+                super::activation::$float(level, activation, tile, TILE, rows);
             }
             fn run(level: Level, layer: Layer<'_, Self>) {
                 assert!(layer.fits(), "a layer whose slices are too short");

@@ -132,18 +132,24 @@ impl Function for Expm1 {
     }
 }
 
+/// The hyperbolic tangent of a magnitude and what its rounding left.
 #[inline(always)]
-pub(super) fn tanh_lanes<V: Vector>(x: V) -> V {
-    let c = |value: f64| x.splat(value);
+pub(super) fn tanh_of_magnitude<V: Vector>(t: V) -> (V, V) {
+    let c = |value: f64| t.splat(value);
     // Beyond 20 it is 1.
-    let power = c(-40.0).max(c(-2.0).mul(magnitude(x)));
+    let power = c(-40.0).max(c(-2.0).mul(t));
     let (k, s) = parts(power);
     let (high, low) = less_one(k, s);
     let up = power_of_two(k);
     let (e, e_low) = quick_sum(high.mul(up), low.mul(up));
     let (d, left) = quick_sum(c(2.0), e);
     let zero = c(0.0);
-    let (y, y_low) = quotient((zero.sub(e), zero.sub(e_low)), (d, left.add(e_low)));
+    quotient((zero.sub(e), zero.sub(e_low)), (d, left.add(e_low)))
+}
+
+#[inline(always)]
+pub(super) fn tanh_lanes<V: Vector>(x: V) -> V {
+    let (y, y_low) = tanh_of_magnitude(magnitude(x));
     odd(x, 2f64.powi(-28), y.add(y_low))
 }
 

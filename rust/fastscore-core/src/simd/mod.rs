@@ -47,6 +47,7 @@ mod exp2;
 mod exp_table;
 mod fast_exp;
 mod hyperbolic;
+mod lanes32;
 pub(crate) mod leaf_table;
 mod level;
 mod log;
@@ -86,7 +87,7 @@ pub(crate) fn byte_of(rank: u16, first: u16) -> u8 {
 #[cfg(test)]
 mod tests;
 
-pub use activation::{Activation, activate};
+pub use activation::{Activation, activate, activate_f32};
 pub use arcs::{arccos, arcsin, arctan};
 pub use area::{arccosh, arcsinh, arctanh};
 pub use centred_log::centred_log;

@@ -3,6 +3,7 @@
 //! On processors whose baseline has vectors and a fused multiply-add (64-bit
 //! Arm), the compiler makes vector instructions of it.
 
+use super::lanes32::Portable32;
 use super::vector::{FRACTION_BITS, ONE_BITS, SQRT_HALF_BITS, Vector, Work};
 
 /// Four lanes. Needs no feature of the processor.
@@ -24,6 +25,7 @@ impl Portable {
 
 impl Vector for Portable {
     const LANES: usize = 4;
+    type Narrow = Portable32;
 
     #[inline(always)]
     unsafe fn load(from: &[f64]) -> Self {

@@ -14,6 +14,8 @@
 //! instructions, or from another vector. Whoever holds one has therefore
 //! settled that question, and every other operation is safe.
 
+use super::lanes32::Narrow;
+
 /// The most lanes that any [`Vector`] has.
 pub(super) const MAX_LANES: usize = 8;
 
@@ -33,6 +35,8 @@ pub(super) const TWO_52: f64 = 4503599627370496.0;
 pub(super) trait Vector: Copy {
     /// How many lanes there are, at most [`MAX_LANES`].
     const LANES: usize;
+    /// Lanes of `f32` for the same processors.
+    type Narrow: Narrow;
 
     /// The vector of the values in `from`, which are [`Vector::LANES`] many.
     ///

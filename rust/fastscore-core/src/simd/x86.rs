@@ -5,6 +5,7 @@
 
 use std::arch::x86_64::*;
 
+use super::lanes32::{Narrow256, Narrow512};
 use super::vector::{FRACTION_BITS, ONE_BITS, SQRT_HALF_BITS, TWO_52, TWO_52_BITS, Vector, Work};
 
 /// Four lanes. Needs AVX2 and FMA.
@@ -43,6 +44,7 @@ macro_rules! one_intrinsic {
 
 impl Vector for Avx2 {
     const LANES: usize = 4;
+    type Narrow = Narrow256;
 
     #[inline(always)]
     unsafe fn load(from: &[f64]) -> Self {
@@ -125,6 +127,7 @@ impl Vector for Avx2 {
 
 impl Vector for Avx512 {
     const LANES: usize = 8;
+    type Narrow = Narrow512;
 
     #[inline(always)]
     unsafe fn load(from: &[f64]) -> Self {

@@ -1,8 +1,17 @@
 //! What several tests share.
 
 #![allow(dead_code, reason = "no test uses all of it")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::sync::Arc;
+
+use fastscore_core::exec::table::{Body, Chunk, Column, Nulls, Numbers, Strided, Table, Values};
+use fastscore_core::exec::{self, Data, OnRefused, Output};
 use fastscore_core::model::*;
+use fastscore_core::plan::Plan;
+use fastscore_core::reference;
+use fastscore_core::simd::Level;
+use proptest::prelude::*;
 
 /// A model of steps over nameless features, which refuses nothing; `shown` is its margin, the last value its prediction.
 pub fn parts(features: usize, steps: Vec<Step>, shown: usize) -> ModelParts {
@@ -126,4 +135,62 @@ pub fn of_networks(columns: usize) -> Vec<Link> {
     links.extend(Reduction::ALL.map(|how| Link::Reduce { how, groups: 1 }));
     links.extend(Reduction::ALL.map(|how| Link::Reduce { how, groups }));
     links
+}
+
+pub fn bits(x: f64) -> u64 {
+    if x.is_nan() { u64::MAX } else { x.to_bits() }
+}
+
+pub fn score(plan: &Plan, table: &Table) -> Vec<u64> {
+    let scores = exec::score(plan, table, Output::Margin, Some(1), OnRefused::Raise, &|| false).unwrap();
+    match &scores.groups[0].data {
+        Data::F64(data) => data.iter().map(|&x| bits(x)).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+pub fn column(values: Values) -> Column {
+    Column::Numbers(Numbers::new([Chunk { values, nulls: Nulls::None }]))
+}
+
+/// The rows as an array of rows and as its columns: each level gives the reference's bits of a model of these steps.
+pub fn check_steps(steps: Vec<Step>, shown: usize, rows: &[Vec<f64>]) {
+    let (count, features) = (rows.len(), rows[0].len());
+    let model = Arc::new(Model::new(parts(features, steps, shown)).unwrap());
+    let mut expected = vec![0; model.width(shown) * count];
+    for (r, row) in rows.iter().enumerate() {
+        for (o, &x) in reference::interpret(&model, row).values[shown].iter().enumerate() {
+            expected[o * count + r] = bits(x);
+        }
+    }
+    let flat: Vec<f64> = rows.concat();
+    let apart: Vec<Vec<f64>> = (0..features).map(|c| rows.iter().map(|row| row[c]).collect()).collect();
+    let by_row =
+        (0..features).map(|c| column(Values::F64(Strided::new(&flat[c..], features, count).unwrap()))).collect();
+    let by_column = apart.iter().map(|x| column(Values::F64(Strided::contiguous(x)))).collect();
+    for columns in [by_row, by_column] {
+        let table = Table::new(None, Body::Columns(columns), count).unwrap();
+        for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
+            let plan = Plan::compile_for(model.clone(), level, None).unwrap();
+            assert!(score(&plan, &table) == expected, "{level} {}", plan.explain());
+        }
+    }
+}
+
+pub fn value() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        6 => -40.0..40.0f64,
+        1 => any::<u64>().prop_map(f64::from_bits),
+        1 => prop::sample::select(vec![0.0, -0.0, 5e-324, 1e-310, 1e39, f64::MAX, f64::INFINITY, f64::NAN]),
+    ]
+}
+
+pub fn numbers(count: usize, seed: usize) -> Vec<f64> {
+    (0..count).map(|i| ((i * 7919 + seed * 104_729) % 997) as f64 / 77.0 - 6.0).collect()
+}
+
+pub fn linear(features: usize, outputs: usize, width: Width) -> Linear {
+    let coefficients = numbers(features * outputs, 1).into_iter().map(|x| width.round(x)).collect();
+    let intercept = numbers(outputs, 2).into_iter().map(|x| width.round(x)).collect();
+    Linear { inputs: features, outputs, coefficients, intercept, width }
 }

@@ -22,7 +22,7 @@ mod linear;
 
 use codes::{At, Known};
 
-use super::network::{Readers, network};
+use super::network::networks;
 use super::program::{Fused, Program, View};
 use crate::model::{Link, Model, Op, Width};
 use crate::reference;
@@ -34,7 +34,6 @@ const MAX_SPLITS: usize = 1 << 20;
 
 /// Fuse what can be fused in every step.
 pub(super) fn fuse(model: &Model, program: &mut Program) {
-    let readers = Readers::new(model);
     let mut known = Known::default();
     for step in 0..model.steps().len() {
         if program.run(step).is_none() {
@@ -51,11 +50,12 @@ pub(super) fn fuse(model: &Model, program: &mut Program) {
             }
             _ => None,
         };
-        let fused = fused
-            .or_else(|| network(model, program, &readers, step).map(|(network, view)| (Fused::Network(network), view)));
         if let Some((fused, view)) = fused {
             program.replace(step, fused, view);
         }
+    }
+    for (step, network, view) in networks(model, program) {
+        program.replace(step, Fused::Network(network), view);
     }
 }
 

@@ -10,6 +10,7 @@ pub(super) trait Real: Copy {
     fn sub(self, other: Self) -> Self;
     fn mul(self, other: Self) -> Self;
     fn div(self, other: Self) -> Self;
+    fn sqrt(self) -> Self;
     /// `self * factor + addend`, rounded once.
     fn mul_add(self, factor: Self, addend: Self) -> Self;
     /// `if self < other { then } else { otherwise }`
@@ -70,10 +71,25 @@ macro_rules! number {
 }
 
 activations! {
+    Relu = |x| x.if_less(x.c(0.0), x.c(0.0), x);
+    LeakyRelu(alpha) = |x| x.if_less(x.c(0.0), x.mul(x.c(alpha)), x);
+    ThresholdedRelu(alpha) = |x| x.c(alpha).if_less(x, x, x.c(0.0));
+    Clip(low, high) = |x| clip(x, low, high);
+    Multiply(by) = |x| x.mul(x.c(by));
+    Add(value) = |x| x.add(x.c(value));
+    Divide(by) = |x| x.div(x.c(by));
+    Softsign = |x| x.div(x.c(1.0).add(x.abs()));
+    HardSigmoid(alpha, beta) = |x| clip(x.mul(x.c(alpha)).add(x.c(beta)), 0.0, 1.0);
+    HardSwish = |x| x.mul(clip(x.mul(x.c(1.0 / 6.0)).add(x.c(0.5)), 0.0, 1.0));
+    Shrink(lambda, bias) = |x| {
+        let above = x.c(lambda).if_less(x, x.sub(x.c(bias)), x.c(0.0));
+        x.if_less(x.c(-lambda), x.add(x.c(bias)), above)
+    };
+    Squareplus(b) = |x| x.add(x.mul(x).add(x.c(b)).sqrt()).div(x.c(2.0));
     Elu(alpha) = |x| x.if_less(x.c(0.0), x.expm1_below().mul(x.c(alpha)), x);
     Selu(alpha, gamma) = |x| {
         let below = x.expm1_below().mul(x.c(alpha));
-        x.c(0.0).if_less(x, x, below).mul(x.c(gamma))
+        x.if_less(x.c(0.0), below, x).mul(x.c(gamma))
     };
     Celu(alpha) = |x| {
         // Of a negative alpha the quotient is positive.
@@ -93,6 +109,13 @@ activations! {
     LogSigmoid = |x| x.if_less(x.c(0.0), x, x.c(0.0)).sub(log_of_more(x));
     Tanh = |x| x.tanh();
     TanhShrink = |x| x.less_tanh();
+}
+
+/// NaN stays, and of zeros the sign.
+#[inline(always)]
+fn clip<R: Real>(x: R, low: f64, high: f64) -> R {
+    let x = x.if_less(x.c(low), x.c(low), x);
+    x.c(high).if_less(x, x.c(high), x)
 }
 
 /// `log(1 + exp(-|x|))`

@@ -1,17 +1,44 @@
 //! Activations of networks, written once for both widths.
 
 mod functions;
+mod narrow;
 mod wide;
 
 use super::exp::{Each, Function};
 use super::level::{self, Level};
-use super::vector::Vector;
+use super::lanes32::Narrow;
+use super::vector::{Vector, Work};
 use functions::Activate;
+use narrow::Single;
 use wide::Wide;
 
 /// A function of one number that networks apply between layers.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Activation {
+    /// 0 below 0, else x.
+    Relu,
+    /// `x < 0 ? alpha x : x`
+    LeakyRelu(f64),
+    /// `x > alpha ? x : 0`
+    ThresholdedRelu(f64),
+    /// At least the first number, at most the second.
+    Clip(f64, f64),
+    /// `x * by`
+    Multiply(f64),
+    /// `x + value`
+    Add(f64),
+    /// `x / by`
+    Divide(f64),
+    /// `x / (1 + |x|)`
+    Softsign,
+    /// `alpha x + beta` between 0 and 1.
+    HardSigmoid(f64, f64),
+    /// `x` times `x / 6 + 1/2` between 0 and 1.
+    HardSwish,
+    /// `x + bias` below -lambda, `x - bias` above lambda, else 0: lambda, bias.
+    Shrink(f64, f64),
+    /// `(x + sqrt(x^2 + b)) / 2`
+    Squareplus(f64),
     /// `x < 0 ? alpha expm1(x) : x`
     Elu(f64),
     /// `gamma x` above 0, `gamma (alpha expm1(x))` elsewhere: alpha, gamma.
@@ -40,7 +67,24 @@ pub enum Activation {
 
 /// Replaces each value by an activation of it; the same bits on every [`Level`].
 pub fn activate(level: Level, activation: Activation, xs: &mut [f64]) {
-    functions::with(activation, Run { level, xs });
+    functions::with(activation, Column { level, xs });
+}
+
+/// The same at `f32`.
+pub fn activate_f32(level: Level, activation: Activation, xs: &mut [f32]) {
+    let rows = xs.len();
+    functions::with(activation, Tile { level, xs, stride: rows.max(1), rows });
+}
+
+/// Replaces the first `rows` values of every `stride` values, a divisor of whose number it is.
+pub(super) fn f64(level: Level, activation: Activation, xs: &mut [f64], stride: usize, rows: usize) {
+    xs.chunks_mut(stride).for_each(|column| activate(level, activation, &mut column[..rows]));
+}
+
+/// The same at `f32`; values up to the next multiple of 16, where the stride is one, are replaced too.
+pub(super) fn f32(level: Level, activation: Activation, xs: &mut [f32], stride: usize, rows: usize) {
+    let rows = rows.next_multiple_of(MOST).min(stride);
+    functions::with(activation, Tile { level, xs, stride, rows });
 }
 
 /// What is done with a function that is chosen by name.
@@ -48,12 +92,12 @@ trait With {
     fn with(self, function: impl Activate);
 }
 
-struct Run<'a> {
+struct Column<'a> {
     level: Level,
     xs: &'a mut [f64],
 }
 
-impl With for Run<'_> {
+impl With for Column<'_> {
     fn with(self, function: impl Activate) {
         level::run(self.level, Each(self.xs, OfWide(function)));
     }
@@ -67,4 +111,57 @@ impl<A: Activate> Function for OfWide<A> {
     fn of<V: Vector>(self, x: V) -> V {
         self.0.of(Wide(x)).0.canonical()
     }
+}
+
+struct Tile<'a> {
+    level: Level,
+    xs: &'a mut [f32],
+    stride: usize,
+    rows: usize,
+}
+
+impl With for Tile<'_> {
+    fn with(self, function: impl Activate) {
+        level::run(self.level, Columns { tile: self, function });
+    }
+}
+
+struct Columns<'a, A> {
+    tile: Tile<'a>,
+    function: A,
+}
+
+impl<A: Activate> Work for Columns<'_, A> {
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Columns { tile, function } = self;
+        for column in tile.xs.chunks_mut(tile.stride) {
+            let (groups, rest) = column[..tile.rows].split_at_mut(tile.rows - tile.rows % V::Narrow::LANES);
+            for group in groups.chunks_exact_mut(V::Narrow::LANES) {
+                // SAFETY: the caller vouches for the processor.
+                unsafe { one_group::<V::Narrow>(function, group) }.store(group);
+            }
+            if !rest.is_empty() {
+                let mut group = [0.0; MOST];
+                group[..rest.len()].copy_from_slice(rest);
+                let group = &mut group[..V::Narrow::LANES];
+                // SAFETY: as above.
+                unsafe { one_group::<V::Narrow>(function, group) }.store(group);
+                rest.copy_from_slice(&group[..rest.len()]);
+            }
+        }
+    }
+}
+
+/// The most lanes of `f32`.
+const MOST: usize = 16;
+
+/// # Safety
+///
+/// As for [`Narrow::load`].
+#[inline(always)]
+unsafe fn one_group<V: Narrow>(function: impl Activate, group: &[f32]) -> V {
+    // SAFETY: the caller vouches for the processor.
+    let x = unsafe { V::load(group) };
+    function.of(Single(x)).0.canonical()
 }

@@ -3,10 +3,23 @@
 use super::functions::Real;
 use crate::simd::erf::erf_lanes;
 use crate::simd::exp::exp_lanes;
-use crate::simd::hyperbolic::{expm1_lanes, tanh_lanes};
+use crate::simd::hyperbolic::{expm1_lanes, tanh_lanes, tanh_of_magnitude};
 use crate::simd::log::log1p_lanes;
-use crate::simd::pair::magnitude;
+use crate::simd::pair::{magnitude, odd, polynomial};
 use crate::simd::vector::Vector;
+
+/// `(x - tanh(x)) / x^3` in powers of `x^2`: Taylor's series, within `2^-54` for `|x| <= 1/4`.
+const SHRINK: [f64; 9] = [
+    1.0 / 3.0,
+    -2.0 / 15.0,
+    17.0 / 315.0,
+    -62.0 / 2835.0,
+    1382.0 / 155_925.0,
+    -21_844.0 / 6_081_075.0,
+    929_569.0 / 638_512_875.0,
+    -6_404_582.0 / 10_854_718_875.0,
+    443_861_162.0 / 1_856_156_927_625.0,
+];
 
 #[derive(Clone, Copy)]
 pub(super) struct Wide<V>(pub V);
@@ -31,6 +44,10 @@ impl<V: Vector> Real for Wide<V> {
     #[inline(always)]
     fn div(self, other: Self) -> Self {
         Wide(self.0.div(other.0))
+    }
+    #[inline(always)]
+    fn sqrt(self) -> Self {
+        Wide(self.0.sqrt())
     }
     #[inline(always)]
     fn mul_add(self, factor: Self, addend: Self) -> Self {
@@ -62,7 +79,12 @@ impl<V: Vector> Real for Wide<V> {
     }
     #[inline(always)]
     fn less_tanh(self) -> Self {
-        Wide(self.0.sub(tanh_lanes(self.0)))
+        let x = self.0;
+        let c = |value: f64| x.splat(value);
+        let (t, z) = (magnitude(x), x.mul(x));
+        let near = t.mul(z).mul(polynomial(z, &SHRINK));
+        let (y, y_low) = tanh_of_magnitude(t);
+        Wide(odd(x, 0.0, t.if_less(c(0.25), near, t.sub(y).sub(y_low))))
     }
     #[inline(always)]
     fn upper_tail(self) -> Self {

@@ -1,0 +1,82 @@
+//! Links and arithmetic on a tile of a network: column c is at `c * TILE`.
+
+use super::dense::Convert;
+use super::{groups, link};
+use crate::model::{Arithmetic, Link, Width};
+use crate::simd::bits::{self, BitWork, Bits};
+use crate::simd::dense::{Float, TILE};
+use crate::simd::{Activation, Level};
+
+/// Replace a tile's columns by a link's, which gives as many, for so many rows.
+pub(super) fn activate<F: Float>(
+    level: Level,
+    link: &Link,
+    width: Width,
+    tile: &mut [F],
+    wide: &mut Vec<f64>,
+    rows: usize,
+) {
+    if let Some(activation) = link::activation(link, width) {
+        return F::activate(level, activation, tile, rows);
+    }
+    match link {
+        Link::Prelu { alphas } => {
+            for (column, &alpha) in tile.chunks_mut(TILE).zip(alphas) {
+                F::activate(level, Activation::LeakyRelu(alpha), column, rows);
+            }
+        }
+        Link::LayerNorm { epsilon, scale, shift, rms, groups } => {
+            let model = groups::LayerNorm {
+                epsilon: *epsilon,
+                scale: scale.as_deref(),
+                shift: shift.as_deref(),
+                rms: *rms,
+                groups: *groups,
+            };
+            // Whole lines of the cache: what lies behind the rows in use is computed too, and not read.
+            let rows = rows.next_multiple_of(LINE);
+            let mut columns: Vec<&mut [F]> = tile.chunks_mut(TILE).map(|column| &mut column[..rows]).collect();
+            groups::layer_norm(level, &model, &mut columns);
+        }
+        _ => {
+            wide.resize(wide.len().max(tile.len()), 0.0);
+            let wide = &mut wide[..tile.len()];
+            bits::run(level, Convert(tile, wide, F::wide));
+            let mut columns: Vec<&mut [f64]> = wide.chunks_mut(TILE).map(|column| &mut column[..rows]).collect();
+            link::apply(level, link, width, &mut columns);
+            bits::run(level, Convert(wide, tile, F::of));
+        }
+    }
+}
+
+/// Rows that are computed together.
+const LINE: usize = 16;
+
+/// `y` with `x`, a single column of which counts as that over and over.
+pub(super) fn combine<F: Float>(level: Level, how: Arithmetic, x: &[F], y: &mut [F]) {
+    let is_one = x.len() == TILE;
+    for (c, y) in y.chunks_mut(TILE).enumerate() {
+        let x = if is_one { x } else { &x[c * TILE..][..TILE] };
+        match how {
+            Arithmetic::Sum => pairs(level, y, x, |a, b| a + b),
+            Arithmetic::Product => pairs(level, y, x, |a, b| a * b),
+            Arithmetic::Difference => pairs(level, y, x, |a, b| a - b),
+            Arithmetic::Quotient => pairs(level, y, x, |a, b| a / b),
+            Arithmetic::Minimum => pairs(level, y, x, |a, b| if b < a || b.is_nan() { b } else { a }),
+            Arithmetic::Maximum => pairs(level, y, x, |a, b| if b > a || b.is_nan() { b } else { a }),
+        }
+    }
+}
+
+/// `a = f(a, b)`, compiled for the level: the same bits at each.
+pub(super) fn pairs<F: Float>(level: Level, a: &mut [F], b: &[F], f: impl Fn(F, F) -> F) {
+    struct Pairs<'a, F, O>(&'a mut [F], &'a [F], O);
+    impl<F: Float, O: Fn(F, F) -> F> BitWork for Pairs<'_, F, O> {
+        #[inline(always)]
+        fn run(self, _: impl Bits) {
+            let Pairs(a, b, f) = self;
+            a.iter_mut().zip(b).for_each(|(a, &b)| *a = f(*a, b));
+        }
+    }
+    bits::run(level, Pairs(a, b, f));
+}
