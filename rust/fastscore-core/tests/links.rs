@@ -243,6 +243,10 @@ fn links_are_written_and_read_back() {
     assert!(text(Width::Float64).1.replace('\\', "").contains(r#"{"op":"link","input":0,"kind":{"name":"exp"}}"#));
 }
 
+fn norm(epsilon: f64, scale: Option<Vec<f64>>, shift: Option<Vec<f64>>) -> Link {
+    Link::LayerNorm { epsilon, scale, shift, rms: false, groups: 1 }
+}
+
 #[test]
 fn links_are_refused_by_their_numbers_and_inputs() {
     let refusal = |link: Link, width| match model(2, link, width) {
@@ -274,11 +278,68 @@ fn links_are_refused_by_their_numbers_and_inputs() {
             Link::Impute { values: vec![1.0; 2], missing: Some(number) },
             Link::InverseYeoJohnson { lambdas: vec![1.0, number] },
             Link::InverseBoxCox { lambdas: vec![number, 1.0] },
+            Link::Clip { low: Some(number), high: None },
+            Link::LeakyRelu { alpha: number },
+            Link::Prelu { alphas: vec![1.0, number] },
+            Link::ThresholdedRelu { alpha: number },
+            Link::Elu { alpha: number },
+            Link::Selu { alpha: number, gamma: 1.0 },
+            Link::Selu { alpha: 1.0, gamma: number },
+            Link::Celu { alpha: number },
+            Link::Swish { alpha: number },
+            Link::HardSigmoid { alpha: number, beta: 0.5 },
+            Link::HardSigmoid { alpha: 0.5, beta: number },
+            Link::Shrink { lambda: number, bias: 0.5 },
+            Link::Shrink { lambda: 0.5, bias: number },
+            Link::Squareplus { b: number },
+            Link::Power { exponent: number },
+            norm(number, None, None),
+            norm(0.5, Some(vec![1.0, number]), None),
+            norm(0.5, None, Some(vec![number, 1.0])),
         ] {
             assert!(!wide(link).is_empty());
         }
     }
     assert!(wide(Link::Clip { low: Some(1.0), high: Some(0.0) }).contains("between 1 and 0"));
+    assert!(wide(Link::Celu { alpha: -0.0 }).contains("alpha 0"));
+    assert!(wide(Link::Shrink { lambda: -0.5, bias: 0.0 }).contains("lambda -0.5, which is below 0"));
+    assert!(wide(Link::Squareplus { b: -1.0 }).contains("b -1, which is below 0"));
+    assert!(wide(norm(-0.5, None, None)).contains("epsilon -0.5, which is below 0"));
+    let shifted = Link::LayerNorm { epsilon: 0.5, scale: None, shift: Some(vec![1.0; 2]), rms: true, groups: 1 };
+    assert!(wide(shifted).contains("with a shift"));
+    for alphas in [vec![1.0], vec![1.0; 3]] {
+        assert!(wide(Link::Prelu { alphas: alphas.clone() }).contains("can't read 2"));
+        assert!(wide(norm(0.5, Some(alphas.clone()), None)).contains("can't read 2"));
+        assert!(wide(norm(0.5, None, Some(alphas))).contains("can't read 2"));
+    }
+    for groups in [0, 3, usize::MAX] {
+        assert!(wide(Link::Softmax { groups }).contains("can't read 2"));
+        assert!(wide(Link::LogSoftmax { groups }).contains("can't read 2"));
+        let layers = Link::LayerNorm { epsilon: 0.5, scale: None, shift: None, rms: true, groups };
+        assert!(wide(layers).contains("can't read 2"));
+        for how in Reduction::ALL {
+            assert!(wide(Link::Reduce { how, groups }).contains("can't read 2"));
+        }
+    }
+    for link in [
+        Link::Clip { low: Some(0.1), high: None },
+        Link::Clip { low: None, high: Some(0.1) },
+        Link::LeakyRelu { alpha: 0.1 },
+        Link::Prelu { alphas: vec![0.1; 2] },
+        Link::ThresholdedRelu { alpha: 0.1 },
+        Link::Elu { alpha: 0.1 },
+        Link::Selu { alpha: 1.0, gamma: 0.1 },
+        Link::Celu { alpha: 0.1 },
+        Link::Swish { alpha: 0.1 },
+        Link::HardSigmoid { alpha: 0.5, beta: 0.1 },
+        Link::Shrink { lambda: 0.5, bias: 0.1 },
+        Link::Squareplus { b: 0.1 },
+        Link::Power { exponent: 0.1 },
+        norm(0.1, None, None),
+        norm(0.5, Some(vec![0.1; 2]), None),
+    ] {
+        assert!(narrow(link).contains("0.1"));
+    }
     for weights in [vec![1.0, -1e-9], vec![0.0, 0.0], vec![f64::MAX, f64::MAX]] {
         assert!(wide(Link::WeightedMedian { weights }).contains("weight"));
     }

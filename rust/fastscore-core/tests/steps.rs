@@ -299,6 +299,83 @@ fn broken_products_are_refused() {
 }
 
 #[test]
+fn broken_arithmetic_and_embeddings_are_refused() {
+    let with = |how, others: Vec<usize>| {
+        let three = Step { input: 0, op: Op::Link(Link::Columns { columns: vec![0, 1, 0] }, Width::Float64) };
+        let step = Step { input: 0, op: common::combine(how, others) };
+        Model::new(parts(2, vec![three, step])).map(|model| model.width(2)).map_err(|error| error.to_string())
+    };
+    for how in Arithmetic::ALL {
+        let error = with(how, vec![1]).unwrap_err();
+        assert!(error.contains(&format!("{} of 3 columns and the 2 of value 0", how.name())), "{error}");
+        assert!(with(how, vec![2]).unwrap_err().contains("value 2, which comes later"));
+    }
+    for how in [Arithmetic::Difference, Arithmetic::Quotient] {
+        assert!(with(how, vec![]).unwrap_err().contains("of 1 values, it takes two"));
+        assert!(with(how, vec![0, 0]).unwrap_err().contains("of 3 values, it takes two"));
+        assert_eq!(with(how, vec![0]), Ok(2));
+    }
+    let embedding = |columns: &[usize], dims, numbers| {
+        refusal(2, Op::Embedding(Embedding { columns: columns.to_vec(), wrap: false, dims, table: vec![0.5; numbers] }))
+    };
+    assert!(embedding(&[0, 2], 2, 4).contains("column 2 of 2"));
+    assert!(embedding(&[0], 0, 0).contains("0 numbers in rows of 0"));
+    assert!(embedding(&[0], 0, 3).contains("3 numbers in rows of 0"));
+    assert!(embedding(&[0], 2, 0).contains("0 numbers in rows of 2"));
+    assert!(embedding(&[0], 2, 3).contains("3 numbers in rows of 2"));
+    assert!(embedding(&[], 2, 4).contains("gives 0 columns"));
+    assert!(embedding(&[1; 1 << 18], 2, 4).contains("at most"));
+}
+
+#[test]
+fn arithmetic_and_embeddings_by_hand() {
+    let nan = f64::NAN;
+    let (columns, one) = (Link::Columns { columns: vec![0, 1] }, Link::Columns { columns: vec![2] });
+    let of = |how, width, row: [f64; 3]| {
+        let steps = vec![
+            Step { input: 0, op: Op::Link(columns.clone(), Width::Float64) },
+            Step { input: 0, op: Op::Link(one.clone(), Width::Float64) },
+            Step { input: 1, op: Op::Combine(Combine { how, others: vec![2], width }) },
+            Step { input: 2, op: Op::Combine(Combine { how, others: vec![1], width }) },
+        ];
+        common::check_steps(steps.clone(), 3, &vec![row.to_vec(); 70]);
+        common::check_steps(steps.clone(), 4, &vec![row.to_vec(); 70]);
+        reference::interpret(&Model::new(parts(3, steps)).unwrap(), &row).values[3].clone()
+    };
+    assert_eq!(of(Arithmetic::Difference, Width::Float64, [1.0, -2.0, 0.5]), [0.5, -2.5]);
+    assert_eq!(of(Arithmetic::Quotient, Width::Float64, [1.0, -2.0, 0.0]), [f64::INFINITY, f64::NEG_INFINITY]);
+    assert_eq!(of(Arithmetic::Minimum, Width::Float64, [1.0, -2.0, 0.5]), [0.5, -2.0]);
+    assert_eq!(of(Arithmetic::Maximum, Width::Float64, [1.0, -2.0, 0.5]), [1.0, 0.5]);
+    for how in [Arithmetic::Minimum, Arithmetic::Maximum] {
+        assert!(of(how, Width::Float64, [nan, 1.0, 0.5])[0].is_nan());
+        assert!(of(how, Width::Float32, [0.0, 1.0, nan]).iter().all(|x| x.is_nan()));
+    }
+    let third = f64::from(1.0f32 / 3.0f32);
+    assert_eq!(of(Arithmetic::Quotient, Width::Float32, [1.0, 1.0 + 1e-9, 3.0]), [third, third]);
+    assert_eq!(of(Arithmetic::Sum, Width::Float32, [1.0, 2.0, 1e-9]), [1.0, 2.0]);
+
+    let table = vec![0.0, 1.0, 10.0, 11.0, 20.0, 21.0];
+    let look_up = |wrap, x: f64| {
+        let op = Op::Embedding(Embedding { columns: vec![1, 1], wrap, dims: 2, table: table.clone() });
+        common::check_steps(vec![Step { input: 0, op: op.clone() }], 1, &vec![vec![0.0, x]; 70]);
+        let values = reference::interpret(&model(2, op).unwrap(), &[0.0, x]).values[1].clone();
+        assert!(values[0].to_bits() == values[2].to_bits() && values[1].to_bits() == values[3].to_bits());
+        (!values[0].is_nan()).then_some([values[0], values[1]])
+    };
+    for wrap in [false, true] {
+        assert_eq!(look_up(wrap, 0.0), Some([0.0, 1.0]));
+        assert_eq!(look_up(wrap, 1.999), Some([10.0, 11.0]));
+        assert_eq!(look_up(wrap, 2.0), Some([20.0, 21.0]));
+        assert_eq!(look_up(wrap, -0.999), Some([0.0, 1.0]));
+        for beyond in [3.0, -4.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300, -1e300] {
+            assert_eq!(look_up(wrap, beyond), None);
+        }
+    }
+    assert_eq!((look_up(false, -1.0), look_up(true, -1.0)), (None, Some([20.0, 21.0])));
+    assert_eq!((look_up(false, -3.5), look_up(true, -3.5)), (None, Some([0.0, 1.0])));
+}
+
+#[test]
 fn columns_that_no_bytes_stand_for_are_refused() {
     let with = |sums: usize| {
         let gather = Step { input: 0, op: Op::Concat(Vec::new()) };
@@ -318,6 +395,8 @@ fn steps_are_written_and_read_back() {
         Op::Interpolate(Interpolate { offset: vec![0, 2], x: vec![0.0, 1.0], y: vec![2.0, 3.0] }),
         Op::Polynomial(Polynomial { offset: vec![0, 1, 3], factor: vec![0, 0, 0] }),
         common::combine(Arithmetic::Product, vec![0, 0]),
+        Op::Combine(Combine { how: Arithmetic::Maximum, others: vec![0], width: Width::Float32 }),
+        Op::Embedding(Embedding { columns: vec![0, 0], wrap: true, dims: 2, table: vec![0.5, 1.0] }),
     ];
     for op in ops {
         let model = model(1, op).unwrap();

@@ -26,8 +26,10 @@ pub(super) trait Real: Copy {
     fn tanh(self) -> Self;
     /// `x - tanh(x)`
     fn less_tanh(self) -> Self;
-    /// The part of a normal distribution above x, for `x >= 0`.
-    fn upper_tail(self) -> Self;
+    /// The part of a normal distribution below x.
+    fn below(self) -> Self;
+    /// A number that is the sum of these, and what its rounding to the width leaves.
+    fn pair(self, high: f64, low: f64) -> (Self, Self);
 
     #[inline(always)]
     fn negated(self) -> Self {
@@ -97,10 +99,7 @@ activations! {
         let below = if alpha > 0.0 { t.expm1_below() } else { expm1_above(t) };
         x.if_less(x.c(0.0), below.mul(x.c(alpha)), x)
     };
-    Gelu = |x| {
-        let tail = x.abs().upper_tail();
-        x.mul(x.if_less(x.c(0.0), tail, x.c(1.0).sub(tail)))
-    };
+    Gelu = |x| x.mul(x.below());
     TanhGelu = |x| tanh_gelu(x);
     Swish(alpha) = |x| x.mul(sigmoid(x.mul(x.c(alpha))));
     Logistic = |x| sigmoid(x);
@@ -155,18 +154,18 @@ fn mish<R: Real>(x: R) -> R {
 /// `x sigmoid(t)` with `t = 2 sqrt(2 / pi) (x + 0.044715 x^3)`, whose rounding is made good: the exponential of t magnifies it.
 #[inline(always)]
 fn tanh_gelu<R: Real>(x: R) -> R {
-    const FACTOR: f64 = 1.595_769_121_605_730_7;
-    const CUBIC: f64 = 0.044_715;
-    let (factor, cubic) = (x.c(FACTOR), x.c(CUBIC));
+    // 2 sqrt(2 / pi) and 0.044715, in two parts.
+    let (factor, factor_low) = x.pair(1.595_769_121_605_730_8, -9.969_308_809_110_92e-17);
+    let (cubic, cubic_low) = x.pair(0.044_715, 2.196_021_142_708_559_5e-18);
     let square = x.mul(x);
     let square_low = x.mul_add(x, square.negated());
     let p = square.mul_add(cubic, x.c(1.0));
     let p_low = square.mul_add(cubic, x.c(1.0).sub(p));
-    let p_low = square.mul_add(x.c(0.0).sub(cubic).add(x.c(CUBIC)), square_low.mul_add(cubic, p_low));
+    let p_low = square.mul_add(cubic_low, square_low.mul_add(cubic, p_low));
     let w = p.mul(x);
     let w_low = p_low.mul_add(x, p.mul_add(x, w.negated()));
     let t = w.mul(factor);
-    let t_low = w_low.mul_add(factor, w.mul_add(factor, t.negated()));
+    let t_low = w.mul_add(factor_low, w_low.mul_add(factor, w.mul_add(factor, t.negated())));
     let below = t.abs().negated();
     let low = t.if_less(x.c(0.0), t_low, t_low.negated());
     let e = below.exp_below();
