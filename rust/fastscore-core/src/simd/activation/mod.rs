@@ -5,8 +5,8 @@ mod narrow;
 mod wide;
 
 use super::exp::{Each, Function};
-use super::level::{self, Level};
 use super::lanes32::Narrow;
+use super::level::{self, Level};
 use super::vector::{Vector, Work};
 use functions::Activate;
 use narrow::Single;
