@@ -17,7 +17,7 @@ from fastscore.importers._sklearn_common import Policy, builder, check, finish
 _ACTIVATIONS: dict[str, dict[str, Any] | None] = {
     "identity": None,
     "relu": {"name": "relu"},
-    "logistic": {"name": "sigmoid", "scale": 1.0},
+    "logistic": {"name": "logistic"},
     "tanh": {"name": "ufunc", "function": "tanh"},
     "softmax": {"name": "softmax"},
     "exp": {"name": "exp"},

@@ -52,19 +52,41 @@ pub(super) fn activate<F: Float>(
 /// Rows that are computed together.
 const LINE: usize = 16;
 
-/// `y` with `x`, a single column of which counts as that over and over.
-pub(super) fn combine<F: Float>(level: Level, how: Arithmetic, x: &[F], y: &mut [F]) {
-    let is_one = x.len() == TILE;
-    for (c, y) in y.chunks_mut(TILE).enumerate() {
-        let x = if is_one { x } else { &x[c * TILE..][..TILE] };
-        match how {
-            Arithmetic::Sum => pairs(level, y, x, |a, b| a + b),
-            Arithmetic::Product => pairs(level, y, x, |a, b| a * b),
-            Arithmetic::Difference => pairs(level, y, x, |a, b| a - b),
-            Arithmetic::Quotient => pairs(level, y, x, |a, b| a / b),
-            Arithmetic::Minimum => pairs(level, y, x, |a, b| if b < a || b.is_nan() { b } else { a }),
-            Arithmetic::Maximum => pairs(level, y, x, |a, b| if b > a || b.is_nan() { b } else { a }),
+/// `y` with `x`, a single column of which counts as that over and over, for so many rows or some more.
+pub(super) fn combine<F: Float>(level: Level, how: Arithmetic, x: &[F], y: &mut [F], rows: usize) {
+    let columns = Columns { x, y, rows: rows.next_multiple_of(LINE) };
+    match how {
+        Arithmetic::Sum => columns.run(level, |a, b| a + b),
+        Arithmetic::Product => columns.run(level, |a, b| a * b),
+        Arithmetic::Difference => columns.run(level, |a, b| a - b),
+        Arithmetic::Quotient => columns.run(level, |a, b| a / b),
+        Arithmetic::Minimum => columns.run(level, |a, b| if b < a || b.is_nan() { b } else { a }),
+        Arithmetic::Maximum => columns.run(level, |a, b| if b > a || b.is_nan() { b } else { a }),
+    }
+}
+
+/// Columns of a tile, and those that they become others with.
+struct Columns<'a, F> {
+    x: &'a [F],
+    y: &'a mut [F],
+    rows: usize,
+}
+
+impl<F: Float> Columns<'_, F> {
+    fn run(self, level: Level, f: impl Fn(F, F) -> F) {
+        struct Work<'a, F, O>(Columns<'a, F>, O);
+        impl<F: Float, O: Fn(F, F) -> F> BitWork for Work<'_, F, O> {
+            #[inline(always)]
+            fn run(self, _: impl Bits) {
+                let Work(Columns { x, y, rows }, f) = self;
+                let is_one = x.len() == TILE;
+                for (c, y) in y.chunks_mut(TILE).enumerate() {
+                    let x = if is_one { x } else { &x[c * TILE..][..TILE] };
+                    y[..rows].iter_mut().zip(x).for_each(|(y, &x)| *y = f(*y, x));
+                }
+            }
         }
+        bits::run(level, Work(self, f));
     }
 }
 

@@ -240,7 +240,7 @@ impl<F: Float> Layers<F> {
             }
             Ready::Combine { how, from, is_one, to, columns } => {
                 let (x, y) = apart(tile, from..from + if is_one { 1 } else { columns }, to..to + columns);
-                activation::combine(level, how, x, y);
+                activation::combine(level, how, x, y, rows);
             }
         }
     }

@@ -6,6 +6,7 @@ use super::Columns;
 use super::activation::pairs;
 use super::link::each;
 use crate::model::{Reduction, Width};
+use crate::simd::bits::{self, BitWork, Bits};
 use crate::simd::dense::Float;
 use crate::simd::{self, Level};
 
@@ -31,28 +32,64 @@ pub(crate) struct LayerNorm<'a> {
 /// y    = (x - mean) by scale + shift                 every operation rounded
 /// ```
 pub(crate) fn layer_norm<F: Float>(level: Level, model: &LayerNorm, columns: &mut [&mut [F]]) {
-    let (rows, size) = (columns.first().map_or(0, |column| column.len()), columns.len() / model.groups);
-    let (one, n, epsilon) = (F::of(1.0), F::of(size as f64), F::of(model.epsilon));
-    let mut sums = vec![F::default(); rows];
-    for (group, columns) in columns.chunks_mut(size.max(1)).enumerate() {
-        sums.fill(F::default());
-        if !model.rms {
-            columns.iter().for_each(|column| pairs(level, &mut sums, column, |sum, x| sum + x));
-            sums.iter_mut().for_each(|sum| *sum = *sum / n);
-            columns.iter_mut().for_each(|column| pairs(level, column, &sums, |x, mean| x - mean));
-            sums.fill(F::default());
-        }
-        columns.iter().for_each(|column| pairs(level, &mut sums, column, |sum, x| sum + x * x));
-        sums.iter_mut().for_each(|sum| *sum = one / (*sum / n + epsilon).sqrt());
-        for (c, column) in columns.iter_mut().enumerate() {
-            let at = group * size + c;
-            let [scale, shift] = [model.scale, model.shift].map(|numbers| numbers.map(|numbers| F::of(numbers[at])));
-            match (scale, shift) {
-                (Some(scale), Some(shift)) => pairs(level, column, &sums, |x, by| x * by * scale + shift),
-                (Some(scale), None) => pairs(level, column, &sums, |x, by| x * by * scale),
-                (None, Some(shift)) => pairs(level, column, &sums, |x, by| x * by + shift),
-                (None, None) => pairs(level, column, &sums, |x, by| x * by),
+    bits::run(level, Norm { model, columns });
+}
+
+struct Norm<'a, 'c, F> {
+    model: &'a LayerNorm<'a>,
+    columns: &'a mut [&'c mut [F]],
+}
+
+/// Rows whose sums are in registers.
+const ROWS: usize = 16;
+
+impl<F: Float> BitWork for Norm<'_, '_, F> {
+    #[inline(always)]
+    fn run(self, _: impl Bits) {
+        let (rows, size) =
+            (self.columns.first().map_or(0, |column| column.len()), self.columns.len() / self.model.groups);
+        for (group, columns) in self.columns.chunks_mut(size.max(1)).enumerate() {
+            let whole = rows - rows % ROWS;
+            for start in (0..whole).step_by(ROWS) {
+                norm_rows::<F, ROWS>(self.model, columns, group * size, start);
             }
+            for start in whole..rows {
+                norm_rows::<F, 1>(self.model, columns, group * size, start);
+            }
+        }
+    }
+}
+
+/// R rows of a group whose first column is that of all.
+#[inline(always)]
+fn norm_rows<F: Float, const R: usize>(model: &LayerNorm, columns: &mut [&mut [F]], first: usize, start: usize) {
+    let n = F::of(columns.len() as f64);
+    let mut mean = [F::default(); R];
+    if !model.rms {
+        for column in columns.iter() {
+            mean.iter_mut().zip(&column[start..start + R]).for_each(|(sum, &x)| *sum = *sum + x);
+        }
+        mean.iter_mut().for_each(|sum| *sum = *sum / n);
+    }
+    let mut by = [F::default(); R];
+    for column in columns.iter_mut() {
+        let x = &mut column[start..start + R];
+        for i in 0..R {
+            // Of mean squares nothing is subtracted: -0 stays.
+            x[i] = if model.rms { x[i] } else { x[i] - mean[i] };
+            by[i] = by[i] + x[i] * x[i];
+        }
+    }
+    let (one, epsilon) = (F::of(1.0), F::of(model.epsilon));
+    by.iter_mut().for_each(|by| *by = one / (*by / n + epsilon).sqrt());
+    for (c, column) in columns.iter_mut().enumerate() {
+        let x = column[start..start + R].iter_mut().zip(&by);
+        let [scale, shift] = [model.scale, model.shift].map(|numbers| numbers.map(|numbers| F::of(numbers[first + c])));
+        match (scale, shift) {
+            (Some(scale), Some(shift)) => x.for_each(|(x, &by)| *x = *x * by * scale + shift),
+            (Some(scale), None) => x.for_each(|(x, &by)| *x = *x * by * scale),
+            (None, Some(shift)) => x.for_each(|(x, &by)| *x = *x * by + shift),
+            (None, None) => x.for_each(|(x, &by)| *x = *x * by),
         }
     }
 }
