@@ -206,6 +206,17 @@ def test_at_float64(name):
     check(model, {"X": x}, x, atol=1e-12, rtol=1e-12)
 
 
+@pytest.mark.parametrize("name", ["LogisticRegression", "RandomForest", "HistGradientBoosting"])
+def test_shares_that_are_an_output_each(name):
+    pipeline = make_pipeline(prep.StandardScaler(), CLASSIFIERS[name])
+    columns = fastscore.import_model(convert(pipeline, X, NAMES, zipmap="columns"))
+    matrix = fastscore.import_model(convert(pipeline, X, NAMES))
+    assert columns.outputs == matrix.outputs
+    for output in columns.outputs:
+        one, other = (np.asarray(m.score(rows(), output=output)) for m in (columns, matrix))
+        np.testing.assert_array_equal(one, other)
+
+
 def test_scores_that_are_no_shares():
     for y, outputs in ((Y == 1, ("prediction", "margin")), (Y, None)):
         model = convert(svm.LinearSVC(), X, y.astype(int))

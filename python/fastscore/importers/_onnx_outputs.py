@@ -1,9 +1,11 @@
 """The targets that the outputs of an ONNX graph are."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fastscore._errors import UnsupportedModelError
 from fastscore._options import Labels, labels
+from fastscore.importers._flow import Frame, joined
 from fastscore.importers._onnx_values import Columns, Comparison, Label, Maps, Value
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ def targets(translation: "Translation", classes: Any) -> None:
         (output.name, _decided(translation.values[output.name]))
         for output in translation.graph.outputs
     ]
+    outputs = _gathered(translation, outputs)
     label = outputs[0][1]
     pair = len(outputs) == 2 and isinstance(label, Label) and _belongs(label, outputs[1][1])
     widths = {_width(value) for _, value in outputs[pair:]}
@@ -44,6 +47,27 @@ def targets(translation: "Translation", classes: Any) -> None:
                 f"the output {name!r} is {what}, which is no score; export the model with outputs "
                 "that are numbers of each row"
             )
+
+
+def _gathered(
+    translation: "Translation", outputs: list[tuple[str, Value]]
+) -> list[tuple[str, Value]]:
+    """Put the shares of a label together where each is an output of its own, in order."""
+    (_, label), *others = outputs
+    if not isinstance(label, Label) or len(others) != len(label.classes.values):
+        return outputs
+    columns = [x.frame.columns for _, x in others if isinstance(x, Columns)]
+    if [len(own) for own in columns] != [1] * len(others):
+        return outputs
+    places = [(own[0].value, own[0].index) for own in columns]
+    value = places[0][0]
+    apart = not value or translation.build.width_of(value) != len(places)
+    if apart or places != [(value, at) for at in range(len(places))]:
+        return outputs
+    first = others[0][1]
+    assert isinstance(first, Columns)
+    frame = joined([Frame(own) for own in columns])
+    return [outputs[0], (others[0][0], replace(first, frame=frame, shape=(len(places),)))]
 
 
 def _decided(value: Value) -> Value:
