@@ -401,6 +401,34 @@ def test_connectives_and_choices():
     agree(proto(nodes, {"x": ("n", 3)}, ["y"], constants), x, bits=True)
 
 
+def test_choices_between_values_are_exact():
+    nodes = [
+        node("Greater", "x zero", "p"),
+        node("Mul", "x row", "a"),
+        node("Sqrt", "x", "b"),
+        node("Where", "p a b", "c"),
+        node("Where", "p one c", "y"),
+    ]
+    constants = {
+        "zero": np.float32(0.25),
+        "row": np.array([2.0, -np.inf, 0.5], np.float32),
+        "one": np.array([[1.0, np.nan, 7.0]], np.float32),
+    }
+    special = [[np.nan, np.inf, -np.inf], [np.inf, np.nan, -0.0], [-np.inf, 0.0, np.nan]]
+    x = np.vstack([awkward(), special]).astype(np.float32)
+    for last in (4, 5):
+        output = nodes[last - 1].output[0]
+        agree(proto(nodes[:last], {"x": ("n", 3)}, [output], constants), x, bits=True)
+
+
+@pytest.mark.parametrize("axis", [-1, 1, 2])
+def test_one_hot(axis):
+    constants = {"d": np.array(4), "v": np.array([-1.0, 2.5], np.float32)}
+    nodes = [node("OneHot", "x d v", "h", axis=axis), node("Flatten", "h", "y")]
+    model = proto(nodes, {"x": ("n", 2)}, ["y"], constants, kinds={"x": INT64})
+    agree(model, np.array([[0, 3], [-1, -4], [4, 2], [-5, 100]]), bits=True)
+
+
 def test_a_constant_condition_chooses_columns():
     constants = {"c": np.array([True, False, True]), "o": np.float32(7.0)}
     nodes = [node("Where", "c x o", "a"), node("Neg", "x", "n"), node("Where", "c a n", "y")]

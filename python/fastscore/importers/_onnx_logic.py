@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fastscore.importers import _onnx_arithmetic as arithmetic
 from fastscore.importers._flow import exact
 from fastscore.importers._onnx_arithmetic import broadcast, link, same_type, spread, two
+from fastscore.importers._onnx_choice import choose, looked_up
 from fastscore.importers._onnx_fold_numbers import TYPES
 from fastscore.importers._onnx_graph import Node
 from fastscore.importers._onnx_registry import attribute, operator, refuse
@@ -226,15 +227,12 @@ def where(translation: "Translation", node: Node) -> None:
         translation.set(node, _by_constant(translation, node, [condition, *values]))
         return
     _truth(node, translation.columns(node, 0))
-    if not all(isinstance(value, Constant | Sized) for value in values):
-        refuse(
-            node,
-            "both its condition and its values depend on the row; supported are a constant "
-            "condition, or two constants to choose from",
-        )
     truth, yes, no = broadcast(translation, node, [condition, *values])
     assert isinstance(truth, Columns)
-    translation.set(node, _looked_up(translation, truth, yes, no, kind))
+    if isinstance(yes, Columns) or isinstance(no, Columns):
+        translation.set(node, choose(translation, truth, yes, no, kind))
+    else:
+        translation.set(node, looked_up(translation, truth, yes, no, kind))
 
 
 def _is_softplus(translation: "Translation", condition: Comparison, values: list[Value]) -> bool:
@@ -251,20 +249,6 @@ def _is_softplus(translation: "Translation", condition: Comparison, values: list
     step = translation.build.steps[value - 1]
     softplus = step.get("kind") == {"name": "softplus"}
     return softplus and step["input"] == x.value(translation.build)
-
-
-def _looked_up(translation: "Translation", truth: Columns, yes: Any, no: Any, kind: str) -> Columns:
-    build = translation.build
-    count = len(truth.frame)
-    prefix = f"choice{len(build.steps)}"
-    build.tensor(f"{prefix}.column", range(count), np.int32)
-    build.tensor(f"{prefix}.offset", range(count + 1), np.int64)
-    build.tensor(f"{prefix}.key", np.ones(count), np.float64)
-    build.tensor(f"{prefix}.value", np.ravel(yes), np.float64)
-    build.tensor(f"{prefix}.missing", np.ravel(no), np.float64)
-    build.tensor(f"{prefix}.other", np.ravel(no), np.float64)
-    made = build.add({"op": "map", "input": truth.value(build), "tensors": prefix})
-    return translation.made(made, truth.shape, truth, near=False, elem_type=kind)
 
 
 def _by_constant(translation: "Translation", node: Node, values: list[Value]) -> Columns:

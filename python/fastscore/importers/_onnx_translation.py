@@ -33,7 +33,8 @@ _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "ui
 _NUMBERS = ("float32", "float64", "bool", *_INTEGERS)
 _MOST_COLUMNS = 1 << 22
 """What operators may make of columns in all: no graph of rows needs more."""
-
+_MOST_FEATURES = 1 << 18
+"""A model of more is refused."""
 _MOST_PLACES = 1 << 26
 """Elements that a tensor may have for the rows that stand for any number."""
 _CONTRADICTIONS = (
@@ -314,7 +315,7 @@ class Translation:
                 f"the ONNX graph is made for {self.batch} rows at a time, which is too many to "
                 "follow; export it for any number (dynamic_axes=, dynamic_shapes=)"
             )
-        if not 0 < sum(counts) <= _MOST_COLUMNS:
+        if not 0 < sum(counts) <= _MOST_FEATURES:
             raise UnsupportedModelError(f"the ONNX graph reads {sum(counts)} numbers a row")
         names = _feature_names(inputs, counts)
         self.build = Builder(sum(counts), names)

@@ -14,6 +14,7 @@ from fastscore._errors import UnsupportedModelError
 from fastscore._options import Options
 from fastscore.importers import (  # noqa: F401, for the operators that they register
     _onnx_activations,
+    _onnx_choice,
     _onnx_dense,
     _onnx_elementwise,
     _onnx_fold_numbers,

@@ -55,8 +55,8 @@ LIBRARY = Library(
     "number but IsInf and BitShift; Batch-, Layer-, RMS-, Group-, Instance-, Lp- and "
     "MeanVarianceNormalization; Softmax, LogSoftmax; reductions, ArgMax, ArgMin, TopK (k=1); "
     "Concat, Split, Slice, Gather, also as an embedding, Reshape, Flatten, Squeeze, Unsqueeze, "
-    "Transpose, Expand, Tile, Identity, Dropout, Cast; Where, comparisons and logic of features "
-    "and constants; local functions. What no row has a part in is computed at import. "
+    "Transpose, Expand, Tile, Identity, Dropout, Cast; Where, OneHot, comparisons and logic of "
+    "features and constants; local functions. What no row has a part in is computed at import. "
     "The margin is what the last sigmoid or softmax gets, which a graph does not give.",
     unasked=frozenset({"margin"}),
 )
