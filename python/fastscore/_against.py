@@ -2,14 +2,15 @@
 
 import importlib
 import pickle
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from fastscore._jobs import JobError
 from fastscore._load import load
 from fastscore._model import Model
-from fastscore._sniff import is_pickle
-from fastscore.importers import catboost, onnx, xgboost
+from fastscore._sniff import is_pickle, members
+from fastscore.importers import catboost, keras, onnx, xgboost
 
 
 def open_against(file: str, model: Model, *, trust_pickle: bool) -> Any:
@@ -42,10 +43,23 @@ def open_against(file: str, model: Model, *, trust_pickle: bool) -> Any:
     if onnx.is_file(data):
         _library("onnxruntime", "ONNX Runtime", file)
         return file
+    if data[:8] == keras.HDF5 or keras.is_archive(members(data)):
+        library = _library("keras", "Keras", file)
+        load(file)
+        return _keras_model(library, data)
     raise JobError(
         f"{file} is neither LightGBM model text, nor a file of XGBoost (JSON, UBJSON) or CatBoost "
-        "(.cbm, JSON), nor of ONNX, nor a pickle of an estimator"
+        "(.cbm, JSON), nor of ONNX or Keras (.keras, .h5), nor a pickle of an estimator"
     )
+
+
+def _keras_model(library: Any, data: bytes) -> Any:
+    """Return the model of a file, which Keras tells apart by its ending."""
+    ending = ".h5" if data[:8] == keras.HDF5 else ".keras"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / f"model{ending}"
+        path.write_bytes(data)
+        return library.saving.load_model(path, compile=False)
 
 
 def is_pickle_file(file: str) -> bool:

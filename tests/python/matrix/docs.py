@@ -19,7 +19,7 @@ Made by `make docs` from the tables in `tests/python/matrix`, over which the tes
 below is a test against the source library itself. Don't edit it by hand.
 
 [scikit-learn](#scikit-learn), [LightGBM](#lightgbm), [XGBoost](#xgboost), [CatBoost](#catboost),
-[ONNX](#onnx-aionnxml);
+[ONNX](#onnx-aionnxml), [Keras](#keras);
 [what is refused, and what to do](#what-is-refused-and-what-to-do).
 
 A model comes from `fastscore.import_model(object)` ("live") or from a file of its own library
@@ -40,6 +40,8 @@ What is promised of an output, against the source library on one thread:
 | 1e-12 of sum \\|coefficient x value\\| | linear models: the source's BLAS sums in no fixed order |
 | 1e-6 of sum \\|coefficient x value\\| | sums in float32: gblinear, linear models after it |
 | 1e-5, 1e-6 | that far, relative above 1: ONNX Runtime computes at float32 |
+| 1e-6 (float64: 1e-12) of the sums of \\|weight x value\\|, through the layers | networks: what a \
+layer may be off goes on through those after it, as steep as they are |
 | 1e-12 of the number | transformers that take roots, logarithms, powers or norms |
 | 1e-12 (the number + the centre) | the same, standardised after it |
 | 1e-13 (1 + the number) | splines; far beyond their knots scikit-learn itself rounds slopes |

@@ -4,6 +4,7 @@ from typing import Any
 
 from matrix import (
     catboost_cases,
+    keras_cases,
     lightgbm_cases,
     onnx_cases,
     onnx_ml_cases,
@@ -19,6 +20,7 @@ MODULES: list[Any] = [
     catboost_cases,
     onnx_cases,
     onnx_ml_cases,
+    keras_cases,
 ]
 """Each has LIBRARY, CASES and REFUSALS."""
 
