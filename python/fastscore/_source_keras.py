@@ -119,7 +119,7 @@ class KerasSource:
             start = stop
         if isinstance(self._structure, dict):
             return dict(zip(self._structure, arrays, strict=True))
-        return arrays[0] if len(arrays) == 1 else arrays
+        return arrays if isinstance(self._structure, list) else arrays[0]
 
     # --- how far it may be off
 

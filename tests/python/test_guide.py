@@ -1,6 +1,7 @@
 """README.md and docs/guide.md show what their examples print."""
 
 import guide
+import networks  # noqa: F401 - the environment that Keras reads
 import pytest
 
 
