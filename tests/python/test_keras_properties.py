@@ -66,7 +66,7 @@ def network(draw: Any) -> tuple[Any, int, Any]:
     return keras.Model(inputs, ends), sum(sizes), draw(st.integers(0, 2**32 - 1))
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_any_network(data):
     # Drawn here, not by a strategy: Keras draws seeds of its own.
