@@ -6,14 +6,14 @@ import fastscore
 import keras_models as models
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from networks import WARNINGS, keras
 
 Layers = keras.layers
 ops = keras.ops
 
-pytestmark = pytest.mark.filterwarnings(*WARNINGS)
+pytestmark = pytest.mark.filterwarnings(*WARNINGS, "ignore:.*softmax over axis")
 
 NAMES = [name for name in models.ACTIVATIONS if name not in ("exponential", "glu")]
 """Exponentials of exponentials are beyond all numbers."""
@@ -66,7 +66,13 @@ def network(draw: Any) -> tuple[Any, int, Any]:
     return keras.Model(inputs, ends), sum(sizes), draw(st.integers(0, 2**32 - 1))
 
 
-@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=40,
+    phases=(Phase.explicit, Phase.generate),
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=list(HealthCheck),
+)
 @given(st.data())
 def test_any_network(data):
     # Drawn here, not by a strategy: Keras draws seeds of its own.
