@@ -135,6 +135,19 @@ def test_folders(model, tmp_path):
         fastscore.load(tmp_path)
 
 
+@pytest.mark.parametrize("version", ["2.15.0", "1.2.2"])
+def test_files_of_keras_2_are_refused(model, saved, version):
+    other = rewritten(saved, metadata__json=json.dumps({"keras_version": version}).encode())
+    with pytest.raises(UnsupportedModelError, match=r"load_model\('model\.h5'\)\.save"):
+        fastscore.load(other)
+    whole = saved.with_name("model.h5")
+    model.save(whole)
+    with h5py.File(whole, "r+") as file:
+        file.attrs["keras_version"] = version
+    with pytest.raises(UnsupportedModelError, match=f"Keras {version}"):
+        fastscore.load(whole)
+
+
 # --- refused by name
 
 

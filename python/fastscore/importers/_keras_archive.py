@@ -64,10 +64,6 @@ class Archive:
             self._file = hdf5(self._read(WEIGHTS))
         with reading():
             group = inside(self._file, path)
-            if group is None and "_layer_checkpoint_dependencies" in self._file:
-                # As TensorFlow 2.13 wrote it.
-                old = path.replace("layers/", "_layer_checkpoint_dependencies/")
-                group = inside(self._file, old)
             if group is None:
                 return []
             names = sorted((name for name in group if name.isdigit()), key=int)

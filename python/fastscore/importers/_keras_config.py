@@ -191,17 +191,8 @@ def check_ours(entry: Mapping[str, Any]) -> None:
 
 
 def _call(node: Any) -> Call:
-    if isinstance(node, Mapping):
-        given = _resolved(node.get("kwargs") or {})
-        return Call(_resolved(node.get("args") or []), _without_masks(given))
-    # As Keras 2 wrote it: a list of [layer, node, index, kwargs].
-    if node and isinstance(node[0], str):
-        node = [node]
-    found = [Ref(str(each[0]), int(each[1]), int(each[2])) for each in node]
-    kwargs: dict[str, Any] = {}
-    for each in node:
-        kwargs.update(each[3] if len(each) > 3 else {})
-    return Call([found[0] if len(found) == 1 else found], kwargs)
+    given = _resolved(node.get("kwargs") or {})
+    return Call(_resolved(node.get("args") or []), _without_masks(given))
 
 
 MASKED = "a mask"

@@ -58,7 +58,7 @@ def inputs_of(graph: Graph) -> list[Input]:
 
 def _input(layer: Layer, name: str, named: bool = False) -> Input:
     config = layer.config
-    shape = config.get("batch_shape") or config.get("batch_input_shape")
+    shape = config.get("batch_shape")
     if not isinstance(shape, list | tuple) or not shape:
         raise ModelFormatError(f"the Keras input {name!r} has no shape")
     own = tuple(shape[1:])

@@ -14,7 +14,7 @@ def checked(model: Any) -> None:
 
     name = type(model).__name__
     if version("keras").startswith(("0", "1", "2")):
-        raise keras2(model)
+        raise keras2(name)
     if not getattr(model, "built", False):
         raise UnsupportedModelError(
             f"{name} {model.name!r} is not built: it does not know its input; call "
@@ -23,11 +23,12 @@ def checked(model: Any) -> None:
     _check(model)
 
 
-def keras2(model: Any) -> UnsupportedModelError:
-    """Return the error of a model of Keras 2."""
+def keras2(what: str) -> UnsupportedModelError:
+    """Return the error of a model of Keras 2, some of whose layers are other functions."""
     return UnsupportedModelError(
-        f"{type(model).__name__} is a model of Keras 2 (tf_keras), which is not read live; save it "
-        "with model.save('model.h5') and load that file: fastscore.load('model.h5')"
+        f"{what} is a model of Keras 2, which is not read; save it with model.save('model.h5'), "
+        "then in an environment with Keras 3 and TensorFlow\n    python -c "
+        "\"import keras; keras.saving.load_model('model.h5').save('model.keras')\""
     )
 
 
@@ -66,7 +67,7 @@ def refuse_other(obj: Any) -> None:
     """Raise for other models of Keras; return for what is none."""
     kind = type(obj)
     if kind.__module__.split(".")[0] == "tf_keras":
-        raise keras2(obj)
+        raise keras2(f"{kind.__module__}.{kind.__qualname__}")
     for base in kind.__mro__[1:]:
         if base.__module__.split(".")[0] in _LIBRARIES and base.__name__ in LIVE:
             raise UnsupportedModelError(

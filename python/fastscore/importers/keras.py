@@ -15,7 +15,7 @@ from fastscore.importers import _keras_inputs as ends
 from fastscore.importers._builder import Builder
 from fastscore.importers._keras_archive import CONFIG, WEIGHTS, Archive, WholeFile
 from fastscore.importers._keras_config import Graph, read
-from fastscore.importers._keras_live import LIVE, checked
+from fastscore.importers._keras_live import LIVE, checked, keras2
 from fastscore.importers._keras_store import FilePlace, LivePlace, Place, WholePlace
 from fastscore.importers._keras_values import Translation
 from fastscore.importers._source import source, version
@@ -68,9 +68,11 @@ def _file(
             )
         if not isinstance(entry, Mapping):
             raise ModelFormatError(f"its {CONFIG} is no model")
+        written = file.version()
+        if written.startswith(("0.", "1.", "2.")):
+            raise keras2(f"what Keras {written} wrote")
         graph = read(entry, place(file))
         build, outputs = _translate(graph)
-        written = file.version()
     except (FastscoreError, MemoryError):
         raise
     except RecursionError:
