@@ -274,6 +274,7 @@ class Dense(keras.layers.Layer):
         (lambda: over(Dense()), ("custom class",)),
         (Subclass, ("Subclass", "subclassed", "keras.Model(inputs, outputs)")),
         (lambda: Layers.Dense(2), ("Dense", "Sequential")),
+        (lambda: keras.wrappers.SKLearnClassifier(over(Layers.Dense(2))), ("wrapper.model_",)),
         (lambda: keras.Sequential([Layers.Dense(2)]), ("not built", "model.build(")),
         (lambda: keras.Sequential(name="empty"), ("'empty'", "not built")),
     ],

@@ -68,6 +68,11 @@ def refuse_other(obj: Any) -> None:
     kind = type(obj)
     if kind.__module__.split(".")[0] == "tf_keras":
         raise keras2(f"{kind.__module__}.{kind.__qualname__}")
+    if kind.__module__.startswith("keras.") and kind.__name__.startswith("SKLearn"):
+        raise UnsupportedModelError(
+            f"keras.wrappers.{kind.__name__} is a wrapper; import its network: "
+            "fastscore.import_model(wrapper.model_), with classes= for labels"
+        )
     for base in kind.__mro__[1:]:
         if base.__module__.split(".")[0] in _LIBRARIES and base.__name__ in LIVE:
             raise UnsupportedModelError(
