@@ -122,3 +122,26 @@ fn residual_sums_concatenations_and_normalisations_are_inside() {
     let rows: Vec<Vec<f64>> = (0..200).map(|r| common::numbers(5, r)).collect();
     check_steps(steps, 8, &rows);
 }
+
+#[test]
+fn long_chains_of_steps_are_planned_soon() {
+    let narrow = Width::Float32;
+    // Chains without a layer, one of them behind a layer, and a network of more steps than one has.
+    let mut steps = Vec::new();
+    for chain in 0..12 {
+        let mut input = 0;
+        if chain % 2 == 1 {
+            steps.push(Step { input: 0, op: Op::Linear(linear(5, 1, narrow)) });
+            input = steps.len();
+        }
+        for _ in 0..if chain == 11 { 9000 } else { 3000 } {
+            steps.push(Step { input, op: Op::Link(Link::Multiply { by: -1.0 }, narrow) });
+            input = steps.len();
+        }
+    }
+    let last = steps.len();
+    let model = Arc::new(Model::new(common::parts(5, steps, last)).unwrap());
+    let start = std::time::Instant::now();
+    Plan::compile_for(model, Level::Portable, None).unwrap();
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+}

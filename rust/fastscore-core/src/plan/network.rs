@@ -14,6 +14,13 @@ use crate::model::{Model, Op, ValueId, Width};
 /// A linear step of fewer outputs than this at float64 is bound by its input's columns, which it streams.
 const FEWEST_OUTPUTS: usize = 4;
 
+/// Larger networks are steps one by one.
+const MOST_STEPS: usize = 4096;
+/// Steps that are looked at for all networks of a model together.
+const MOST_WORK: usize = 1 << 21;
+/// Passes in which steps leave a network that others have left.
+const MOST_PASSES: usize = 8;
+
 /// Who reads each value that is computed.
 pub(super) struct Readers {
     steps: Vec<BTreeSet<usize>>,
@@ -33,8 +40,7 @@ impl Readers {
     pub(super) fn new(model: &Model, program: &Program) -> Self {
         let mut steps = vec![BTreeSet::new(); model.steps().len() + 1];
         for step in 0..model.steps().len() {
-            let views = program.run(step).into_iter().flat_map(|run| std::iter::once(&run.input).chain(&run.others));
-            views.flat_map(values).for_each(|value| _ = steps[value].insert(step));
+            views(program, step).into_iter().flat_map(values).for_each(|value| _ = steps[value].insert(step));
         }
         let shown = model.values_shown().chain(model.columns_guarded().map(|(value, _)| value));
         let leaves = model.leaf_forest().map(|(step, _)| step + 1);
@@ -42,47 +48,63 @@ impl Readers {
         Readers { steps, shown }
     }
 
-    /// The steps of the network that ends in this one, rising.
-    fn network(&self, model: &Model, program: &Program, last: usize, width: Width) -> BTreeSet<usize> {
-        let mut steps = BTreeSet::from([last]);
-        for step in (0..last).rev() {
-            let readers = &self.steps[step + 1];
-            let inside = !readers.is_empty() && readers.is_subset(&steps) && !self.shown.contains(&(step + 1));
-            if inside && width_of(model, program, step) == Some(width) {
-                steps.insert(step);
-            }
-        }
-        // A link may read its numbers before they are rounded to the width, which a network's are.
-        loop {
-            let kept = self.kept(model, program, &steps, last, width);
-            if kept.len() == steps.len() {
-                return steps;
-            }
-            steps = kept;
-        }
-    }
-
-    /// The steps that may stay in a network.
-    fn kept(
+    /// The steps of the network that ends in this one, rising; none where it is too large or too tangled to be told soon.
+    ///
+    /// `work` is what may still be looked at.
+    fn network(
         &self,
         model: &Model,
         program: &Program,
-        steps: &BTreeSet<usize>,
         last: usize,
         width: Width,
+        work: &mut usize,
     ) -> BTreeSet<usize> {
-        let inside = |view: &View| values(view).iter().all(|value| *value > 0 && steps.contains(&(value - 1)));
-        let stays = |step: &&usize| {
-            let reads_inside = || program.run(**step).is_some_and(|run| inside(&run.input));
-            let may_begin = match &model.steps()[**step].op {
-                Op::Link(..) => false,
-                Op::Linear(linear) => width == Width::Float32 || linear.outputs >= FEWEST_OUTPUTS,
-                _ => true,
-            };
-            (may_begin || reads_inside()) && (**step == last || self.steps[**step + 1].is_subset(steps))
-        };
-        steps.iter().filter(stays).copied().collect()
+        let before = |step: usize| views(program, step).into_iter().flat_map(values).filter_map(|v| v.checked_sub(1));
+        let mut steps = BTreeSet::from([last]);
+        // The latest first: all that read a step come after it.
+        let mut open: BTreeSet<usize> = before(last).collect();
+        while let Some(step) = open.pop_last() {
+            *work = work.saturating_sub(1);
+            let inside = self.steps[step + 1].is_subset(&steps) && !self.shown.contains(&(step + 1));
+            if inside && width_of(model, program, step) == Some(width) {
+                steps.insert(step);
+                open.extend(before(step));
+            }
+            if steps.len() > MOST_STEPS || *work == 0 {
+                return BTreeSet::new();
+            }
+        }
+        // A link may read its numbers before they are rounded to the width, which a network's are.
+        for _ in 0..MOST_PASSES {
+            let found = steps.len();
+            for step in steps.clone() {
+                let inside = |view: &View| values(view).iter().all(|value| *value > 0 && steps.contains(&(value - 1)));
+                let reads_inside = || program.run(step).is_some_and(|run| inside(&run.input));
+                let may_begin = match &model.steps()[step].op {
+                    Op::Link(..) => false,
+                    Op::Linear(linear) => width == Width::Float32 || linear.outputs >= FEWEST_OUTPUTS,
+                    _ => true,
+                };
+                if !may_begin && !reads_inside() {
+                    steps.remove(&step);
+                }
+            }
+            for step in steps.clone().into_iter().rev() {
+                if step != last && !self.steps[step + 1].is_subset(&steps) {
+                    steps.remove(&step);
+                }
+            }
+            if steps.len() == found {
+                return steps;
+            }
+        }
+        BTreeSet::new()
     }
+}
+
+/// The views that a step reads.
+fn views(program: &Program, step: usize) -> Vec<&View> {
+    program.run(step).into_iter().flat_map(|run| std::iter::once(&run.input).chain(&run.others)).collect()
 }
 
 /// The width of a step that a network can have.
@@ -101,11 +123,11 @@ fn width_of(model: &Model, program: &Program, step: usize) -> Option<Width> {
 /// The networks of a model: the step that each ends in, and its input.
 pub(super) fn networks(model: &Model, program: &Program) -> Vec<(usize, Network, View)> {
     let readers = Readers::new(model, program);
-    let mut taken = BTreeSet::new();
+    let (mut taken, mut work) = (BTreeSet::new(), MOST_WORK);
     let mut networks = Vec::new();
     for last in (0..model.steps().len()).rev() {
         let Some(width) = width_of(model, program, last).filter(|_| !taken.contains(&last)) else { continue };
-        let steps = readers.network(model, program, last, width);
+        let steps = readers.network(model, program, last, width, &mut work);
         let has_layer = steps.iter().any(|&step| matches!(model.steps()[step].op, Op::Linear(_)));
         if has_layer && steps.contains(&last) {
             let mut layout = Layout::new(model, program, &readers, &steps);
@@ -132,6 +154,8 @@ struct Layout<'a> {
     steps: &'a BTreeSet<usize>,
     /// The columns of other values that it reads, in the tile's order.
     input: Vec<(ValueId, u32)>,
+    /// The place of each.
+    outside: BTreeMap<(ValueId, u32), usize>,
     whole: Option<View>,
     stages: Vec<Stage<'a>>,
     places: BTreeMap<usize, Place>,
@@ -148,6 +172,7 @@ impl<'a> Layout<'a> {
             readers,
             steps,
             input: Vec::new(),
+            outside: BTreeMap::new(),
             whole: None,
             stages: Vec::new(),
             places: BTreeMap::new(),
@@ -158,15 +183,10 @@ impl<'a> Layout<'a> {
         layout
     }
 
-    fn views(&self, step: usize) -> Vec<&'a View> {
-        self.program.run(step).into_iter().flat_map(|run| std::iter::once(&run.input).chain(&run.others)).collect()
-    }
-
     /// Give the columns that come from outside the first places.
     fn load(&mut self) {
-        let outside: Vec<&View> = self.steps.iter().flat_map(|&step| self.views(step)).collect();
+        let outside: Vec<&View> = self.steps.iter().flat_map(|&step| views(self.program, step)).collect();
         let inside = |value: ValueId| value > 0 && self.steps.contains(&(value - 1));
-        let mut seen = BTreeSet::new();
         let mut whole = Vec::new();
         for view in outside {
             let from_outside: Vec<_> = view.columns().filter(|(value, _)| !inside(*value)).collect();
@@ -174,9 +194,10 @@ impl<'a> Layout<'a> {
                 whole.push(view);
             }
             for column in from_outside {
-                if seen.insert(column) {
+                self.outside.entry(column).or_insert_with(|| {
                     self.input.push(column);
-                }
+                    self.input.len() - 1
+                });
             }
         }
         // A value that is read as it is needs no list of its columns.
@@ -218,20 +239,14 @@ impl<'a> Layout<'a> {
 
     /// Where a column is.
     fn column(&self, column: (ValueId, u32)) -> usize {
-        match column.0.checked_sub(1).and_then(|step| self.places.get(&step)) {
-            Some(place) => place.first + column.1 as usize,
-            None => self.input.iter().position(|&known| known == column).unwrap_or(0),
-        }
+        let own = column.0.checked_sub(1).and_then(|step| self.places.get(&step));
+        let own = own.map(|place| place.first + column.1 as usize);
+        own.or_else(|| self.outside.get(&column).copied()).unwrap_or(0)
     }
 
     /// Where a view's columns are one after another, and whether they were copied to be.
     fn gather(&mut self, view: &View) -> (Place, bool) {
-        let at: Vec<usize> = if self.whole.as_ref() == Some(view) {
-            (0..view.len()).collect()
-        } else {
-            let places: BTreeMap<_, _> = self.input.iter().enumerate().map(|(at, &column)| (column, at)).collect();
-            view.columns().map(|column| places.get(&column).copied().unwrap_or_else(|| self.column(column))).collect()
-        };
+        let at: Vec<usize> = view.columns().map(|column| self.column(column)).collect();
         let first = at.first().copied().unwrap_or(0);
         if at.iter().enumerate().all(|(i, &at)| at == first + i) {
             return (Place { first, columns: at.len() }, false);
@@ -253,7 +268,7 @@ impl<'a> Layout<'a> {
     }
 
     fn add(&mut self, step: usize) {
-        let views = self.views(step);
+        let views = views(self.program, step);
         let gathered: Vec<_> = views.iter().map(|view| self.gather(view)).collect();
         let Some((&(input, copied), others)) = gathered.split_first() else { return };
         let mut own = None;
