@@ -29,6 +29,10 @@ def matmul(translation: "Translation", node: Node) -> None:
 def gemm(translation: "Translation", node: Node) -> None:
     """Alpha A B + beta C, either transposed."""
     factors = [translation.operand(node, 0), translation.operand(node, 1)]
+    for value in factors:
+        rank = value.array.ndim if isinstance(value, Constant) else getattr(value, "rank", 2)
+        if rank != 2:
+            refuse(node, f"matrices are due, not {rank} dimensions")
     for at, name in enumerate(("transA", "transB")):
         if attribute(node, name, 0):
             factors[at] = _transposed(translation, node, factors[at])

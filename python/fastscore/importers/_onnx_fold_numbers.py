@@ -192,7 +192,7 @@ def reduce(translation: "Translation", node: Node, inputs: list[Array | None]) -
     axes = None if given_axes is None or not len(given_axes) else tuple(map(int, given_axes))
     if axes is None and attribute(node, "noop_with_empty_axes", 0):
         return array
-    kept = bool(attribute(node, "keepdims", 1))
+    kept = attribute(node, "keepdims", 1) == 1
     found = _REDUCE[node.op](array, axis=axes, keepdims=kept)
     return np.asarray(found, dtype=array.dtype)
 

@@ -49,7 +49,7 @@ def reduce(translation: "Translation", node: Node) -> None:
     if (given is None or not len(given)) and attribute(node, "noop_with_empty_axes", 0):
         translation.set(node, x)
         return
-    kept = bool(attribute(node, "keepdims", 1))
+    kept = attribute(node, "keepdims", 1) == 1
     if node.op == "ReduceLogSumExp":
         found = _log_sum_exp(translation, node, x, axes, kept)
     else:
@@ -293,7 +293,7 @@ def argmax(translation: "Translation", node: Node) -> None:
     floats(node, x)
     if attribute(node, "select_last_index", 0):
         refuse(node, "select_last_index=1 is not supported: of equal numbers the first is taken")
-    kept = bool(attribute(node, "keepdims", 1))
+    kept = attribute(node, "keepdims", 1) == 1
     axis = attribute(node, "axis", 0)
     translation.set(node, _label(translation, node, x, axis, node.op == "ArgMax", kept))
 
