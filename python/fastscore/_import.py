@@ -60,8 +60,8 @@ def import_model(
         Names for a model that has none.
     classes
         Labels for a Booster of a classifier (LightGBM, XGBoost) or for an XGBClassifier, whose
-        own are 0, 1, ..., and for a Keras model that ends in a sigmoid or softmax (of several
-        outputs a dict, `{output: labels}`): it then predicts these labels.
+        own are 0, 1, ..., and for a network of Keras or ONNX that ends in a sigmoid or softmax (of
+        several outputs a dict, `{output: labels}`): it then predicts these labels.
     iterations
         The first iterations of a LightGBM, XGBoost or CatBoost model only; else it stops where the
         source does: at `best_iteration`, but for XGBoost's Booster, which uses all.

@@ -42,8 +42,8 @@ def load(
     features
         Names for a model that has none, one a feature.
     classes
-        Class labels for LightGBM text, XGBoost and Keras files of a classifier, which do not hold
-        them: the model then predicts labels. Of a Keras model of several outputs a dict.
+        Class labels for LightGBM text, XGBoost, Keras and ONNX files of a classifier, which do not
+        hold them: the model then predicts labels. Of a network of several outputs a dict.
     iterations
         The first iterations of a file of LightGBM, XGBoost or CatBoost only.
     categories

@@ -97,6 +97,15 @@ def test_several_outputs():
     assert table.column_names == [*names, "prediction_share"]
     with pytest.raises(ValueError, match="several outputs"):
         fastscore.import_model(model, classes=[0, 1])
+    with pytest.raises(ValueError, match="'other'"):
+        fastscore.import_model(model, classes={"other": [0, 1]})
+    labelled = fastscore.import_model(
+        model, classes={"share": ["no", "yes"], "values": ["7", "8", "9"]}
+    )
+    values, share = run(model, x=X)
+    found = labelled.predict(X)
+    assert found[:, 0].tolist() == [("789")[at] for at in values.argmax(axis=1)]
+    assert found[:, 1].tolist() == np.where(share > 0.5, "yes", "no").tolist()
 
 
 def test_graphs_for_some_rows_at_a_time():

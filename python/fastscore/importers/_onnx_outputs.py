@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 def targets(translation: "Translation", classes: Any) -> None:
     """Add a target for each output; a label and its shares are one."""
-    given = None if classes is None else labels(classes, "classes=")
-    if given is not None:
+    given = _given(translation, classes)
+    if given:
         translation.notes.append("class labels were given with classes=")
     outputs = [
         (output.name, _decided(translation.values[output.name]))
@@ -30,23 +30,41 @@ def targets(translation: "Translation", classes: Any) -> None:
         shares = outputs[1][1]
         assert isinstance(label, Label)
         assert isinstance(shares, Columns | Maps)
-        _classifier(translation, label, shares, None, given)
+        names = [output.name for output in translation.graph.outputs]
+        own = next((given[name] for name in (None, *names) if name in given), None)
+        _classifier(translation, label, shares, None, own)
         return
-    if given is not None and len(outputs) > 1:
-        names = ", ".join(repr(name) for name, _ in outputs)
-        raise ValueError(f"classes= does not apply to an ONNX graph of several outputs: {names}")
+    if None in given and len(outputs) > 1:
+        shown = ", ".join(repr(name) for name, _ in outputs)
+        raise ValueError(
+            f"classes= must be a dict, {{output: labels}}, for a graph of several outputs: {shown}"
+        )
     for name, value in outputs:
         target = None if len(outputs) == 1 else name
         if isinstance(value, Label):
-            _classifier(translation, value, None, target, given)
+            _classifier(translation, value, None, target, given.get(name, given.get(None)))
         elif isinstance(value, Columns):
-            _values(translation, value, name, target, given)
+            _values(translation, value, name, target, given.get(name, given.get(None)))
         else:
             what = "a map without its label" if isinstance(value, Maps) else "the same for all rows"
             raise UnsupportedModelError(
                 f"the output {name!r} is {what}, which is no score; export the model with outputs "
                 "that are numbers of each row"
             )
+
+
+def _given(translation: "Translation", classes: Any) -> dict[str | None, Labels]:
+    """Return the labels of `classes=` by output; None: of the only one."""
+    if classes is None:
+        return {}
+    if not isinstance(classes, dict):
+        return {None: labels(classes, "classes=")}
+    names = [output.name for output in translation.graph.outputs]
+    for name in classes:
+        if name not in names:
+            shown = ", ".join(map(repr, names))
+            raise ValueError(f"classes= names the output {name!r}; the graph has {shown}")
+    return {name: labels(own, f"classes={{{name!r}: ...}}") for name, own in classes.items()}
 
 
 def _gathered(
