@@ -12,8 +12,8 @@ from fastscore._errors import UnsupportedModelError
 
 _APPLIES = {
     "features": "it names the features of a model that has no names",
-    "classes": "it gives class labels that Boosters, and files of LightGBM, XGBoost, Keras and ONNX "
-    "lack",
+    "classes": "it gives class labels that Boosters and files of LightGBM, XGBoost, Keras and "
+    "ONNX lack",
     "categories": "it gives the values behind a feature's codes, and this model has no such codes",
     "unknown": "it is the policy for unseen categories, and this model has no categorical features",
     "missing": "it is the missing value of XGBoost Boosters and files",
