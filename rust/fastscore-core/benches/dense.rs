@@ -1,7 +1,6 @@
-//! What networks and linear models reach of this machine: `cargo bench -p fastscore-core --bench dense`.
+//! What networks reach of this machine: `cargo bench -p fastscore-core --bench dense`.
 //!
-//! Networks of float32 and float64 against a loop of multiply-adds in registers, linear models against a plain sum of the
-//! same columns, each in turns on one thread, the best of many rounds. The argument is `networks`, `linear` or none.
+//! Networks of float32 and float64 against a loop of multiply-adds in registers, in turns on one thread, the best of many rounds.
 
 #![allow(clippy::unwrap_used, reason = "a tool fails by panicking")]
 
@@ -184,64 +183,6 @@ fn networks() {
     }
 }
 
-/// The sum of numbers as a plain loop has it, in as many sums as hide its latency.
-fn sum<T: Copy + Into<f64>>(x: &[T]) -> f64 {
-    let (parts, rest) = x.as_chunks::<64>();
-    let mut sums = [0.0; 64];
-    for part in parts {
-        for (sum, &x) in sums.iter_mut().zip(part) {
-            *sum += x.into();
-        }
-    }
-    sums.iter().sum::<f64>() + rest.iter().map(|&x| x.into()).sum::<f64>()
-}
-
-fn linear() {
-    for (rows, features) in [(1_000_000, 23), (115_000, 200), (10_000, 23), (1_000, 200)] {
-        for outputs in [1, 3, 10] {
-            let data = numbers(rows * features, 3);
-            let narrow: Vec<f32> = data.iter().map(|&x| x as f32).collect();
-            let whole: Vec<i32> = data.iter().map(|&x| (x * 1e6) as i32).collect();
-            let plan = plan(&[features, outputs], Width::Float64, Level::detect());
-            let f64s = data.chunks(rows).map(|x| column(Values::F64(Strided::contiguous(x)))).collect();
-            let f32s = narrow.chunks(rows).map(|x| column(Values::F32(Strided::contiguous(x)))).collect();
-            let i32s = whole.chunks(rows).map(|x| column(Values::I32(Strided::contiguous(x)))).collect();
-            let lines = (0..features).map(|c| column(Values::F64(Strided::new(&data[c..], features, rows).unwrap())));
-            let [f64s, f32s, i32s, lines] = [f64s, f32s, i32s, lines.collect()]
-                .map(|columns| Table::new(None, Body::Columns(columns), rows).unwrap());
-            let times = best(
-                if rows * features > 10_000_000 { 7 } else { 200 },
-                &[
-                    &|| score(&plan, &f64s),
-                    &|| _ = black_box(data.chunks(rows).map(sum).sum::<f64>()),
-                    &|| score(&plan, &f32s),
-                    &|| _ = black_box(narrow.chunks(rows).map(sum).sum::<f64>()),
-                    &|| score(&plan, &i32s),
-                    &|| _ = black_box(whole.chunks(rows).map(sum).sum::<f64>()),
-                    &|| score(&plan, &lines),
-                ],
-            );
-            let share = |a: f64, b: f64| 100.0 * b / a;
-            println!(
-                "{rows} x {features} -> {outputs}: float64 {:.2} ns a row, {:.0} % of a sum; float32 {:.0} %; int32 {:.0} %; \
-                 rows {:.2} ns, {:.0} %",
-                1e9 * times[0] / rows as f64,
-                share(times[0], times[1]),
-                share(times[2], times[3]),
-                share(times[4], times[5]),
-                1e9 * times[6] / rows as f64,
-                share(times[6], times[1]),
-            );
-        }
-    }
-}
-
 fn main() {
-    let asked = std::env::args().nth(1).unwrap_or_default();
-    if asked != "linear" {
-        networks();
-    }
-    if asked != "networks" {
-        linear();
-    }
+    networks();
 }

@@ -7,8 +7,9 @@ use super::encode::{Encoded, Problem, Rule};
 use super::refusal::{mark, may_be_refused};
 use super::rows::Array;
 use super::table::{Body, Column, Csr, Numbers, Table};
-use crate::kernels::{Cells, Rows};
+use crate::kernels::{Bitmap, Cells, Rows};
 use crate::model::{Absent, Checks, Features, Model, Unknown};
+use crate::simd::Level;
 
 /// Rows read at a time from memory that is not contiguous by column: so many rows of some dozen columns stay in the
 /// first cache level while all columns read them.
@@ -62,8 +63,8 @@ pub(super) enum Way<'t> {
 enum Place<'t> {
     /// In the table itself.
     Direct(&'t [f64]),
-    /// In the table itself, of another type; a column is made when it is asked for.
-    Cells(Cells<'t>),
+    /// In the table itself, of another type or with rows that are not valid; a column is made when it is asked for.
+    Cells(Cells<'t>, Option<Bitmap<'t>>),
     /// In the block's own memory.
     Own,
     /// In rows of the table; columns are made when they are asked for.
@@ -289,9 +290,9 @@ impl<'r, 't> Block<'r, 't> {
                 continue;
             }
             if reader.streams
-                && let Some(cells) = numbers.cells(start, rows)
+                && let Some((cells, valid)) = numbers.cells(start, rows)
             {
-                self.places.push(Place::Cells(cells));
+                self.places.push(Place::Cells(cells, valid));
                 continue;
             }
             self.places.push(Place::Own);
@@ -395,11 +396,9 @@ impl<'r, 't> Block<'r, 't> {
             Place::Direct(rows) => rows,
             Place::Own => &self.own[slot * self.stride..][..self.rows],
             Place::Rows => &self.turned()[slot * (self.stride + GAP)..][..self.rows],
-            Place::Cells(_) => self.converted[slot].get_or_init(|| {
+            Place::Cells(cells, valid) => self.converted[slot].get_or_init(|| {
                 let mut column = vec![0.0; self.rows];
-                if let Some(numbers) = self.reader.numbers(self.reader.loaded[slot].column) {
-                    numbers.read(self.start, &mut column);
-                }
+                cells.widen(Level::detect(), valid, 0, &mut column);
                 column
             }),
         }
@@ -431,8 +430,9 @@ impl<'r, 't> Block<'r, 't> {
     {
         let mut any = false;
         for (slot, loaded) in features.filter(|(_, loaded)| loaded.checks.refuses()) {
-            // Integers are neither missing nor infinite.
-            if !matches!(self.places[slot], Place::Cells(cells) if !matches!(cells, Cells::F32(_))) {
+            // Integers without nulls are neither missing nor infinite.
+            let fractions = |cells| matches!(cells, Cells::F64(_) | Cells::F32(_) | Cells::F16(_));
+            if !matches!(self.places[slot], Place::Cells(cells, None) if !fractions(cells)) {
                 any |= mark(loaded.checks, self.slot_rows(slot), bad);
             }
         }
@@ -447,10 +447,10 @@ impl Block<'_, '_> {
     }
 
     /// A feature's numbers as they lie in memory, where that is asked for and they are of one piece.
-    pub(super) fn cells(&self, feature: usize) -> Cells<'_> {
+    pub(super) fn cells(&self, feature: usize) -> (Cells<'_>, Option<Bitmap<'_>>) {
         match self.places[self.reader.slot[feature] as usize] {
-            Place::Cells(cells) => cells,
-            _ => Cells::F64(self.column(feature)),
+            Place::Cells(cells, valid) => (cells, valid),
+            _ => (Cells::F64(self.column(feature)), None),
         }
     }
 

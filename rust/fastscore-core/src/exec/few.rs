@@ -10,7 +10,7 @@ use super::block::Block;
 use super::refusal::mark;
 use super::score::{OnRefused, Slices, decide};
 use super::scores::{Data, Group, Output, Scores, Source, sources, widths};
-use crate::kernels::{Cells, Columns, Rows, Values};
+use crate::kernels::{Bitmap, Cells, Columns, Rows, Values};
 use crate::model::{Checks, Width};
 use crate::plan::{Plan, Scratch};
 
@@ -177,10 +177,10 @@ impl Columns for Input<'_, '_, '_> {
         }
     }
 
-    fn cells(&self, feature: usize) -> Cells<'_> {
+    fn cells(&self, feature: usize) -> (Cells<'_>, Option<Bitmap<'_>>) {
         match self {
             Input::Block(block) => block.cells(feature),
-            Input::Few { .. } => Cells::F64(self.column(feature)),
+            Input::Few { .. } => (Cells::F64(self.column(feature)), None),
         }
     }
 

@@ -4,9 +4,11 @@ use std::ops::Range;
 
 use arrow_buffer::{BooleanBuffer, NullBuffer};
 use half::f16;
+use half::slice::HalfFloatSliceExt;
 
 use super::category::{Categories, Kind};
-use crate::kernels::{Cells, gather};
+use crate::kernels::{Bitmap, Cells, gather};
+use crate::simd::Level;
 
 /// Elements `base[i * stride]` for `i < len`.
 #[derive(Debug, Clone, Copy)]
@@ -133,7 +135,33 @@ pub struct Chunk<'a> {
     pub nulls: Nulls<'a>,
 }
 
-impl Chunk<'_> {
+impl<'a> Chunk<'a> {
+    /// Rows `first .. first + count` themselves, as [`Numbers::cells`].
+    fn cells(&self, first: usize, count: usize) -> Option<(Cells<'a>, Option<Bitmap<'a>>)> {
+        let bitmap = |bits: &'a BooleanBuffer| Bitmap::new(bits.values(), bits.offset() + first);
+        let valid = match self.nulls {
+            Nulls::None => None,
+            Nulls::Bitmap(valid) => Some(bitmap(valid.inner())),
+            Nulls::Mask(_) => return None,
+        };
+        let cells = match &self.values {
+            Values::F64(v) => Cells::F64(v.slice(first, count)?),
+            Values::F32(v) => Cells::F32(v.slice(first, count)?),
+            Values::F16(v) => Cells::F16(v.slice(first, count)?.reinterpret_cast()),
+            Values::I8(v) => Cells::I8(v.slice(first, count)?),
+            Values::I16(v) => Cells::I16(v.slice(first, count)?),
+            Values::I32(v) => Cells::I32(v.slice(first, count)?),
+            Values::I64(v) => Cells::I64(v.slice(first, count)?),
+            Values::U8(v) => Cells::U8(v.slice(first, count)?),
+            Values::U16(v) => Cells::U16(v.slice(first, count)?),
+            Values::U32(v) => Cells::U32(v.slice(first, count)?),
+            Values::U64(v) => Cells::U64(v.slice(first, count)?),
+            Values::Bits(bits) => Cells::Bits(bitmap(bits)),
+            Values::Null(_) => return None,
+        };
+        Some((cells, valid))
+    }
+
     /// How many rows.
     pub fn len(&self) -> usize {
         match &self.values {
@@ -160,6 +188,9 @@ impl Chunk<'_> {
 
     /// Rows `start .. start + out.len()` as float64, NaN where null.
     pub(super) fn read(&self, start: usize, out: &mut [f64]) {
+        if let Some((cells, valid)) = self.cells(start, out.len()) {
+            return cells.widen(Level::detect(), valid, 0, out);
+        }
         match &self.values {
             Values::F64(v) => v.convert(start, out, |x| x),
             Values::F32(v) => v.convert(start, out, f64::from),
@@ -405,28 +436,12 @@ impl<'a> Numbers<'a> {
         }
     }
 
-    /// The rows `start .. start + count` themselves, where they lie in memory one after another without nulls, as numbers
-    /// of a byte or more.
-    pub(super) fn cells(&self, start: usize, count: usize) -> Option<Cells<'a>> {
+    /// The rows `start .. start + count` themselves, where they lie in memory one after another, and which are valid; None
+    /// where all are.
+    pub(super) fn cells(&self, start: usize, count: usize) -> Option<(Cells<'a>, Option<Bitmap<'a>>)> {
         let (index, range) = self.locate(start)?;
         let chunk = self.chunks().get(index).filter(|_| start + count <= range.end)?;
-        if !matches!(chunk.nulls, Nulls::None) {
-            return None;
-        }
-        let first = start - range.start;
-        match &chunk.values {
-            Values::F64(v) => v.slice(first, count).map(Cells::F64),
-            Values::F32(v) => v.slice(first, count).map(Cells::F32),
-            Values::I8(v) => v.slice(first, count).map(Cells::I8),
-            Values::I16(v) => v.slice(first, count).map(Cells::I16),
-            Values::I32(v) => v.slice(first, count).map(Cells::I32),
-            Values::I64(v) => v.slice(first, count).map(Cells::I64),
-            Values::U8(v) => v.slice(first, count).map(Cells::U8),
-            Values::U16(v) => v.slice(first, count).map(Cells::U16),
-            Values::U32(v) => v.slice(first, count).map(Cells::U32),
-            Values::U64(v) => v.slice(first, count).map(Cells::U64),
-            Values::F16(_) | Values::Bits(_) | Values::Null(_) => None,
-        }
+        chunk.cells(start - range.start, count)
     }
 
     /// Rows `start .. start + out.len()` as float64, NaN where null; the range must be within `len`.

@@ -256,17 +256,23 @@ impl<F: Float> Layers<F> {
         }
         for (c, to) in x.chunks_mut(TILE).take(inputs).enumerate() {
             let (here, to) = (rows.clone(), &mut to[..count]);
+            input.cells(c).0.fetch(here.end);
             match input.cells(c) {
-                Cells::F64(x) => bits::run(level, Convert(&x[here], to, F::of)),
-                Cells::F32(x) => bits::run(level, Convert(&x[here], to, |x: f32| F::of(x.into()))),
-                Cells::I8(x) => bits::run(level, Convert(&x[here], to, |x: i8| F::of(x.into()))),
-                Cells::I16(x) => bits::run(level, Convert(&x[here], to, |x: i16| F::of(x.into()))),
-                Cells::I32(x) => bits::run(level, Convert(&x[here], to, |x: i32| F::of(x.into()))),
-                Cells::I64(x) => bits::run(level, Convert(&x[here], to, |x: i64| F::of(x as f64))),
-                Cells::U8(x) => bits::run(level, Convert(&x[here], to, |x: u8| F::of(x.into()))),
-                Cells::U16(x) => bits::run(level, Convert(&x[here], to, |x: u16| F::of(x.into()))),
-                Cells::U32(x) => bits::run(level, Convert(&x[here], to, |x: u32| F::of(x.into()))),
-                Cells::U64(x) => bits::run(level, Convert(&x[here], to, |x: u64| F::of(x as f64))),
+                (Cells::F64(x), None) => bits::run(level, Convert(&x[here], to, F::of)),
+                (Cells::F32(x), None) => bits::run(level, Convert(&x[here], to, |x: f32| F::of(x.into()))),
+                (Cells::I8(x), None) => bits::run(level, Convert(&x[here], to, |x: i8| F::of(x.into()))),
+                (Cells::I16(x), None) => bits::run(level, Convert(&x[here], to, |x: i16| F::of(x.into()))),
+                (Cells::I32(x), None) => bits::run(level, Convert(&x[here], to, |x: i32| F::of(x.into()))),
+                (Cells::I64(x), None) => bits::run(level, Convert(&x[here], to, |x: i64| F::of(x as f64))),
+                (Cells::U8(x), None) => bits::run(level, Convert(&x[here], to, |x: u8| F::of(x.into()))),
+                (Cells::U16(x), None) => bits::run(level, Convert(&x[here], to, |x: u16| F::of(x.into()))),
+                (Cells::U32(x), None) => bits::run(level, Convert(&x[here], to, |x: u32| F::of(x.into()))),
+                (Cells::U64(x), None) => bits::run(level, Convert(&x[here], to, |x: u64| F::of(x as f64))),
+                (cells, valid) => {
+                    let mut wide = [0.0; TILE];
+                    cells.widen(level, valid, here.start, &mut wide[..count]);
+                    bits::run(level, Convert(&wide[..count], to, F::of));
+                }
             }
         }
     }

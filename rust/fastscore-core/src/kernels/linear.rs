@@ -10,7 +10,8 @@
 
 use std::ops::Range;
 
-use super::{Cells, Columns, RowCells};
+use super::cells::{Bitmap, Cells, PIECE};
+use super::{Columns, RowCells};
 use crate::model::{Linear, Width};
 use crate::simd::Level;
 use crate::simd::bits::{self, BitWork, Bits};
@@ -80,63 +81,117 @@ impl Columns for Turned<'_> {
     }
 }
 
-/// Add the products of all columns, of which up to four of a type are read side by side.
+/// Add the products of all columns, of which up to four are read side by side.
 fn columns(level: Level, model: &Linear, input: &impl Columns, out: &mut [f64], stride: usize, rows: usize) {
+    let count = |j: usize| if model.width == Width::Float32 { 1 } else { (model.inputs - j).min(4) };
     let mut j = 0;
     while j < model.inputs {
-        let four = model.width == Width::Float64 && model.inputs - j >= 4;
-        let cells: [Cells; 4] = std::array::from_fn(|i| input.cells(if four { j + i } else { j }));
+        let columns = j..j + count(j);
+        j = columns.end;
+        let cells: [_; 4] = std::array::from_fn(|i| input.cells(columns.end.min(columns.start + i + 1) - 1));
         for first in (0..rows).step_by(ROWS) {
             let here = first..rows.min(first + ROWS);
-            for o in 0..model.outputs {
-                let w = &model.coefficients[o * model.inputs + j..];
-                let y = &mut out[o * stride..][here.clone()];
-                if model.width == Width::Float32 {
-                    add_product::<true>(level, w[0], &input.column(j)[here.clone()], y);
-                    continue;
-                }
-                if let (true, [Cells::F64(a), Cells::F64(b), Cells::F64(c), Cells::F64(d)]) = (four, cells) {
-                    let x = [a, b, c, d].map(|x| &x[here.clone()]);
-                    bits::run(level, AddFour([w[0], w[1], w[2], w[3]], x, y, |x| x));
-                    continue;
-                }
-                if let (true, [Cells::F32(a), Cells::F32(b), Cells::F32(c), Cells::F32(d)]) = (four, cells) {
-                    let x = [a, b, c, d].map(|x| &x[here.clone()]);
-                    bits::run(level, AddFour([w[0], w[1], w[2], w[3]], x, y, f64::from));
-                    continue;
-                }
-                for (&w, &cells) in w.iter().zip(&cells[..if four { 4 } else { 1 }]) {
-                    add_cells(level, w, cells, here.clone(), y);
-                }
+            let mut sums = Sums { model, first: columns.start, out, stride, rows: here.clone() };
+            if model.width == Width::Float32 {
+                let x = &input.column(columns.start)[here];
+                sums.each(|w, y| add_product::<true>(level, w[0], x, y));
+                continue;
             }
+            // Four columns of a type go through registers only.
+            macro_rules! four {
+                ($type:ident, $wide:expr) => {
+                    if let [
+                        (Cells::$type(a), None),
+                        (Cells::$type(b), None),
+                        (Cells::$type(c), None),
+                        (Cells::$type(d), None),
+                    ] = cells
+                        && columns.len() == 4
+                    {
+                        let x = [a, b, c, d].map(|x| &x[here.clone()]);
+                        sums.each(|w, y| bits::run(level, AddFour([w[0], w[1], w[2], w[3]], x, y, $wide)));
+                        continue;
+                    }
+                };
+            }
+            four!(F64, |x| x);
+            four!(F32, f64::from);
+            four!(I8, f64::from);
+            four!(I16, f64::from);
+            four!(I32, f64::from);
+            four!(I64, |x| x as f64);
+            four!(U8, f64::from);
+            four!(U16, f64::from);
+            four!(U32, f64::from);
+            four!(U64, |x| x as f64);
+            bits::run(level, AddMixed { cells: &cells[..columns.len()], sums });
         }
-        j += if four { 4 } else { 1 };
     }
 }
 
-/// `y = fma(x, w, y)` for some rows of a column.
-fn add_cells(level: Level, w: f64, cells: Cells, rows: Range<usize>, y: &mut [f64]) {
-    match cells {
-        Cells::F64(x) => add(level, w, &x[rows], y, |x| x),
-        Cells::F32(x) => add(level, w, &x[rows], y, f64::from),
-        Cells::I8(x) => add(level, w, &x[rows], y, f64::from),
-        Cells::I16(x) => add(level, w, &x[rows], y, f64::from),
-        Cells::I32(x) => add(level, w, &x[rows], y, f64::from),
-        Cells::I64(x) => add(level, w, &x[rows], y, |x| x as f64),
-        Cells::U8(x) => add(level, w, &x[rows], y, f64::from),
-        Cells::U16(x) => add(level, w, &x[rows], y, f64::from),
-        Cells::U32(x) => add(level, w, &x[rows], y, f64::from),
-        Cells::U64(x) => add(level, w, &x[rows], y, |x| x as f64),
+/// The sums of some rows, to which products of columns are added.
+struct Sums<'a> {
+    model: &'a Linear,
+    /// The first of the columns.
+    first: usize,
+    out: &'a mut [f64],
+    stride: usize,
+    rows: Range<usize>,
+}
+
+impl Sums<'_> {
+    /// For each output its coefficients from the first column on, and its sums.
+    #[inline(always)]
+    fn each(&mut self, mut add: impl FnMut(&[f64], &mut [f64])) {
+        for o in 0..self.model.outputs {
+            let w = &self.model.coefficients[o * self.model.inputs + self.first..];
+            add(w, &mut self.out[o * self.stride..][self.rows.clone()]);
+        }
+    }
+}
+
+/// Columns of any types, with rows that are not valid, one after the other into each sum: 64 rows of them are made float64 in the
+/// first cache level.
+struct AddMixed<'a> {
+    cells: &'a [(Cells<'a>, Option<Bitmap<'a>>)],
+    sums: Sums<'a>,
+}
+
+impl BitWork for AddMixed<'_> {
+    #[inline(always)]
+    fn run(self, _: impl Bits) {
+        let AddMixed { cells, mut sums } = self;
+        let mut rooms = [[0.0; PIECE]; 4];
+        let rows = sums.rows.clone();
+        for at in rows.clone().step_by(PIECE) {
+            let count = PIECE.min(rows.end - at);
+            let mut x = [&[][..]; 4];
+            for ((&(cells, valid), room), x) in cells.iter().zip(&mut rooms).zip(&mut x) {
+                *x = cells.piece(valid, at, count, room);
+            }
+            sums.rows = at..at + count;
+            let whole = x.map(|x| x.first_chunk::<PIECE>());
+            sums.each(|w, y| match (whole, y.first_chunk_mut::<PIECE>()) {
+                ([Some(a), Some(b), Some(c), Some(d)], Some(y)) => {
+                    for ((((y, a), b), c), d) in y.iter_mut().zip(a).zip(b).zip(c).zip(d) {
+                        *y = d.mul_add(w[3], c.mul_add(w[2], b.mul_add(w[1], a.mul_add(w[0], *y))));
+                    }
+                }
+                _ => {
+                    for (x, &w) in x[..cells.len()].iter().zip(w) {
+                        for (y, x) in y.iter_mut().zip(*x) {
+                            *y = x.mul_add(w, *y);
+                        }
+                    }
+                }
+            });
+        }
     }
 }
 
 /// `y = fma(x, w, y)`; each number rounded to float32 where `NARROW`.
 pub(super) fn add_product<const NARROW: bool>(level: Level, w: f64, x: &[f64], y: &mut [f64]) {
     bits::run(level, AddProduct::<NARROW>(w, x, y));
-}
-
-fn add<T: Copy>(level: Level, w: f64, x: &[T], y: &mut [f64], wide: impl Fn(T) -> f64) {
-    bits::run(level, AddConverted(w, x, y, wide));
 }
 
 struct AddProduct<'a, const NARROW: bool>(f64, &'a [f64], &'a mut [f64]);
@@ -147,18 +202,6 @@ impl<const NARROW: bool> BitWork for AddProduct<'_, NARROW> {
         let AddProduct(w, x, y) = self;
         for (y, &x) in y.iter_mut().zip(x) {
             *y = if NARROW { f64::from((x as f32).mul_add(w as f32, *y as f32)) } else { x.mul_add(w, *y) };
-        }
-    }
-}
-
-struct AddConverted<'a, T, C>(f64, &'a [T], &'a mut [f64], C);
-
-impl<T: Copy, C: Fn(T) -> f64> BitWork for AddConverted<'_, T, C> {
-    #[inline(always)]
-    fn run(self, _: impl Bits) {
-        let AddConverted(w, x, y, wide) = self;
-        for (y, &x) in y.iter_mut().zip(x) {
-            *y = wide(x).mul_add(w, *y);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Slices in, slices out. A block's columns lie one after another: row r of column c is at `c * stride + r`.
 
 pub(crate) mod activation;
+pub(crate) mod cells;
 pub(crate) mod combine;
 pub(crate) mod ctr;
 pub(crate) mod dense;
@@ -16,39 +17,15 @@ pub(crate) mod tables;
 
 use crate::plan::View;
 use crate::simd::{Level, turn};
-
-/// The numbers of a column as they lie in memory.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Cells<'a> {
-    /// float64
-    F64(&'a [f64]),
-    /// float32
-    F32(&'a [f32]),
-    /// int8
-    I8(&'a [i8]),
-    /// int16
-    I16(&'a [i16]),
-    /// int32
-    I32(&'a [i32]),
-    /// int64
-    I64(&'a [i64]),
-    /// uint8
-    U8(&'a [u8]),
-    /// uint16
-    U16(&'a [u16]),
-    /// uint32
-    U32(&'a [u32]),
-    /// uint64
-    U64(&'a [u64]),
-}
+pub(crate) use cells::{Bitmap, Cells};
 
 /// Columns of equal length, read-only: what a kernel takes as its input value.
 pub(crate) trait Columns {
     /// Column `c` of the block, as long as the block has rows.
     fn column(&self, c: usize) -> &[f64];
-    /// The same without converting it, for a kernel that reads each column once.
-    fn cells(&self, c: usize) -> Cells<'_> {
-        Cells::F64(self.column(c))
+    /// The same without converting it, for a kernel that reads each column once, and which rows are valid; None where all are.
+    fn cells(&self, c: usize) -> (Cells<'_>, Option<Bitmap<'_>>) {
+        (Cells::F64(self.column(c)), None)
     }
     /// The block where it lies as an array of rows, which spares making columns of it; None where it does not.
     fn rows(&self) -> Option<Rows<'_>> {
@@ -129,10 +106,10 @@ impl<C: Columns> Columns for Viewed<'_, C> {
         }
     }
 
-    fn cells(&self, c: usize) -> Cells<'_> {
+    fn cells(&self, c: usize) -> (Cells<'_>, Option<Bitmap<'_>>) {
         match self.view.at(c) {
             (0, c) => self.values.features.cells(c),
-            _ => Cells::F64(self.column(c)),
+            _ => (Cells::F64(self.column(c)), None),
         }
     }
 

@@ -84,6 +84,22 @@ pub(crate) fn byte_of(rank: u16, first: u16) -> u8 {
     rank.saturating_sub(first).min(u8::MAX.into()) as u8
 }
 
+/// Bytes of a line of the cache.
+pub(crate) const LINE: usize = 64;
+
+/// Have a line of memory fetched, if there is one.
+#[inline(always)]
+pub(crate) fn fetch(line: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::*;
+        // SAFETY: every x86-64 processor has the instruction, which reads nothing that the program sees, and does nothing where
+        // no memory is.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) };
+    }
+    let _ = line;
+}
+
 #[cfg(test)]
 mod tests;
 

@@ -18,7 +18,7 @@
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-use super::Level;
+use super::{LINE, Level, fetch};
 
 /// Levels of a tile.
 pub(crate) const LEVELS: u32 = 4;
@@ -186,21 +186,6 @@ impl Ahead {
     }
 }
 
-/// Have a line of memory fetched, if there is one.
-#[inline(always)]
-fn fetch(line: *const u8) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::*;
-        // SAFETY: every x86-64 processor has the instruction, which reads nothing that the program sees, and does nothing where
-        // no memory is.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) };
-    }
-    let _ = line;
-}
-
-/// Bytes of a line of the cache.
-const LINE: usize = 64;
 /// Rows that vectors reach beyond the last one.
 const BEYOND: usize = 32;
 
