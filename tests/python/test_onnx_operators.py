@@ -332,8 +332,12 @@ def test_embeddings_and_codes_that_they_lack():
     x = np.array([[0, 4], [3, -1], [-5, 2]])
     agree(model, x, bits=True)
     ours = fastscore.import_model(model)
-    for code in (5.0, -6.0, np.nan):
+    for code in (5.0, -6.0):
         with pytest.raises(fastscore.UnknownCategoryError, match="node 0"):
+            ours.predict(np.array([[0.0, code]]))
+    for code in (np.nan, np.inf):
+        # No integer is such a number.
+        with pytest.raises(fastscore.FastscoreError, match="column number 1"):
             ours.predict(np.array([[0.0, code]]))
 
 

@@ -1,6 +1,7 @@
 """Collects the structure and the tensors of a model, as docs/model-format.md has them."""
 
 import json
+import math
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,10 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastscore import _core
+from fastscore._errors import UnsupportedModelError
 from fastscore._options import Labels
 
 if TYPE_CHECKING:
     from fastscore.importers._text import Text
+
+
+class NotFiniteError(UnsupportedModelError):
+    """A number of a step is not finite."""
+
 
 ARITHMETIC = ("sum", "product", "difference", "quotient", "minimum", "maximum")
 """Steps of two or more values, element by element; one column counts as that column repeated."""
@@ -56,6 +63,7 @@ class Builder:
 
     def add(self, step: dict[str, Any]) -> int:
         """Append a step; returns the number of its output."""
+        _finite(step["op"] if step["op"] != "link" else step["kind"]["name"], step)
         self.steps.append(step)
         return len(self.steps)
 
@@ -220,6 +228,7 @@ class Builder:
                 array = labels.tensor()
                 self.tensor(key, array, array.dtype)
             classes = {"dtype": labels.dtype, "kind": labels.kind, "values": key}
+        _finite(rule, parameters)
         self.targets.append(
             {
                 "name": name,
@@ -333,3 +342,18 @@ def _columns(build: Builder, step: dict[str, Any]) -> int:
     elif op not in ("bins", "interpolate"):
         raise NotImplementedError(f"how many columns the step {op!r} gives")
     return build.width_of(step["input"])
+
+
+def _finite(name: str, found: Any) -> None:
+    """Refuse infinities and NaN among a step's own numbers, which the format has no room for."""
+    if isinstance(found, dict):
+        for own in found.values():
+            _finite(name, own)
+    elif isinstance(found, list | tuple):
+        for own in found:
+            _finite(name, own)
+    elif isinstance(found, float) and not math.isfinite(found):
+        raise NotFiniteError(
+            f"{name!r} would compute with {found}: steps hold finite numbers only; look for "
+            "infinities and NaN among the model's parameters"
+        )

@@ -8,8 +8,10 @@ import numpy as np
 from fastscore.importers import _onnx_arithmetic as arithmetic
 from fastscore.importers._flow import Column, Frame, exact
 from fastscore.importers._onnx_arithmetic import broadcast, floats, link
+from fastscore.importers._onnx_choice import raised
 from fastscore.importers._onnx_graph import Node
 from fastscore.importers._onnx_registry import attribute, operator, refuse
+from fastscore.importers._onnx_signs import never_below_zero
 from fastscore.importers._onnx_values import Columns, Constant
 
 if TYPE_CHECKING:
@@ -83,6 +85,13 @@ def activation(translation: "Translation", node: Node) -> None:
         refuse(node, "its alpha is 0")
     if name == "shrink" and given["lambda"] < 0.0:
         refuse(node, f"its lambd is {given['lambda']}; it must not be negative")
+    if name == "shrink" and x.elem_type == "float64":
+        # ONNX Runtime computes it at float32 whatever the type.
+        rounded = link(translation, x, "round_to_float32", near=True)
+        value = rounded.value(translation.build)
+        made = translation.build.link(value, name, width="float32", **given)
+        translation.set(node, translation.made(made, x.shape, x, near=True))
+        return
     found = link(translation, x, name, near=True, **given)
     if name == "logistic":
         translation.final("sigmoid", found, x)
@@ -110,8 +119,25 @@ def gelu(translation: "Translation", node: Node) -> None:
     if kind not in ("none", "tanh"):
         refuse(node, f"approximate={kind!r} is unknown")
     x = _input(translation, node)
+    if kind == "tanh" and x.elem_type == "float64":
+        translation.set(node, _gelu_of_float64(translation, x))
+        return
     found = link(translation, x, "gelu", near=True, approximate=kind == "tanh")
     translation.set(node, found)
+
+
+def _gelu_of_float64(translation: "Translation", x: Columns) -> Columns:
+    """Return x / 2 * (1 + tanh(..)) with constants of float32, as ONNX Runtime has them."""
+    cubes = arithmetic.two(translation, "product", arithmetic.two(translation, "product", x, x), x)
+    cubes = link(translation, cubes, "multiply", by=float(np.float32(0.044715)))
+    inner = arithmetic.two(translation, "sum", x, cubes)
+    inner = link(
+        translation, inner, "multiply", by=float(np.sqrt(np.float64(np.float32(2 / np.pi))))
+    )
+    inner = link(translation, inner, "ufunc", near=True, function="tanh")
+    inner = link(translation, inner, "add", value=1.0)
+    half = link(translation, x, "multiply", by=0.5)
+    return arithmetic.two(translation, "product", half, inner).near()
 
 
 @operator(*_UFUNCS)
@@ -127,6 +153,7 @@ def exact_function(translation: "Translation", node: Node) -> None:
     """Translate a function of which there is one right answer."""
     x = translation.columns(node, 0)
     floats(node, x, integers=node.op != "Sqrt")
+    translation.integers(x.elem_type)
     translation.set(node, link(translation, x, "ufunc", function=_EXACT[node.op]))
 
 
@@ -158,6 +185,9 @@ def clip(translation: "Translation", node: Node) -> None:
             if not open_side:
                 refuse(node, f"its {name} is {bound}")
             bound = None
+        elif bound is None and x.elem_type in ("float32", "float64"):
+            # Without a bound it is the type's, which infinities are beyond.
+            bound = float(np.finfo(x.elem_type).max) * (-1.0 if name == "min" else 1.0)
         bounds.append(bound)
     low, high = bounds
     if low is not None and high is not None and low > high:
@@ -209,6 +239,10 @@ def _power(translation: "Translation", x: Columns, number: float) -> Columns:
     if number == 2.0:
         # Not the link of that power, which is not told to be exact.
         return arithmetic.two(translation, "product", x, x)
+    build = translation.build
+    if number == 0.5 and not all(never_below_zero(build, c.value) for c in x.frame.columns):
+        # The link takes the square root, which is NaN for -inf; the power is inf.
+        x = raised(translation, x)
     return link(translation, x, "power", near=number != 1.0, exponent=number)
 
 

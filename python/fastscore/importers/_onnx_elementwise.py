@@ -35,12 +35,6 @@ def dropout(translation: "Translation", node: Node) -> None:
     translation.set(node, translation.get(node, 0))
 
 
-def _integers(translation: "Translation", kind: str) -> None:
-    note = "integers are computed with as float64: exact up to 2**53, without wrapping around"
-    if kind.startswith("int") and note not in translation.notes:
-        translation.notes.append(note)
-
-
 def _add(t: "Translation", a: Operand, b: Operand) -> Columns:
     if isinstance(a, Columns):
         return two(t, "sum", a, b) if isinstance(b, Columns) else arithmetic.plus(t, a, b)
@@ -132,7 +126,7 @@ def binary(translation: "Translation", node: Node) -> None:
     for value in values:
         floats(node, value, integers=node.op not in ("Div", "Mean"))
     kind = same_type(node, values)
-    _integers(translation, kind)
+    translation.integers(kind)
     parts = broadcast(translation, node, values)
     found = parts[0]
     for part in parts[1:]:

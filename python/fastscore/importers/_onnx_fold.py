@@ -53,7 +53,46 @@ def fold(translation: "Translation", node: Node, known: Sequence[Value | None]) 
                 arrays.append(np.asarray(_FOLDS[node.op](translation, node, own)))
         except (ValueError, IndexError, TypeError, OverflowError, MemoryError) as error:
             refuse(node, f"it can't be computed from its constants: {error}")
+    if trials > 1 and not _any_rows(node, [v for v in known if v is not None], arrays):
+        translation.mixes(node)
     translation.set(node, translation.sized(node, arrays))
+    return True
+
+
+_COMPARE = ("Max", "Min", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual")
+
+
+def _any_rows(node: Node, known: Sequence[Value], arrays: Sequence[Array]) -> bool:
+    """Whether what a node makes of numbers of rows is so for any of them, not those tried alone."""
+    if node.op in ("Div", "Mod", "Floor", "Ceil", "Cast"):
+        values = [
+            v.arrays if isinstance(v, Sized) else [v.array] * len(arrays)
+            for v in known
+            if isinstance(v, Constant | Sized)
+        ]
+        if node.op in ("Div", "Mod"):
+            whole = all(
+                (np.mod(a, b) == 0).all()
+                for a, b in zip(*values[:2], strict=True)
+                if a.dtype.kind in "iu"
+            )
+        else:
+            whole = all((np.mod(a, 1) == 0).all() for a in values[0] if a.dtype.kind == "f")
+        return bool(whole)
+    if node.op in _COMPARE:
+        # Every number of rows is beyond 1, but not beyond others.
+        sized = [
+            np.stack(v.arrays) if len({a.shape for a in v.arrays}) == 1 else None
+            for v in known
+            if isinstance(v, Sized)
+        ]
+        constants = [v.array for v in known if isinstance(v, Constant)]
+        for own in sized:
+            varies = np.ones((), bool) if own is None else (own != own[:1]).any(axis=0)
+            for array in constants:
+                shapes = np.broadcast_shapes(varies.shape, array.shape)
+                if (np.broadcast_to(varies, shapes) & np.broadcast_to(array > 1, shapes)).any():
+                    return False
     return True
 
 

@@ -23,8 +23,8 @@ def numbers_of(build: Builder, node: Node, label: Label) -> Columns:
 def _chosen(build: Builder, label: Label, known: list[float]) -> Column:
     """Return the one of these numbers, one a class, that the label stands for."""
     own = label.scores.value(build)
-    if label.rule == "argmax":
-        hot = build.link(own, "vote", hit=1.0, miss=0.0)
+    if label.rule == "scan":
+        hot = build.link(own, "vote", hit=1.0, miss=0.0, scan=True)
         found = build.linear(f"labels{len(build.steps)}", [known], [0.0], value=hot)
     else:
         at = 0.0 if label.at is None else label.at

@@ -62,7 +62,7 @@ def _cast(translation: "Translation", node: Node, x: Columns, kind: str) -> Colu
         return _retyped(x, kind)
     if kind in _WIDE and source in _FLOATS:
         exact(translation.build, x.frame, node.label, _ADVICE)
-        return link(translation, x, "ufunc", elem_type=kind, function="trunc")
+        return _whole(translation, x, kind)
     if kind == "bool":
         if not all(never_below_zero(translation.build, c.value) for c in x.frame.columns):
             exact(translation.build, x.frame, node.label, _ADVICE)
@@ -70,6 +70,14 @@ def _cast(translation: "Translation", node: Node, x: Columns, kind: str) -> Colu
         zero = build.equal(x.value(build), 0.0)
         return _not(translation, translation.made(zero, x.shape, x, near=False, elem_type="bool"))
     refuse(node, f"a cast of {source} to {kind} is not supported")
+
+
+def _whole(translation: "Translation", x: Columns, kind: str) -> Columns:
+    """Return whole numbers: the least of the type for what it does not hold, as x86 casts them."""
+    bound = 2.0**31 if kind == "int32" else 2.0**63
+    found = link(translation, x, "ufunc", elem_type=kind, function="trunc")
+    found = link(translation, found, "clip", low=-bound, high=bound)
+    return link(translation, found, "fill_missing", value=-bound, also=bound)
 
 
 def _small(kind: str) -> bool:
@@ -92,7 +100,7 @@ def _not(translation: "Translation", x: Columns) -> Columns:
 def compare(translation: "Translation", node: Node) -> None:
     """Compare numbers that have the source's very bits: 1 where it holds, 0 for NaN too."""
     values = [translation.operand(node, 0), translation.operand(node, 1)]
-    same_type(node, values)
+    translation.integers(same_type(node, values))
     found = _comparison(translation, node, values)
     if found is not None:
         translation.set(node, found)
@@ -136,6 +144,8 @@ def _comparison(translation: "Translation", node: Node, values: list[Value]) -> 
     assert not isinstance(bounds, Columns)
     if not bounds.size or not (bounds == bounds.flat[0]).all():
         return None
+    if not np.isfinite(bounds.flat[0]):
+        refuse(node, f"it compares computed numbers with {bounds.flat[0]}, which is not finite")
     return Comparison(numbers, float(bounds.flat[0]))
 
 
@@ -152,7 +162,7 @@ def _above(translation: "Translation", like: Columns, a: Any, b: Any) -> Columns
 def equal(translation: "Translation", node: Node) -> None:
     """Compare with a constant."""
     values = [translation.operand(node, 0), translation.operand(node, 1)]
-    same_type(node, values)
+    translation.integers(same_type(node, values))
     translation.set(node, _equal(translation, node, values))
 
 

@@ -75,7 +75,7 @@ def linear_classifier(translation: "Translation", node: Node) -> None:
         width="float32",
     )
     if len(intercept) > 1:
-        rule, scores = "argmax", transformed(build, margin, name)
+        rule, scores = "scan", transformed(build, margin, name)
     elif name == "PROBIT":
         refuse(node, "post_transform 'PROBIT' of one row of coefficients is not supported")
     else:

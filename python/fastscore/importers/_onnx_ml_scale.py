@@ -69,6 +69,11 @@ def normalizer(translation: "Translation", node: Node) -> None:
         value = build.link(x, "reduce", width="float32", how="l1", groups=1)
         value = _quotient(translation, x, value)
     elif norm == "L2":
+        if found.elem_type != "float32":
+            translation.notes.append(
+                f"{node.label}: ONNX Runtime squares and adds up integers, which wrap around from "
+                "some 3e9 on; here they are float32"
+            )
         square = build.link(x, "ufunc", width="float32", function="square")
         value = build.link(square, "reduce", width="float32", how="sum", groups=1)
         share = _quotient(translation, square, value)

@@ -24,7 +24,7 @@ class Classified:
     margin: int
     """Before the transformation."""
     rule: str
-    """That of a target: `argmax`, `positive` or `above`."""
+    """That of a target: `scan`, `positive` or `above`."""
     decided: int
     """The value by which the label is chosen."""
     classes: tuple[Any, ...]
@@ -87,7 +87,7 @@ def classified(
     return Classified(
         scores=transformed(build, narrow, name),
         margin=narrow,
-        rule="argmax",
+        rule="scan",
         decided=margin,
         classes=tuple(classes),
     )

@@ -129,7 +129,7 @@ def _named(
         node,
         Label(
             scores,
-            "argmax",
+            "scan",
             labels_of(node, distinct),
             shape=found.shape,
             elem_type="string",

@@ -111,6 +111,8 @@ def _regressor(
         value = build.link(value, "reduce", width=width, how=how.lower(), groups=nodes.targets)
     elif how == "AVERAGE":
         value = build.link(value, "divide", width=width, by=float(trees))
+    if base:
+        base = _scored(own, base, sums.scored)
     value = shifted(build, value, base, width)
     if elem_type == "float64" and name == "SOFTMAX_ZERO" and nodes.targets > 1:
         refuse(node, "post_transform 'SOFTMAX_ZERO' of float64 is not supported; of float32 it is")
@@ -118,6 +120,17 @@ def _regressor(
         value = regressed(build, value, width, name, nodes.targets)
     shape = (nodes.targets,)
     translation.set(node, translation.made(value, shape, found, elem_type=elem_type, near=False))
+
+
+def _scored(own: Attributes, base: list[float], scored: Sequence[str]) -> list[float]:
+    """Return what is added to each target: ONNX Runtime leaves those without any weight at 0."""
+    for target, (number, how) in enumerate(zip(base, scored, strict=True)):
+        if number and how == "sometimes":
+            raise own.refuse(
+                f"some rows get no weight for target {target}, to which its base value is not "
+                "added then; give every leaf a weight for every target"
+            )
+    return [number if how == "always" else 0.0 for number, how in zip(base, scored, strict=True)]
 
 
 @operator("TreeEnsembleClassifier", domain=DOMAIN)

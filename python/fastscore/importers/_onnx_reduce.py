@@ -47,7 +47,7 @@ def reduce(translation: "Translation", node: Node) -> None:
     floats(node, x)
     axes = list(range(x.rank)) if given is None or not len(given) else [int(a) for a in given]
     if (given is None or not len(given)) and attribute(node, "noop_with_empty_axes", 0):
-        translation.set(node, x)
+        translation.set(node, _of_each(translation, node, x))
         return
     kept = attribute(node, "keepdims", 1) == 1
     if node.op == "ReduceLogSumExp":
@@ -57,6 +57,17 @@ def reduce(translation: "Translation", node: Node) -> None:
     if node.op == "ReduceLogSum":
         found = link(translation, found, "ufunc", near=True, function="log")
     translation.set(node, found)
+
+
+def _of_each(translation: "Translation", node: Node, x: Columns) -> Columns:
+    """Return what a reduction of each number alone is: ONNX Runtime still applies its function."""
+    if node.op == "ReduceSumSquare":
+        return two(translation, "product", x, x)
+    if node.op in ("ReduceL1", "ReduceL2"):
+        return link(translation, x, "ufunc", function="abs")
+    if node.op == "ReduceLogSum":
+        return link(translation, x, "ufunc", near=True, function="log")
+    return x
 
 
 def _of_moved(translation: "Translation", node: Node, x: Moved, given: Any) -> Value:
@@ -98,6 +109,12 @@ def reduced(
         moved.value(build), "reduce", width=x.width, how=how, **arithmetic.grouped(groups)
     )
     exact = how in ("max", "min")
+    note = (
+        "ONNX Runtime's largest and smallest of a row with NaN depend on where in the row that is; "
+        "here they are NaN"
+    )
+    if exact and note not in translation.notes:
+        translation.notes.append(note)
     return translation.made(value, _shape(x, axes, lead, kept), x, near=not exact)
 
 
@@ -314,7 +331,7 @@ def _label(
     classes = Labels("int64", "int", list(range(count)))
     return Label(
         Columns(moved.frame, (count,), x.elem_type, x.batched),
-        "argmax",
+        "scan",
         classes,
         shape=_shape(x, [axis], lead, kept),
         batched=x.batched,

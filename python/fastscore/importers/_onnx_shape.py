@@ -145,15 +145,24 @@ def slice_(translation: "Translation", node: Node) -> None:
     if starts is None or ends is None:
         refuse(node, "its starts or ends are missing")
 
+    sizes: dict[int, int] = {}
+
     def move(array: Array, trial: int) -> Array:
         count = len(starts[trial])
         own_axes = list(range(count)) if axes is None else axes[trial]
         own_steps = [1] * count if steps is None else steps[trial]
         if not count == len(ends[trial]) == len(own_axes) == len(own_steps):
             refuse(node, "its starts, ends, axes and steps differ in number")
-        for start, end, axis, step in zip(
-            starts[trial], ends[trial], own_axes, own_steps, strict=True
+        for at, (start, end, axis, step) in enumerate(
+            zip(starts[trial], ends[trial], own_axes, own_steps, strict=True)
         ):
+            size = array.shape[axis]
+            if sizes.setdefault(at, size) != size and any(
+                own[0][at] == own[trial][at] and 1 < abs(own[trial][at]) < 2**31 - 1
+                for own in (starts, ends)
+            ):
+                # Not the whole of any number of rows, if it is of those that are tried.
+                translation.mixes(node)
             array = np.take(array, _slice(node, array.shape[axis], start, end, step), axis)
         return array
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastscore._errors import FastscoreError, UnsupportedModelError
-from fastscore.importers._builder import Builder
+from fastscore.importers._builder import Builder, NotFiniteError
 from fastscore.importers._flow import Column, Frame, joined, narrowed
 from fastscore.importers._onnx_fold import fold
 from fastscore.importers._onnx_graph import Graph, Node, Tensor
@@ -27,7 +27,7 @@ from fastscore.importers._onnx_values import (
     Value,
 )
 
-_TRIALS = (2, 3)
+_TRIALS = (5, 11)
 """Numbers of rows that stand for any number: what holds for both of them keeps rows apart."""
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _NUMBERS = ("float32", "float64", "bool", *_INTEGERS)
@@ -37,6 +37,8 @@ _MOST_FEATURES = 1 << 18
 """A model of more is refused."""
 _MOST_PLACES = 1 << 26
 """Elements that a tensor may have for the rows that stand for any number."""
+_MOST_FIXED = 1 << 22
+"""Numbers that the inputs of a graph may have that is made for a fixed number of rows."""
 _CONTRADICTIONS = (
     ArithmeticError,
     AssertionError,
@@ -82,6 +84,8 @@ class Translation:
                 with np.errstate(all="ignore"):
                     if not fold(self, node, known):
                         find(node)(self, node)
+            except NotFiniteError as error:
+                refuse(node, str(error))
             except FastscoreError:
                 raise
             except _CONTRADICTIONS as error:
@@ -243,7 +247,7 @@ class Translation:
 
     def laid(self, node: Node, like: Columns, arrays: Sequence[NDArray[Any]]) -> Columns | Moved:
         """Return the tensor in which a row's columns stand so; `node` is named where rows mix."""
-        if max(array.size for array in arrays) > 3 * _MOST_COLUMNS:
+        if max(array.size for array in arrays) > _MOST_PLACES:
             refuse(node, f"the graph has more than {_MOST_COLUMNS} numbers a row")
         kept = self.first(arrays, like)
         if kept is not None:
@@ -251,6 +255,15 @@ class Translation:
         if len(arrays) == 1:
             self.mixes(node)  # where only one number of rows is possible, none is told from others
         return Moved(replace(like, shape=(len(like.frame),)), tuple(arrays), node)
+
+    def integers(self, kind: str) -> None:
+        """Note what becomes of integers."""
+        note = (
+            "integers are computed with and compared as float64: exact up to 2**53, without "
+            "wrapping around"
+        )
+        if kind.startswith(("int", "uint")) and note not in self.notes:
+            self.notes.append(note)
 
     def mixes(self, node: Node) -> NoReturn:
         """Refuse a node that makes numbers of a row depend on others."""
@@ -281,7 +294,7 @@ class Translation:
         plain = Columns(value.frame, value.shape, value.elem_type, value.batched)
         trials = range(len(self.trials) if value.batched else 1)
         places = [_try(node, move, self.places(plain, i), i) for i in trials]
-        if max(array.size for array in places) > 3 * _MOST_COLUMNS:
+        if max(array.size for array in places) > _MOST_PLACES:
             refuse(node, f"the graph has more than {_MOST_COLUMNS} numbers a row")
         if isinstance(value, Columns):
             return self.laid(node, value, places)
@@ -310,7 +323,7 @@ class Translation:
             raise UnsupportedModelError("the ONNX graph has no inputs, so no rows to score")
         shapes = [self._shape(tensor, features) for tensor in inputs]
         counts = [math.prod(shape) for shape in shapes]
-        if sum(counts) * max(self.trials) > _MOST_PLACES and self.batch is not None:
+        if self.batch is not None and sum(counts) * self.batch > _MOST_FIXED:
             raise UnsupportedModelError(
                 f"the ONNX graph is made for {self.batch} rows at a time, which is too many to "
                 "follow; export it for any number (dynamic_axes=, dynamic_shapes=)"
@@ -344,12 +357,35 @@ class Translation:
                 self.values[tensor.name] = Text(frame, shape, self.batched)
                 continue
             self.values[tensor.name] = Columns(frame, shape, tensor.elem_type, self.batched)
+        self._whole()
         self._narrow()
         if self.batch is not None:
             self.notes.append(
                 f"the graph is made for {self.batch} row(s) at a time; any number is scored, each "
                 "row as it would be there"
             )
+
+    def _whole(self) -> None:
+        """Refuse NaN and infinities in features that are integers or bool, which lack them."""
+        inputs = [self.values[tensor.name] for tensor in self.graph.inputs]
+        columns: list[int] = []
+        for x in inputs:
+            if isinstance(x, Columns) and not x.elem_type.startswith("float"):
+                self.integers(x.elem_type)
+                columns += [column.index for column in x.frame.columns]
+        if not columns:
+            return
+        self.build.guard(
+            value=0,
+            columns=columns,
+            refuse=["missing", "non_finite"],
+            width="float64",
+            step="the ONNX graph",
+        )
+        self.notes.append(
+            "features that the graph takes as integers or bool are scored as they are given: "
+            "fractions and numbers beyond their type are not refused"
+        )
 
     def _narrow(self) -> None:
         """Cast the inputs of float32, all in one step."""

@@ -83,7 +83,7 @@ class Text:
 class Label:
     """What a classifier answers: of classes the one that the scores decide for.
 
-    `rule`: `argmax`, or `above` and `positive` of one column (docs/model-format.md, Targets).
+    `rule`: `scan`, or `above` and `positive` of one column (docs/model-format.md, Targets).
     """
 
     scores: Columns

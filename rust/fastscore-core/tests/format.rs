@@ -403,6 +403,8 @@ fn values_that_no_step_gives_are_refused() {
 #[test]
 fn classes_must_fit_the_columns() {
     assert!(refusal(|p| p.targets[0].prediction = Decision::ArgMax(1)).contains("1 columns"));
+    assert!(refusal(|p| p.targets[0].prediction = Decision::Scan(0)).contains("its prediction is value 0"));
+    assert!(refusal(|p| p.targets[0].prediction = Decision::Scan(1)).contains("1 columns"));
     assert!(refusal(|p| p.targets[0].probability = Some(2)).contains("1 probabilities"));
     let twice = |p: &mut ModelParts| {
         let values = LabelValues::Str(vec!["x".into(), "x".into()]);

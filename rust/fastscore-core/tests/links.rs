@@ -72,7 +72,8 @@ fn links(columns: usize) -> Vec<(Link, Width)> {
         Link::FillMissing { value: -1.5, also: None },
         Link::FillMissing { value: -1.5, also: Some(0.5) },
         Link::Above { at: 0.0, above: 1.0, other: -0.0 },
-        Link::Vote { hit: 1.5, miss: -0.5 },
+        Link::Vote { hit: 1.5, miss: -0.5, scan: false },
+        Link::Vote { hit: 1.5, miss: -0.5, scan: true },
         Link::WeightedMedian { weights: numbers(0.0).iter().map(|w| w % 0.7 + 0.1).collect() },
         Link::WeightedMedian { weights: (0..columns).map(|c| f64::from(u8::from(c + 1 == columns))).collect() },
         Link::RoundToFloat32 {},
@@ -165,10 +166,14 @@ fn row(link: &Link, row: &[f64]) -> Vec<u64> {
 #[test]
 fn ties_zeros_and_missing_values() {
     let all = |xs: &[f64]| xs.iter().map(|&x| bits(x)).collect::<Vec<_>>();
-    let vote = Link::Vote { hit: 1.0, miss: 0.0 };
+    let vote = Link::Vote { hit: 1.0, miss: 0.0, scan: false };
     assert_eq!(row(&vote, &[2.0, 3.0, 3.0]), all(&[0.0, 1.0, 0.0]));
     assert_eq!(row(&vote, &[-0.0, 0.0, -1.0]), all(&[1.0, 0.0, 0.0]));
     assert_eq!(row(&vote, &[INF, NAN, NAN]), all(&[0.0, 1.0, 0.0]));
+    let scan = Link::Vote { hit: 1.0, miss: 0.0, scan: true };
+    assert_eq!(row(&scan, &[1.0, NAN, 2.0]), all(&[0.0, 0.0, 1.0]));
+    assert_eq!(row(&scan, &[NAN, 1.0, INF]), all(&[1.0, 0.0, 0.0]));
+    assert_eq!(row(&scan, &[-INF, NAN, -INF]), all(&[1.0, 0.0, 0.0]));
     let median = |weights: &[f64]| Link::WeightedMedian { weights: weights.to_vec() };
     assert_eq!(row(&median(&[1.0, 1.0]), &[7.0, 3.0]), all(&[3.0]));
     assert_eq!(row(&median(&[1.0, 1.0, 3.0]), &[7.0, 3.0, 9.0]), all(&[9.0]));
@@ -266,7 +271,7 @@ fn links_are_refused_by_their_numbers_and_inputs() {
             Link::FillMissing { value: 1.0, also: Some(number) },
             Link::Above { at: number, above: 1.0, other: 0.0 },
             Link::Above { at: 1.0, above: number, other: 0.0 },
-            Link::Vote { hit: 1.0, miss: number },
+            Link::Vote { hit: 1.0, miss: number, scan: false },
             Link::WeightedMedian { weights: vec![1.0, number] },
             Link::Standardize { shift: Some(vec![1.0, number]), scale: None },
             Link::Standardize { shift: None, scale: Some(vec![number, 1.0]) },

@@ -57,7 +57,13 @@ LIBRARY = Library(
     "Concat, Split, Slice, Gather, also as an embedding, Reshape, Flatten, Squeeze, Unsqueeze, "
     "Transpose, Expand, Tile, Identity, Dropout, Cast; Where, OneHot, comparisons and logic of "
     "features and constants; local functions. What no row has a part in is computed at import. "
-    "The margin is what the last sigmoid or softmax gets, which a graph does not give.",
+    "The margin is what the last sigmoid or softmax gets, which a graph does not give. NaN and "
+    "infinities give what ONNX Runtime gives (a label passes NaN over, casts to integers are "
+    "those of x86), but: ReduceMax and ReduceMin of rows with NaN are NaN, where ONNX Runtime's "
+    "depend on its place; Sigmoid is exact far out, where ONNX Runtime's is 0 at float32 (so "
+    "that Log(Sigmoid) is finite); LogSoftmax of float64 with inf is NaN in the whole row. "
+    "Integers are computed with and compared as float64, exact up to 2**53, without wrapping "
+    "around; integer and bool inputs refuse NaN and infinities, not fractions.",
     unasked=frozenset({"margin"}),
 )
 

@@ -469,6 +469,7 @@ pub(super) fn decide(source: &Source, value: &impl Columns, out: &mut Slices) {
                 Some(Decision::ArgMax(_) | Decision::Cluster(_)) => {
                     columns.iter_mut().for_each(|codes| arg_max(value, source.width, codes));
                 }
+                Some(Decision::Scan(_)) => columns.iter_mut().for_each(|codes| scan(value, source.width, codes)),
                 Some(Decision::Value(_)) | None => {}
             }
         }
@@ -482,6 +483,20 @@ fn arg_max(value: &impl Columns, width: usize, codes: &mut [i32]) {
     for c in 1..width {
         for ((code, best), &x) in codes.iter_mut().zip(&mut best).zip(value.column(c)) {
             if x > *best || (x.is_nan() && !best.is_nan()) {
+                *best = x;
+                *code = c as i32;
+            }
+        }
+    }
+}
+
+/// The column that a scan by `>` ends at: NaN is passed over, unless it is the first.
+fn scan(value: &impl Columns, width: usize, codes: &mut [i32]) {
+    let mut best = value.column(0).to_vec();
+    codes.fill(0);
+    for c in 1..width {
+        for ((code, best), &x) in codes.iter_mut().zip(&mut best).zip(value.column(c)) {
+            if x > *best {
                 *best = x;
                 *code = c as i32;
             }

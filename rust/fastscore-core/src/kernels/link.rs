@@ -150,7 +150,7 @@ pub(crate) fn apply(level: Level, link: &Link, width: Width, columns: &mut [&mut
         (Link::InverseBoxCox { lambdas }, _) => {
             columns.iter_mut().zip(lambdas).for_each(|(column, &by)| inverse_power::box_cox(level, by, column));
         }
-        (Link::Vote { hit, miss }, _) => vote(*hit, *miss, columns, rows),
+        (Link::Vote { hit, miss, scan }, _) => vote(*hit, *miss, *scan, columns, rows),
         (Link::Prelu { alphas }, _) => {
             for (column, &alpha) in columns.iter_mut().zip(alphas) {
                 activate(level, width, Activation::LeakyRelu(alpha), column);
@@ -304,11 +304,12 @@ fn normalize(level: Level, pairwise: bool, keep_zeros: bool, width: Width, colum
     }
 }
 
-fn vote(hit: f64, miss: f64, columns: &mut [&mut [f64]], rows: usize) {
+fn vote(hit: f64, miss: f64, scan: bool, columns: &mut [&mut [f64]], rows: usize) {
     for row in 0..rows {
         let mut first = 0;
         for (c, column) in columns.iter().enumerate() {
-            if order(column[row], columns[first][row]).is_gt() {
+            let (x, best) = (column[row], columns[first][row]);
+            if if scan { x > best } else { order(x, best).is_gt() } {
                 first = c;
             }
         }

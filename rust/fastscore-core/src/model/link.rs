@@ -108,6 +108,9 @@ pub enum Link {
         hit: f64,
         /// The value elsewhere.
         miss: f64,
+        /// Whether NaN is passed over, unless it is in the first column, which nothing is above then.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        scan: bool,
     },
     /// The row's first value, in ascending order, up to which the weights sum to at least half of all.
     WeightedMedian {
@@ -459,7 +462,7 @@ impl Link {
                 &each.copied().chain([*epsilon]).collect::<Vec<_>>()
             }
             Link::Above { at, above, other } => &[*at, *above, *other],
-            Link::Vote { hit, miss } => &[*hit, *miss],
+            Link::Vote { hit, miss, .. } => &[*hit, *miss],
             Link::YeoJohnson { lambdas } | Link::BoxCox { lambdas } => lambdas,
             Link::Affine { scale, shift } => &[scale.as_slice(), shift].concat(),
             Link::WeightedMedian { weights } => {

@@ -120,6 +120,9 @@ pub enum Decision {
     Value(ValueId),
     /// The class of the largest column, the first on ties.
     ArgMax(ValueId),
+    /// The class that a scan of the columns by `>` ends at: as `ArgMax`, but NaN is passed over, unless it is the
+    /// first column, which nothing is above then.
+    Scan(ValueId),
     /// Class 1 where the one column is above 0, else class 0.
     Positive(ValueId),
     /// Each column on its own: class 1 where it is above the number, else class 0. Several columns are labels that a
@@ -137,6 +140,7 @@ impl Decision {
         match *self {
             Decision::Value(v)
             | Decision::ArgMax(v)
+            | Decision::Scan(v)
             | Decision::Positive(v)
             | Decision::Above(v, _)
             | Decision::Inlier(v)

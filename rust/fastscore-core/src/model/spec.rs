@@ -269,6 +269,7 @@ struct DecisionSpec {
 enum Rule {
     Value,
     Argmax,
+    Scan,
     Positive,
     Above,
     Inlier,
@@ -446,6 +447,7 @@ fn to_target(target: TargetSpec, tensors: &mut Tensors) -> Result<Target> {
     let prediction = match target.prediction.rule {
         Rule::Value => Decision::Value(value),
         Rule::Argmax => Decision::ArgMax(value),
+        Rule::Scan => Decision::Scan(value),
         Rule::Positive => Decision::Positive(value),
         Rule::Inlier => Decision::Inlier(value),
         Rule::Cluster => Decision::Cluster(value),
@@ -633,6 +635,7 @@ fn from_target(index: usize, target: &Target, tensors: &mut Tensors) -> TargetSp
     let rule = match target.prediction {
         Decision::Value(_) => Rule::Value,
         Decision::ArgMax(_) => Rule::Argmax,
+        Decision::Scan(_) => Rule::Scan,
         Decision::Positive(_) => Rule::Positive,
         Decision::Above(..) => Rule::Above,
         Decision::Inlier(_) => Rule::Inlier,

@@ -190,7 +190,7 @@ fn check_target(target: &Target, widths: &[usize]) -> Result<()> {
     match (target.prediction, classes) {
         (Decision::Above(_, at), _) if at.is_nan() => Err(format_error("prediction above NaN")),
         (Decision::Value(_), _) => Ok(()),
-        (Decision::ArgMax(_) | Decision::Cluster(_), Some(classes)) if classes == decided => Ok(()),
+        (Decision::ArgMax(_) | Decision::Scan(_) | Decision::Cluster(_), Some(classes)) if classes == decided => Ok(()),
         (Decision::Positive(_) | Decision::Inlier(_), Some(2)) if decided == 1 => Ok(()),
         (Decision::Above(..), Some(2)) => Ok(()),
         (rule, _) => Err(format_error(format!("prediction {rule:?} of {decided} columns with {classes:?} classes"))),

@@ -74,7 +74,13 @@ pub(super) fn link(kind: &Link, width: Width, input: &[f64]) -> Vec<f64> {
         }
         Link::FillMissing { value, also } => each(&|x| if x.is_nan() || *also == Some(x) { *value } else { x }),
         Link::Above { at, above, other } => each(&|x| if x > *at { *above } else { *other }),
-        Link::Vote { hit, miss } => {
+        Link::Vote { hit, miss, scan: true } => {
+            let numbers = input.iter().copied().filter(|x| !x.is_nan());
+            let largest = if input[0].is_nan() { None } else { numbers.reduce(f64::max) };
+            let first = largest.and_then(|largest| input.iter().position(|&x| x == largest)).unwrap_or(0);
+            (0..input.len()).map(|column| if first == column { *hit } else { *miss }).collect()
+        }
+        Link::Vote { hit, miss, .. } => {
             let largest = input.iter().copied().reduce(|a, b| if order(a, b).is_lt() { b } else { a });
             let first = input.iter().position(|&x| largest.is_some_and(|largest| order(x, largest).is_eq()));
             (0..input.len()).map(|column| if first == Some(column) { *hit } else { *miss }).collect()
