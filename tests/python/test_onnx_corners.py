@@ -4,7 +4,7 @@ import fastscore
 import numpy as np
 import pytest
 from fastscore import UnsupportedModelError
-from onnx import helper
+from onnx import helper, numpy_helper
 from onnx_support import DOUBLE, FLOAT, INT64, agree, node, proto, run
 
 INF, NAN = np.inf, np.nan
@@ -258,3 +258,21 @@ def test_a_graph_of_too_many_rows_is_refused():
         model = proto([node("Relu", "x", "y")], {"x": (rows, 4)}, ["y"])
         with pytest.raises(UnsupportedModelError, match="too many"):
             fastscore.import_model(model)
+
+
+def test_rows_of_a_constant_with_nan_are_joined():
+    made = numpy_helper.from_array(np.array([NAN], np.float32))
+    nodes = [
+        node("Shape", "x", "s"),
+        node("ConstantOfShape", "s", "k", value=made),
+        node("Concat", "x k", "y", axis=1),
+    ]
+    agree(proto(nodes, {"x": ("n", 2)}, ["y"]), np.ones((3, 2), np.float32), bits=True)
+
+
+@pytest.mark.parametrize("name", ["alpha", "beta"])
+def test_products_by_infinity_are_refused(name):
+    nodes = [node("Gemm", "x w b", "y", **{name: INF})]
+    constants = {"w": np.ones((2, 1), np.float32), "b": np.ones(1, np.float32)}
+    with pytest.raises(UnsupportedModelError, match=f"{name} (is )?inf"):
+        fastscore.import_model(proto(nodes, {"x": ("n", 2)}, ["y"], constants))

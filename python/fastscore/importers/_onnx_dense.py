@@ -37,6 +37,8 @@ def gemm(translation: "Translation", node: Node) -> None:
         if attribute(node, name, 0):
             factors[at] = _transposed(translation, node, factors[at])
     alpha, beta = attribute(node, "alpha", 1.0, float), attribute(node, "beta", 1.0, float)
+    if not np.isfinite([alpha, beta]).all():
+        refuse(node, f"its alpha is {alpha} and its beta {beta}; they must be finite")
     addend = translation.optional(node, 2)
     if alpha != 1.0:
         factors = [

@@ -304,7 +304,12 @@ def _columns(
     row = arrays[0]
     if like.batched:
         for rows, array in zip(translation.trials, arrays, strict=True):
-            if array.ndim == 0 or len(array) != rows or not (array == array[:1]).all():
+            known = array.dtype.kind == "f"
+            if (
+                array.ndim == 0
+                or len(array) != rows
+                or not all(np.array_equal(own, array[0], equal_nan=known) for own in array)
+            ):
                 translation.mixes(node)
         row = arrays[0][0]
     if row.dtype.kind not in "fiub":
