@@ -58,8 +58,9 @@ def expected(source: Any, data: Any, output: str) -> Any:
     if output == "transform":
         columns = source.transform(data)
         columns = np.asarray(columns.toarray() if hasattr(columns, "toarray") else columns)
-        # Integers and booleans, too.
-        return columns if columns.dtype == np.float32 else columns.astype(float)
+        # Whatever type the source has them in, but for what predictors of float32 give.
+        narrow = columns.dtype == np.float32 and hasattr(source, "estimators_")
+        return columns if narrow else columns.astype(float)
     assert output == "margin", output
     if hasattr(source, "decision_function"):
         return source.decision_function(data)
