@@ -1,6 +1,7 @@
 """Keras as the source that `verify` asks: a live model, called on one thread's worth of rows."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,8 +10,8 @@ from numpy.typing import NDArray
 from fastscore._bounds_network import NetworkBound
 from fastscore._model import Model
 from fastscore.importers import _keras_inputs as ends
-from fastscore.importers._keras_config import read
-from fastscore.importers._keras_store import LivePlace
+from fastscore.importers import keras
+from fastscore.importers._keras_live import live_graph
 from fastscore.importers._keras_values import size
 from fastscore.importers._source import version
 
@@ -25,18 +26,18 @@ class KerasSource:
 
     def __init__(self, source: Any, model: Model) -> None:
         kind = type(source).__name__
-        entry = {"module": "keras", "class_name": kind, "config": source.get_config()}
-        graph = read(entry, LivePlace(source))
+        graph = live_graph(source)
         self._source = source
         self._inputs = ends.inputs_of(graph)
         self._structure = graph.inputs
         self._outputs_structure = graph.outputs
-        self._names = ends.output_names(graph)
         self._model = model
         self._targets: list[dict[str, Any]] = model._structure["targets"]
         self._steps: list[dict[str, Any]] = json.loads(model._core.spec)["steps"]
         self._asked: tuple[Any, list[tuple[NDArray[Any], Any]]] | None = None
         self._bound: tuple[Any, NetworkBound] | None = None
+        self._layers: Any = None
+        self._values: dict[int, int] = {}
         self.name = f"{kind} (Keras {version('keras')})"
         narrow = model._structure.get("output_width") == "float32"
         part = "1e-6" if narrow else "1e-12"
@@ -117,9 +118,7 @@ class KerasSource:
             # Text is a tensor of TensorFlow, and then all of them are.
             arrays.append(_tensor(shaped) if text else shaped)
             start = stop
-        if isinstance(self._structure, dict):
-            return dict(zip(self._structure, arrays, strict=True))
-        return arrays if isinstance(self._structure, list) else arrays[0]
+        return arrays[0] if self._structure is None else _structured(self._structure, iter(arrays))
 
     # --- how far it may be off
 
@@ -127,10 +126,23 @@ class KerasSource:
         return None
 
     def network_bound(self, value: int, x: Any) -> NDArray[np.float64]:
-        """Return how far a value may be off, (rows, columns)."""
+        """Return how far a value may be off, (rows, columns).
+
+        The source rounds after each layer, whereas normalisations are a part of products here: the
+        bound is that of the model with a step a layer.
+        """
+        if self._layers is None:
+            self._layers = keras.unfolded(self._source)
+            own = json.loads(self._layers.spec)["targets"]
+            self._values = {}
+            for one, other in zip(self._targets, own, strict=True):
+                self._values[one["prediction"]["value"]] = other["prediction"]["value"]
+                self._values[one["margin"]] = other["margin"]
+                if one["probability"] is not None:
+                    self._values[one["probability"]] = other["probability"]
         if self._bound is None or self._bound[0] is not x:
-            self._bound = x, NetworkBound(self._model._core, self._codes(x))
-        return self._bound[1].of(value)
+            self._bound = x, NetworkBound(self._layers, self._codes(x))
+        return self._bound[1].of(self._values[value])
 
     def _codes(self, x: Any) -> NDArray[np.float64]:
         """Return the features as the steps see them."""
@@ -175,6 +187,15 @@ def _tensor(values: NDArray[Any]) -> Any:
     if values.dtype == object:
         return tensorflow.constant(values.tolist(), shape=values.shape)
     return tensorflow.constant(values)
+
+
+def _structured(like: Any, arrays: Iterator[Any]) -> Any:
+    """Return arrays in the structure in which a model has its inputs."""
+    if isinstance(like, dict):
+        return {key: _structured(each, arrays) for key, each in like.items()}
+    if isinstance(like, list):
+        return [_structured(each, arrays) for each in like]
+    return next(arrays)
 
 
 def _leaves(outputs: Any, like: Any) -> list[Any]:

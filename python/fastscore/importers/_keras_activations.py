@@ -4,6 +4,7 @@ TensorFlow's backend is what they are compared with; the formulas are those of
 `keras.src.activations`.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -42,7 +43,11 @@ def ufunc(function: str) -> Activation:
 
 
 def clip(t: Translation, x: Tensor, low: float | None, high: float | None) -> Tensor:
-    """Append a clip; None is no bound."""
+    """Append a clip; None and an infinity are no bound."""
+    low = None if low == -math.inf else low
+    high = None if high == math.inf else high
+    if low is None and high is None:
+        return x
     return t.link(
         x,
         "clip",
@@ -121,11 +126,13 @@ def relu(
     most: float | None = None,
     threshold: float = 0.0,
 ) -> Tensor:
-    """Append `keras.activations.relu` with its parameters."""
+    """Append `keras.activations.relu`: bounds are cast from float32, whatever the type."""
+    above = float(np.float32(threshold))
+    most = None if most is None or most == math.inf else float(np.float32(most))
     if slope and most is None and not threshold:
         return leaky(t, x, slope)
     if threshold:
-        out = t.link(x, "thresholded_relu", alpha=number(x, threshold))
+        out = t.link(x, "thresholded_relu", alpha=above)
         out = out if most is None else clip(t, out, 0.0, most)
     elif most is not None:
         out = clip(t, x, 0.0, most)
@@ -256,7 +263,7 @@ def _softmax(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     x = t.cast(x, layer.width, str(layer))
     axis = layer.config.get("axis", -1)
     axes = list(axis) if isinstance(axis, list | tuple) else [axis]
-    if len(axes) != 1:
+    if len(axes) != 1 or not isinstance(axes[0], int):
         raise layer.refuse(f"axis={axes} is not supported; use one axis")
     return softmax(t, x, str(layer), axis=int(axes[0]))
 
@@ -267,7 +274,8 @@ def variables(layer: Layer, count: int) -> list[Any]:
     if len(found) != count:
         raise layer.refuse(
             f"it has {len(found)} arrays of weights where {count} are due: it was never "
-            "built; call the model once"
+            "built: call the model once; or, in a .keras file, the layer is one of two models, "
+            "which Keras can't read either: import the live model"
         )
     for each in found:
         if each.dtype.kind not in "fiu" or str(each.dtype) in ("float16", "bfloat16"):

@@ -15,12 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastscore._errors import FastscoreError, ModelFormatError, UnsupportedModelError
+from fastscore.importers._keras_heaps import check_heaps
 
 CONFIG = "config.json"
 WEIGHTS = "model.weights.h5"
 _RATIO = 100
 """How many times its size in the file a member may have; Keras itself does not compress."""
 _SMALL = 1 << 20
+_ARRAYS = 64
+"""Of one layer: those that are read have at most seven."""
 _LONGEST = 1 << 28
 """Of the configuration."""
 
@@ -39,7 +42,10 @@ class Archive:
 
     def config(self) -> Any:
         """Return the configuration of the model."""
-        return parsed(self._read(CONFIG))
+        found = parsed(self._read(CONFIG))
+        if found is None:
+            raise ModelFormatError(f"its {CONFIG} is no model")
+        return found
 
     def version(self) -> str:
         """Return the version of Keras that wrote it."""
@@ -67,6 +73,10 @@ class Archive:
             if group is None:
                 return []
             names = sorted((name for name in group if name.isdigit()), key=int)
+            if len(names) > _ARRAYS:
+                raise ModelFormatError(
+                    f"it has {len(names)} arrays of weights of one layer in {path}"
+                )
             return [array(group, name, self._size) for name in names]
 
     def _read(self, name: str) -> bytes:
@@ -108,6 +118,7 @@ def hdf5(data: bytes) -> Any:
         raise UnsupportedModelError(
             "reading it needs h5py: pip install h5py, or fastscore-engine[keras]"
         ) from None
+    check_heaps(data)
     with reading():
         return h5py.File(io.BytesIO(data), "r")
 

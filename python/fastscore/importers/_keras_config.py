@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastscore._errors import ModelFormatError, UnsupportedModelError
 from fastscore.importers._keras_store import Place
-from fastscore.importers._keras_values import FLOATS
+from fastscore.importers._keras_values import FLOATS, INTEGERS
 
 _DEEPEST = 64
 MODELS = ("Sequential", "Functional", "Model")
@@ -215,7 +216,7 @@ def _resolved(value: Any) -> Any:
     if kind == "__keras_tensor__":
         return _ref(config["keras_history"])
     if kind in ("__numpy__", "__tensor__"):
-        return np.asarray(config["value"], dtype=np.dtype(str(config["dtype"])))
+        return _numbers(config)
     if kind == "__slice__":
         return slice(config["start"], config["stop"], config["step"])
     if kind == "__ellipsis__":
@@ -224,6 +225,18 @@ def _resolved(value: Any) -> Any:
         check_ours(value)
         return value
     return {key: _resolved(each) for key, each in value.items()}
+
+
+_NUMBERS = ("float16", *FLOATS, *INTEGERS, "bool")
+
+
+def _numbers(config: Mapping[str, Any]) -> NDArray[Any]:
+    """Return a constant array; its type is one of few, as a type can ask for any memory."""
+    dtype = config["dtype"]
+    if dtype not in _NUMBERS:
+        raise ModelFormatError(f"a constant of the Keras model is of type {dtype!r:.40}")
+    with np.errstate(all="ignore"):
+        return np.asarray(config["value"], dtype=np.dtype(dtype))
 
 
 def constant(value: Any) -> Any:
@@ -244,8 +257,17 @@ def _ref(value: Sequence[Any]) -> Ref:
     return Ref(str(value[0]), int(value[1]), int(value[2]))
 
 
+def flat(structure: Any) -> list[Any]:
+    """Return what is in nested lists and dicts, as Keras flattens them: dicts by sorted keys."""
+    if isinstance(structure, Mapping):
+        return [leaf for key in sorted(structure) for leaf in flat(structure[key])]
+    if isinstance(structure, list | tuple):
+        return [leaf for each in structure for leaf in flat(each)]
+    return [structure]
+
+
 def leaves(structure: Any) -> list[Any]:
-    """Return what is in nested lists and dicts, in order."""
+    """Return what is in nested lists and dicts, in the order that they were written in."""
     if isinstance(structure, Mapping):
         return [leaf for each in structure.values() for leaf in leaves(each)]
     if isinstance(structure, list | tuple):

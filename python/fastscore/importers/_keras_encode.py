@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fastscore._errors import ModelFormatError
 from fastscore.importers._flow import Column, Frame, refuse, refuse_unknown, whole
 from fastscore.importers._keras_activations import variables
 from fastscore.importers._keras_config import Layer
@@ -31,7 +32,7 @@ def _embedding(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     if not len(known):
         raise layer.refuse("all columns of its table have NaN, which is not supported")
     build = t.build
-    features = _named(t.unsettled(x))
+    features = _named(t, t.unsettled(x))
     value, places = t.gathered(x)
     prefix = f"embedding{len(build.steps)}"
     build.tensor(f"{prefix}.table", table.astype(width), np.float64)
@@ -74,16 +75,22 @@ def _category(t: Translation, layer: Layer, x: Tensor) -> Tensor:
         root = t.build.link(t.value(x), "ufunc", function="sqrt")
         name = f"CategoryEncoding {layer.name!r}"
         refuse(t.build, given, name, non_finite=True)
-        refuse_unknown(t.build, root, range(x.size), _named(given), name)
+        refuse_unknown(t.build, root, range(x.size), _named(t, given), name)
     return encoded(t, layer, x, int(layer.config["num_tokens"]), layer.width)
 
 
-def _named(frame: Frame) -> list[Column]:
+def _named(t: Translation, frame: Frame) -> list[Column]:
     """Return columns with names by which errors call them."""
+    names = t.build.names
+
+    def name(column: Column) -> str:
+        at = column.feature
+        if at is None:
+            return str(column.index)
+        return str(at) if names is None else names[at]
+
     return [
-        column
-        if column.name is not None
-        else replace(column, name=str(column.index if column.feature is None else column.feature))
+        column if column.name is not None else replace(column, name=name(column))
         for column in frame.columns
     ]
 
@@ -124,6 +131,8 @@ def _lookup(t: Translation, layer: Layer, x: Tensor) -> Tensor:
         raise layer.refuse(f"it gets numbers of type {x.dtype}; give it an Input of its own type")
     mode = config.get("output_mode", "int")
     oov = int(config.get("num_oov_indices", 1))
+    if oov < 0:
+        raise ModelFormatError(f"{layer}: num_oov_indices={oov}")
     if oov > 1:
         raise layer.refuse(
             f"num_oov_indices={oov} hashes unknown values, which is not supported; use 1 or 0"
@@ -172,6 +181,8 @@ def _terms(layer: Layer, special: int) -> list[Any]:
     """Return the vocabulary without the mask and what stands for unknown terms."""
     config = layer.config
     given = config.get("vocabulary")
+    if given is not None and not isinstance(given, list | tuple):
+        raise ModelFormatError(f"{layer}: its vocabulary is no list")
     terms: list[Any] = list(given) if given is not None else (layer.place.vocabulary() or [])
     if layer.kind == "IntegerLookup":
         terms = [int(term) for term in terms]

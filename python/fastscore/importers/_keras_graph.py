@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fastscore._errors import ModelFormatError
+from fastscore._errors import ModelFormatError, UnsupportedModelError
 from fastscore.importers import (  # noqa: F401 - they register what they translate
     _keras_activations,
     _keras_encode,
@@ -15,12 +15,37 @@ from fastscore.importers import (  # noqa: F401 - they register what they transl
     _keras_ops,
     _keras_shape,
 )
-from fastscore.importers._keras_config import MASKED, Call, Graph, Layer, Ref, leaves
+from fastscore.importers._keras_config import MASKED, Call, Graph, Layer, Ref, flat, leaves
 from fastscore.importers._keras_refused import REFUSED
 from fastscore.importers._keras_registry import LAYERS, MASKS, MERGES, OPERATIONS
-from fastscore.importers._keras_values import FLOATS, Tensor, Translation
+from fastscore.importers._keras_values import FLOATS, INTEGERS, Tensor, Translation
 
 _AS_GIVEN = ("CategoryEncoding", "Embedding", "IntegerLookup", "StringLookup")
+
+_INTEGERS_TOO = (
+    "ActivityRegularization",
+    "AlphaDropout",
+    "BatchNormalization",
+    "Concatenate",
+    "Dense",
+    "Discretization",
+    "Dropout",
+    "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
+    "GlobalAveragePooling1D",
+    "Identity",
+    "Normalization",
+    "Permute",
+    "RepeatVector",
+    "Rescaling",
+    "Reshape",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+    "TimeDistributed",
+)
+"""Layers that hand integers on as they are, or make floats of them before they compute."""
 
 Key = tuple[str, int]
 """A layer's name and the number of its call."""
@@ -30,7 +55,7 @@ def run(t: Translation, graph: Graph, inputs: Sequence[Tensor]) -> list[Tensor]:
     """Translate a model called on these tensors; returns its outputs, in order."""
     if graph.sequential:
         return [_sequence(t, graph, inputs)]
-    return _functional(t, graph, inputs)
+    return _functional(t, graph, leaves(graph.inputs), leaves(graph.outputs), inputs)
 
 
 def _sequence(t: Translation, graph: Graph, inputs: Sequence[Tensor]) -> Tensor:
@@ -46,9 +71,14 @@ def _sequence(t: Translation, graph: Graph, inputs: Sequence[Tensor]) -> Tensor:
     return x
 
 
-def _functional(t: Translation, graph: Graph, inputs: Sequence[Tensor]) -> list[Tensor]:
+def _functional(
+    t: Translation,
+    graph: Graph,
+    starts: Sequence[Ref],
+    outputs: Sequence[Ref],
+    inputs: Sequence[Tensor],
+) -> list[Tensor]:
     layers = {layer.name: layer for layer in graph.layers}
-    starts = leaves(graph.inputs)
     if len(starts) != len(inputs):
         raise ModelFormatError(
             f"the model {graph.name!r} has {len(starts)} inputs, but is called on {len(inputs)}"
@@ -56,7 +86,7 @@ def _functional(t: Translation, graph: Graph, inputs: Sequence[Tensor]) -> list[
     known: dict[Key, list[Tensor]] = {
         (ref.layer, ref.node): [x] for ref, x in zip(starts, inputs, strict=True)
     }
-    ends = [_counted(ref, layers) for ref in leaves(graph.outputs)]
+    ends = [_counted(ref, layers) for ref in outputs]
     for end in ends:
         _reach(t, graph, layers, (end.layer, end.node), known)
     return [_of(known, end) for end in ends]
@@ -138,7 +168,7 @@ def _applied(
     t: Translation, layer: Layer, args: Sequence[Any], kwargs: Mapping[str, Any]
 ) -> list[Tensor]:
     """Translate one call of a layer."""
-    owner = str(layer)
+    owner = t.owner = str(layer)
     t.spend(owner, 0)
     if layer.operation:
         if layer.kind not in OPERATIONS:
@@ -150,7 +180,7 @@ def _applied(
         raise layer.refuse("it is called on constants or on nothing, which is not supported")
     if layer.inner is not None:
         # Masks come with the tensors.
-        return run(t, layer.inner, _matched(layer.inner, given))
+        return _nested(t, layer.inner, given)
     kwargs = dict(kwargs)
     masked = kwargs.get("mask") == MASKED and kwargs.pop("mask") is not None
     for key, value in kwargs.items():
@@ -164,6 +194,13 @@ def _applied(
         # Layers cast floats to their own type.
         own = layer.width
         tensors = [t.cast(x, own, owner) if x.dtype in FLOATS else x for x in tensors]
+    if layer.kind not in (*_AS_GIVEN, *_INTEGERS_TOO):
+        for x in tensors:
+            if x.dtype in INTEGERS:
+                raise layer.refuse(
+                    f"it gets numbers of type {x.dtype}, of which Keras computes some in integers; "
+                    "cast them before, with keras.ops.cast"
+                )
     if (masked or any(x.masked for x in tensors)) and layer.kind not in MASKS:
         raise layer.refuse(
             "a mask comes with its input (Masking, or mask_zero=True), which is not supported "
@@ -206,15 +243,24 @@ def _is_default(key: str, value: Any) -> bool:
     return value is None or (key == "training" and value is False)
 
 
-def _matched(graph: Graph, given: Any) -> list[Tensor]:
-    """Return what a model is called on in the order of its inputs."""
+def _nested(t: Translation, graph: Graph, given: Any) -> list[Tensor]:
+    """Translate a call of a model, whose inputs and outputs Keras flattens by sorted keys."""
+    if graph.sequential:
+        return [_sequence(t, graph, flat(given))]
+    own = graph.inputs
     if isinstance(given, Mapping):
-        own = graph.inputs
-        names = list(own) if isinstance(own, Mapping) else [ref.layer for ref in leaves(own)]
-        if set(names) == set(given):
-            return [given[name] for name in names]
-    found: list[Tensor] = leaves(given)
-    return found
+        # By name; Keras leaves out what it does not know.
+        if isinstance(own, Mapping):
+            given = {key: each for key, each in given.items() if key in own}
+        else:
+            names = [ref.layer for ref in flat(own)]
+            given = [given[name] for name in names] if set(names) <= set(given) else given
+    elif isinstance(own, Mapping) and len(own) > 1:
+        raise UnsupportedModelError(
+            f"the model {graph.name!r} has a dict of inputs, but is called on a list, which Keras "
+            "does not compute either; call it on a dict"
+        )
+    return _functional(t, graph, flat(own), flat(graph.outputs), flat(given))
 
 
 def _shown(value: Any) -> str:

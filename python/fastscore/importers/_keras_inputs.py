@@ -1,7 +1,8 @@
 """The inputs and outputs of a Keras model: features, and predicted targets."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastscore._errors import ModelFormatError, UnsupportedModelError
@@ -9,9 +10,8 @@ from fastscore._options import Labels
 from fastscore.importers._builder import Builder
 from fastscore.importers._flow import Frame, numbers, raw, refuse
 from fastscore.importers._keras_config import Graph, Layer, leaves
-from fastscore.importers._keras_values import FLOATS, Tensor, Translation, size
+from fastscore.importers._keras_values import FLOATS, INTEGERS, Tensor, Translation, size
 
-_INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _COLUMNS = 1 << 18
 
 
@@ -73,13 +73,15 @@ def _input(layer: Layer, name: str, named: bool = False) -> Input:
                 f"the Keras input {name!r} is {what}, which is not supported; make it dense"
             )
     dtype = str(config.get("dtype") or "float32")
-    if dtype not in (*FLOATS, *_INTEGERS, "string"):
+    if dtype not in (*FLOATS, *INTEGERS, "string"):
         raise UnsupportedModelError(
             f"the Keras input {name!r} is of type {dtype}; float32, float64, integers and string "
             "are supported"
         )
-    generated = name.startswith(("input_layer", "input_", "keras_tensor"))
-    return Input(name, own, dtype, named or not generated)
+    return Input(name, own, dtype, named or not _GENERATED.fullmatch(name))
+
+
+_GENERATED = re.compile(r"(input_layer|keras_tensor)(_\d+)?|input_\d+")
 
 
 def builder(inputs: Sequence[Input]) -> Builder:
@@ -120,7 +122,7 @@ def _tensor(t: Translation, each: Input, columns: Frame) -> Tensor:
     if each.dtype == "string":
         return Tensor(each.shape, "string", columns)
     columns = numbers(t.build, columns, owner)
-    if each.dtype in _INTEGERS:
+    if each.dtype in INTEGERS:
         columns = refuse(t.build, columns, owner, missing=True, non_finite=True)
         return Tensor(each.shape, each.dtype, columns, raw=True)
     return Tensor(each.shape, each.dtype, columns, raw=True)
@@ -155,6 +157,18 @@ class Output:
     dtype: str
 
 
+def distinct(outputs: list[Output]) -> list[Output]:
+    """Return outputs of which no columns have the name of another: 'dense' of two, 'dense_1'."""
+    found = list(outputs)
+    for at, out in enumerate(outputs):
+        others = {other.name for other in found if other is not out}
+        name = out.name
+        while out.size > 1 and others & {name, *(f"{name}_{i}" for i in range(out.size))}:
+            name = f"{name}_output"
+        found[at] = replace(out, name=name)
+    return found
+
+
 def output(t: Translation, name: str, x: Tensor) -> Output:
     """Return an output of the model."""
     if x.dtype not in FLOATS:
@@ -168,6 +182,12 @@ def output(t: Translation, name: str, x: Tensor) -> Output:
     if value == 0:
         value = t.build.columns(0, range(t.build.n_features))
     return Output(name, value, x.size, x.dtype)
+
+
+def last_link(build: Builder, out: Output) -> str | None:
+    """Return the name of the link that an output ends in."""
+    step = build.steps[out.value - 1]
+    return str(step["kind"]["name"]) if step["op"] == "link" else None
 
 
 def target(build: Builder, out: Output, labels: Labels | None, name: str | None) -> None:

@@ -4,9 +4,9 @@ import numpy as np
 
 from fastscore.importers._flow import joined, whole
 from fastscore.importers._keras_activations import activate, variables
-from fastscore.importers._keras_config import Layer
+from fastscore.importers._keras_config import Layer, check_ours
 from fastscore.importers._keras_registry import layer
-from fastscore.importers._keras_values import Tensor, Translation, size
+from fastscore.importers._keras_values import INTEGERS, Tensor, Translation, size
 
 
 @layer(
@@ -22,7 +22,7 @@ from fastscore.importers._keras_values import Tensor, Translation, size
 )
 def _identity(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     """Only the type may change: layers cast numbers to their own."""
-    return x if x.dtype.startswith("int") else t.cast(x, layer.width, str(layer))
+    return x if x.dtype in INTEGERS else t.cast(x, layer.width, str(layer))
 
 
 _NUMBERS = 1 << 26
@@ -44,7 +44,8 @@ def _dense(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     t.spend(str(layer), size(shape))
     if layer.config.get("lora_rank"):
         raise layer.refuse("LoRA is not supported; merge its weights into the kernel")
-    kernel, bias = kernel.astype(width), bias.astype(width)
+    with np.errstate(all="ignore"):
+        kernel, bias = kernel.astype(width), bias.astype(width)
     if len(shape) == 1:
         out = t.dense(x, kernel, bias)
     else:
@@ -70,6 +71,7 @@ def _dense(t: Translation, layer: Layer, x: Tensor) -> Tensor:
 def _time_distributed(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     """Of a Dense layer: it is that of the last axis."""
     entry = layer.config["layer"]
+    check_ours(entry)
     if entry.get("class_name") != "Dense" or len(x.shape) < 2:
         raise layer.refuse("it is supported over a Dense layer only; call the layer itself")
     config = entry["config"]

@@ -1,11 +1,16 @@
 """What is looked at in a live Keras model before its configuration is read."""
 
+from functools import partial
 from typing import Any
 
 from fastscore._errors import UnsupportedModelError
+from fastscore.importers._keras_config import Graph, read
+from fastscore.importers._keras_store import LivePlace
 
 LIVE = ("Sequential", "Functional", "Model")
 _LIBRARIES = ("keras",)
+_WRAPPERS = ("TimeDistributed",)
+"""Layers around another one."""
 
 
 def checked(model: Any) -> None:
@@ -32,8 +37,28 @@ def keras2(what: str) -> UnsupportedModelError:
     )
 
 
+def live_graph(model: Any) -> Graph:
+    """Return the graph of a live model."""
+    try:
+        config = model.get_config()
+    except Exception as error:
+        raise UnsupportedModelError(
+            f"the configuration of the Keras model {model.name!r} can't be had: {error}"
+        ) from error
+    entry = {"module": "keras", "class_name": type(model).__name__, "config": config}
+    return read(entry, LivePlace(model))
+
+
+def live_epsilon() -> float:
+    """Return the number below which Keras does not divide."""
+    import keras
+
+    return float(keras.config.epsilon())
+
+
 def _check(model: Any) -> None:
-    for layer in model.layers:
+    layers = list(model.layers)
+    for layer in layers:
         kind = type(layer)
         owner = f"Keras layer {layer.name!r}"
         if kind.__name__ == "Lambda":
@@ -47,12 +72,19 @@ def _check(model: Any) -> None:
                 "can't be translated; build the model of Keras's own layers"
             )
         _check_function(owner, getattr(layer, "activation", None))
+        if kind.__name__ in _WRAPPERS:
+            layers.append(layer.layer)
         if kind.__name__ in LIVE:
             _check(layer)
 
 
 def _check_function(owner: str, function: Any) -> None:
     """Refuse a function of the user, which a configuration may name as one of Keras's."""
+    if isinstance(function, partial):
+        raise UnsupportedModelError(
+            f"{owner} has an activation that is a functools.partial, which can't be translated; "
+            "use one of keras.activations, or a layer such as keras.layers.ReLU"
+        )
     module = getattr(function, "__module__", None)
     if not hasattr(function, "__name__") or module is None:
         return

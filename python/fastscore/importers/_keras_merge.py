@@ -9,7 +9,7 @@ from fastscore.importers._keras_config import Layer
 from fastscore.importers._keras_norm import reduced, unit
 from fastscore.importers._keras_registry import merge
 from fastscore.importers._keras_shape import reshaped
-from fastscore.importers._keras_values import FLOATS, Tensor, Translation, axis_of, size
+from fastscore.importers._keras_values import FLOATS, INTEGERS, Tensor, Translation, axis_of, size
 
 
 def together(t: Translation, op: str, tensors: Sequence[Tensor], owner: Layer) -> Tensor:
@@ -88,7 +88,15 @@ def _minimum(t: Translation, layer: Layer, tensors: list[Tensor]) -> Tensor:
 @merge("Concatenate", ignores_mask=False)
 def _concatenate(t: Translation, layer: Layer, tensors: list[Tensor]) -> Tensor:
     own = {x.dtype for x in tensors}
-    if own <= set(FLOATS) or len(own) > 1:
+    if own <= set(INTEGERS):
+        common = str(np.result_type(*own))
+        if common not in INTEGERS:
+            raise layer.refuse(
+                f"it joins numbers of types {' and '.join(sorted(own))}, which have no integer "
+                "type in common; cast them before, with keras.ops.cast"
+            )
+        tensors = [x if x.dtype == common else Tensor(x.shape, common, t.frame(x)) for x in tensors]
+    elif own <= set(FLOATS) or len(own) > 1:
         tensors = _cast(t, layer, tensors)
     return concatenated(t, tensors, layer.config.get("axis", -1), layer)
 
@@ -124,6 +132,6 @@ def _dot(t: Translation, layer: Layer, tensors: list[Tensor]) -> Tensor:
         axis_of(layer, axis, tensors[0].shape)
     tensors = _cast(t, layer, tensors)
     if layer.config.get("normalize"):
-        tensors = [unit(t, x, [0], 1e-7) for x in tensors]
+        tensors = [unit(t, x, [0], t.epsilon) for x in tensors]
     product = together(t, "product", tensors, layer)
     return reshaped(t, reduced(t, product, "sum", [0]), (1,), layer)

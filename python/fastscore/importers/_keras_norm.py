@@ -10,9 +10,6 @@ from fastscore.importers._keras_config import Layer, constant
 from fastscore.importers._keras_registry import layer
 from fastscore.importers._keras_values import FLOATS, Tensor, Translation, axes_of, axis_of, size
 
-EPSILON = 1e-7
-"""`keras.config.epsilon()` as it is unless changed, which files don't say."""
-
 
 def spread(numbers: NDArray[Any], axes: list[int], x: Tensor, owner: Layer) -> NDArray[Any]:
     """Return numbers that lie along these axes of a tensor, one a column."""
@@ -112,7 +109,8 @@ def layer_norm(
         )
     plain = layer_norm(t, layer, x, epsilon, None, None, groups, rms=rms)
     ones = np.ones(x.size) if scale is None else scale.astype(np.float64)
-    given = None if shift is None else shift.astype(np.float64)
+    with np.errstate(all="ignore"):
+        given = None if shift is None else shift.astype(np.float64)
     return t.given(t.affine(t.frame(plain), ones, given, x.dtype), x)
 
 
@@ -165,7 +163,7 @@ def _rescaling(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     x = t.cast(x, layer.width, str(layer))
     numbers: list[NDArray[np.float64]] = []
     for key in ("scale", "offset"):
-        found = np.asarray(constant(layer.config.get(key, 0.0)), dtype=x.dtype)
+        found = held(constant(layer.config.get(key, 0.0)), x.dtype)
         if found.ndim > len(x.shape):
             raise layer.refuse(f"its {key} of shape {found.shape} does not fit {x.shape}")
         numbers.append(np.broadcast_to(found, x.shape).ravel().astype(np.float64))
@@ -184,7 +182,7 @@ def _normalization(t: Translation, layer: Layer, x: Tensor) -> Tensor:
         mean, variance = (_given(layer, key, axes, x) for key in ("mean", "variance"))
     with np.errstate(all="ignore"):
         # One operation at its width each, as Keras has them.
-        deviation = np.maximum(np.sqrt(variance.astype(x.dtype)), np.asarray(EPSILON, x.dtype))
+        deviation = np.maximum(np.sqrt(variance.astype(x.dtype)), np.asarray(t.epsilon, x.dtype))
     shift, scale = mean.astype(x.dtype).astype(np.float64), deviation.astype(np.float64)
     if config.get("invert"):
         return t.given(t.affine(t.frame(x), scale, shift, x.dtype), x)
@@ -194,9 +192,15 @@ def _normalization(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     return t.given(t.step("quotient", [value, t.constant(scale)], x.dtype), x)
 
 
+def held(values: Any, dtype: str) -> NDArray[Any]:
+    """Return numbers of a configuration as TensorFlow holds them: first as float32."""
+    with np.errstate(all="ignore"):
+        return np.asarray(values, dtype=np.float32).astype(dtype)
+
+
 def _given(layer: Layer, key: str, axes: list[int], x: Tensor) -> NDArray[Any]:
     """Return numbers of the configuration, aligned with the kept axes from the right."""
-    numbers = np.asarray(constant(layer.config[key]), dtype=np.float64)
+    numbers = held(constant(layer.config[key]), x.dtype).astype(np.float64)
     if numbers.ndim > len(axes) and numbers.size == 1:
         numbers = numbers.reshape(())
     if numbers.ndim > len(axes):

@@ -21,7 +21,7 @@ from fastscore.importers._keras_activations import (
 )
 from fastscore.importers._keras_config import Layer, policy
 from fastscore.importers._keras_merge import chained, concatenated, together
-from fastscore.importers._keras_norm import EPSILON, reduced, unit
+from fastscore.importers._keras_norm import reduced, unit
 from fastscore.importers._keras_registry import operation
 from fastscore.importers._keras_shape import reshaped
 from fastscore.importers._keras_values import (
@@ -202,7 +202,9 @@ def _softmax(t: Translation, layer: Layer, args: list[Any], kwargs: Mapping[str,
     x = _one(t, layer, args, kwargs)
     name = "softmax" if layer.kind == "Softmax" else "log_softmax"
     axis = layer.config.get("axis", -1)
-    return softmax(t, x, str(layer), name, -1 if axis is None and len(x.shape) == 1 else axis)
+    if axis is None:
+        raise layer.refuse("axis=None goes over the rows, which is not supported")
+    return softmax(t, x, str(layer), name, axis)
 
 
 @operation("Clip")
@@ -325,6 +327,9 @@ def _reduce(t: Translation, layer: Layer, args: list[Any], kwargs: Mapping[str, 
     axis = _option(layer, args, kwargs, 1, "axis", None)
     if axis is None:
         raise layer.refuse("axis=None goes over the rows, which is not supported")
+    for name in ("initial", "dtype"):
+        if kwargs.get(name, layer.config.get(name)) is not None:
+            raise layer.refuse(f"{name} is not supported; leave it out")
     axes = axes_of(layer, axis, x.shape)
     out = reduced(t, x, _REDUCTIONS[layer.kind], axes)
     if layer.config.get("keepdims"):
@@ -339,7 +344,7 @@ def _normalize(t: Translation, layer: Layer, args: list[Any], kwargs: Mapping[st
         raise layer.refuse("order=2 is supported only")
     epsilon = layer.config.get("epsilon")
     axes = axes_of(layer, layer.config.get("axis", -1), x.shape)
-    return unit(t, x, axes, EPSILON if epsilon is None else float(epsilon))
+    return unit(t, x, axes, t.epsilon if epsilon is None else float(epsilon))
 
 
 @operation("Reshape")
@@ -401,8 +406,14 @@ def _round(t: Translation, layer: Layer, args: list[Any], kwargs: Mapping[str, A
 def _expand(t: Translation, layer: Layer, args: list[Any], kwargs: Mapping[str, Any]) -> Tensor:
     x = _get(layer, args, kwargs, 0, "x")
     axis = _option(layer, args, kwargs, 1, "axis", None)
-    place = axis_of(layer, axis, (*x.shape, 1))
-    return reshaped(t, x, (*x.shape[:place], 1, *x.shape[place:]), layer)
+    given = list(axis) if isinstance(axis, list | tuple) else [axis]
+    places = axes_of(layer, given, (*x.shape, *(1 for _ in given)))
+    if len(places) < len(given):
+        raise layer.refuse(f"axis={axis} has an axis twice")
+    rest = iter(x.shape)
+    count = len(x.shape) + len(places)
+    shape = tuple(1 if at in places else next(rest) for at in range(count))
+    return reshaped(t, x, shape, layer)
 
 
 @operation("Squeeze")

@@ -4,6 +4,7 @@ A tensor of shape (rows, d1, d2, ...) is d1 * d2 * ... columns, in C order, so t
 numbers about (Reshape, Permute, Concatenate, slices) is a choice of columns and costs nothing.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,9 @@ from fastscore.importers._builder import Builder
 from fastscore.importers._flow import Frame, gather, value_of, whole
 
 FLOATS = ("float32", "float64")
+INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+EPSILON = 1e-7
+"""`keras.config.epsilon()` as it is unless changed, which files don't say."""
 _COLUMNS = 1 << 18
 """The widest tensor."""
 _WORK = 1 << 21
@@ -70,7 +74,9 @@ def size(shape: tuple[int, ...]) -> int:
 def axis_of(owner: Any, axis: Any, shape: tuple[int, ...]) -> int:
     """Return Keras's axis, which counts the rows, as one of a shape without them."""
     rank = len(shape) + 1
-    if isinstance(axis, bool) or not isinstance(axis, int) or not -rank <= axis < rank:
+    if isinstance(axis, bool) or not isinstance(axis, int):
+        raise UnsupportedModelError(f"{owner}: there is no axis {axis!r}; use one number")
+    if not -rank <= axis < rank:
         raise ModelFormatError(f"{owner}: there is no axis {axis!r} of {rank}")
     if axis % rank == 0:
         raise UnsupportedModelError(f"{owner}: axis={axis}, over the rows, is not supported")
@@ -86,8 +92,14 @@ def axes_of(owner: Any, axes: Any, shape: tuple[int, ...]) -> list[int]:
 class Translation:
     """The builder, and how tensors become its steps."""
 
-    def __init__(self, build: Builder) -> None:
+    def __init__(self, build: Builder, *, epsilon: float = EPSILON, fold: bool = True) -> None:
         self.build = build
+        self.epsilon = epsilon
+        """`keras.config.epsilon()`."""
+        self.owner = ""
+        """The layer that is being translated, for errors."""
+        self._fold = fold
+        """Whether batch normalisations become a part of matrix products."""
         self._work = 0
         self._constants = 0
         self._products = 0
@@ -157,7 +169,7 @@ class Translation:
     def dense(self, x: Tensor, kernel: NDArray[Any], bias: NDArray[Any]) -> Tensor:
         """Return a matrix product; a batch normalisation before it becomes a part of it."""
         before = x.lazy
-        if x.columns is None and isinstance(before, Affine):
+        if self._fold and x.columns is None and isinstance(before, Affine):
             wide = kernel.astype(np.float64)
             with np.errstate(all="ignore"):
                 bias = (bias.astype(np.float64) + before.shift @ wide).astype(x.dtype)
@@ -170,7 +182,7 @@ class Translation:
     def scaled(self, x: Tensor, scale: NDArray[Any], shift: NDArray[Any]) -> Tensor:
         """Return `x * scale + shift`, per column, folded into the matrix product before it."""
         before = x.lazy
-        if x.columns is None and isinstance(before, Linear):
+        if self._fold and x.columns is None and isinstance(before, Linear):
             with np.errstate(all="ignore"):
                 kernel = (before.kernel.astype(np.float64) * scale).astype(x.dtype)
                 bias = (before.bias.astype(np.float64) * scale + shift).astype(x.dtype)
@@ -183,6 +195,11 @@ class Translation:
 
     def link(self, x: Tensor, name: str, /, **parameters: Any) -> Tensor:
         """Append a link at the width of the tensor."""
+        for key, number in parameters.items():
+            if isinstance(number, float) and not math.isfinite(number):
+                raise UnsupportedModelError(
+                    f"{self.owner}: {key}={number} is not supported; use a finite number"
+                )
         value = self.build.link(self.value(x), name, x.dtype, **parameters)
         return self.given(value, x)
 

@@ -15,9 +15,9 @@ from fastscore.importers import _keras_inputs as ends
 from fastscore.importers._builder import Builder
 from fastscore.importers._keras_archive import CONFIG, WEIGHTS, Archive, WholeFile
 from fastscore.importers._keras_config import Graph, read
-from fastscore.importers._keras_live import LIVE, checked, keras2
-from fastscore.importers._keras_store import FilePlace, LivePlace, Place, WholePlace
-from fastscore.importers._keras_values import Translation
+from fastscore.importers._keras_live import LIVE, checked, keras2, live_epsilon, live_graph
+from fastscore.importers._keras_store import FilePlace, Place, WholePlace
+from fastscore.importers._keras_values import EPSILON, Translation
 from fastscore.importers._source import source, version
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
@@ -29,9 +29,16 @@ def import_keras(model: Any, options: Options) -> _core.Model:
     name = type(model).__name__
     options.allow(f"a Keras {name}", *_KEYWORDS)
     checked(model)
-    entry = {"module": "keras", "class_name": name, "config": model.get_config()}
-    graph = read(entry, LivePlace(model))
-    return _finish(graph, *_translate(graph), options, version("keras"), name)
+    graph = live_graph(model)
+    build, outputs = _translate(graph, epsilon=live_epsilon())
+    return _finish(graph, build, outputs, options, version("keras"), name)
+
+
+def unfolded(model: Any) -> _core.Model:
+    """Import a live model with a step a layer, as Keras itself computes it, for `verify`."""
+    graph = live_graph(model)
+    build, outputs = _translate(graph, epsilon=live_epsilon(), fold=False)
+    return _finish(graph, build, outputs, Options(), version("keras"), type(model).__name__)
 
 
 IMPORTERS: dict[str, Callable[[Any, Options], _core.Model]] = dict.fromkeys(LIVE, import_keras)
@@ -76,7 +83,7 @@ def _file(
     except (FastscoreError, MemoryError):
         raise
     except RecursionError:
-        raise ModelFormatError("its models lie in each other too deeply") from None
+        raise ModelFormatError("its configuration is too deep") from None
     except Exception as error:
         raise ModelFormatError(
             f"its configuration is not that of a Keras model: {type(error).__name__}: {error}"
@@ -84,15 +91,17 @@ def _file(
     return _finish(graph, build, outputs, options, written, graph.kind)
 
 
-def _translate(graph: Graph) -> tuple[Builder, list[ends.Output]]:
+def _translate(
+    graph: Graph, *, epsilon: float = EPSILON, fold: bool = True
+) -> tuple[Builder, list[ends.Output]]:
     inputs = ends.inputs_of(graph)
     build = ends.builder(inputs)
-    t = Translation(build)
+    t = Translation(build, epsilon=epsilon, fold=fold)
     found = graphs.run(t, graph, ends.tensors(t, inputs))
     outputs = [
         ends.output(t, name, x) for name, x in zip(ends.output_names(graph), found, strict=True)
     ]
-    return build, outputs
+    return build, ends.distinct(outputs)
 
 
 def _finish(
@@ -122,7 +131,7 @@ def _finish(
             "Keras",
             kind,
             version=written,
-            notes=["classes were given with classes="] if given else [],
+            notes=_notes(given, build, outputs),
             parameters={
                 "name": graph.name,
                 "inputs": ", ".join(f"{name}: {what}" for name, what in shown.items()),
@@ -133,6 +142,20 @@ def _finish(
         non_finite=True,
         width="float32" if ends.narrow(inputs) else "float64",
     )
+
+
+def _notes(given: dict[str, Labels], build: Builder, outputs: list[ends.Output]) -> list[str]:
+    """Return what is to be known of the labels that were given."""
+    if not given:
+        return []
+    notes = ["classes were given with classes="]
+    for out in outputs:
+        if out.name in given and out.size > 1 and ends.last_link(build, out) == "logistic":
+            notes.append(
+                f"the sigmoids of the output {out.name!r} are a number a label each, which don't "
+                "exclude each other: the label is that of the largest one"
+            )
+    return notes
 
 
 def _classes(options: Options, outputs: list[ends.Output]) -> dict[str, Labels]:
