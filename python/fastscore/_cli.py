@@ -79,7 +79,9 @@ def _run(arguments: list[str]) -> int:
         return 1
     except Exception as error:
         hint = "" if verbose else " (--verbose shows where)"
-        _say(f"{type(error).__name__}: {error}{hint}", error, verbose=verbose)
+        # A value that is refused says why; of other exceptions the kind is the best that is known.
+        kind = "" if isinstance(error, ValueError) and str(error) else f"{type(error).__name__}: "
+        _say(f"{kind}{error}{hint}", error, verbose=verbose)
         return 1
     return int(code or 0)
 

@@ -292,7 +292,8 @@ class Model:
                 )
         if source is None:
             raise ValueError(
-                "this model does not know its source (it was loaded or copied); pass it: "
+                "this model does not know its source (it was loaded or copied, or its object "
+                "can't be kept track of, as an ONNX ModelProto); pass it: "
                 "model.verify(data, source=estimator)"
             )
         return verify(self, data, source)

@@ -276,3 +276,54 @@ def test_products_by_infinity_are_refused(name):
     constants = {"w": np.ones((2, 1), np.float32), "b": np.ones(1, np.float32)}
     with pytest.raises(UnsupportedModelError, match=f"{name} (is )?inf"):
         fastscore.import_model(proto(nodes, {"x": ("n", 2)}, ["y"], constants))
+
+
+def test_a_graph_without_outputs_is_refused():
+    with pytest.raises(UnsupportedModelError, match="no outputs"):
+        fastscore.import_model(proto([node("Relu", "x", "y")], {"x": ("n", 2)}, []))
+
+
+def test_text_that_nothing_reads_is_refused():
+    string = {"x": 8}
+    model = proto([node("Identity", "x", "y")], {"x": ("n", 1)}, ["y"], kinds=string | {"y": 8})
+    with pytest.raises(UnsupportedModelError, match="a text input itself"):
+        fastscore.import_model(model)
+    text = {"c": np.array(["a"], object)}
+    model = proto([node("Equal", "x c", "y")], {"x": ("n", 1)}, ["y"], text, kinds=string)
+    with pytest.raises(UnsupportedModelError, match="it compares text"):
+        fastscore.import_model(model)
+
+
+@pytest.mark.parametrize("columns", [1, 3])
+@pytest.mark.parametrize("op", ["Greater", "LessOrEqual", "IsNaN", "Cast"])
+def test_truths_are_outputs(op, columns):
+    x = np.array([[0.5, -0.0, 0.0], [NAN, INF, -INF], [1e-45, -1.0, 2.0]], np.float32)[:, :columns]
+    zero = {"c": np.zeros(1, np.float32)} if op not in ("IsNaN", "Cast") else {}
+    model = of_one(
+        op, columns=columns, out=BOOL, constants=zero, **({"to": BOOL} if op == "Cast" else {})
+    )
+    ours = agree(model, x, bits=True)
+    assert np.asarray(ours.predict(x.astype(np.float64))).dtype == bool
+
+
+def test_the_largest_of_one_column_is_the_first():
+    x = np.array([[1.0], [NAN], [-INF]], np.float32)
+    agree(of_one("ArgMax", columns=1, out=INT64, axis=1, keepdims=0), x, bits=True)
+
+
+def test_features_without_names_are_numbers():
+    model = of_one("Relu")
+    with pytest.raises(ValueError, match="give the number 0"):
+        fastscore.import_model(model, categories={"0": ["a"]})
+    with pytest.raises(ValueError, match="ONNX ModelProto"):
+        fastscore.import_model(model).verify(np.zeros((2, 4)))
+
+
+@pytest.mark.parametrize("domain", ["", "ai.onnx", "ai.onnx.ml"])
+def test_functions_named_like_operators_are_refused(domain):
+    model = of_one("Relu")
+    body = [node("Neg", "a", "b")]
+    sets = [helper.make_opsetid("", 21)]
+    model.functions.append(helper.make_function(domain, "Relu", ["a"], ["b"], body, sets))
+    with pytest.raises(UnsupportedModelError, match="rename its domain"):
+        fastscore.import_model(model)

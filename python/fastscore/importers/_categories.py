@@ -86,6 +86,8 @@ def _feature(core: _core.Model, column: Any, option: str, allowed: Any) -> int:
     known = [names[i] if names else str(i) for i in sorted(allowed)]
     near = difflib.get_close_matches(str(column), known, 1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
+    if near and names is None:
+        hint = f"; its features have no names: give the number {near[0]}"
     shown = ", ".join(known[:20]) + (", ..." if len(known) > 20 else "")
     what = "is not a categorical feature" if found is not None else "is not a feature"
     raise ValueError(f"{option}= names {column!r}, which {what} of the model: {shown}{hint}")

@@ -177,7 +177,7 @@ def exact(build: Builder, frame: Frame, step: str, advice: str) -> None:
     for column in frame.columns:
         if column.near:
             raise UnsupportedModelError(
-                f"{step} compares {shown(build, column)} with the numbers of training, and the "
+                f"{step} compares {shown(build, column)} with given numbers, and the "
                 "steps before it compute these to within some last bits, which is not enough; "
                 f"{advice}"
             )

@@ -15,7 +15,15 @@ from fastscore.importers._onnx_fold_numbers import TYPES
 from fastscore.importers._onnx_graph import Node
 from fastscore.importers._onnx_registry import attribute, operator, refuse
 from fastscore.importers._onnx_signs import never_below_zero
-from fastscore.importers._onnx_values import Columns, Comparison, Constant, Label, Sized, Value
+from fastscore.importers._onnx_values import (
+    Columns,
+    Comparison,
+    Constant,
+    Label,
+    Sized,
+    Text,
+    Value,
+)
 
 if TYPE_CHECKING:
     from fastscore.importers._onnx_translation import Translation
@@ -162,6 +170,8 @@ def _above(translation: "Translation", like: Columns, a: Any, b: Any) -> Columns
 def equal(translation: "Translation", node: Node) -> None:
     """Compare with a constant."""
     values = [translation.operand(node, 0), translation.operand(node, 1)]
+    if any(isinstance(value, Text) for value in values):
+        refuse(node, "it compares text, which only operators of ai.onnx.ml read")
     translation.integers(same_type(node, values))
     translation.set(node, _equal(translation, node, values))
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from fastscore._errors import UnsupportedModelError
 from fastscore._options import Labels, labels
 from fastscore.importers._flow import Frame, joined
-from fastscore.importers._onnx_values import Columns, Comparison, Label, Maps, Value
+from fastscore.importers._onnx_values import Columns, Comparison, Label, Maps, Text, Value
 
 if TYPE_CHECKING:
     from fastscore.importers._onnx_translation import Translation
@@ -46,7 +46,9 @@ def targets(translation: "Translation", classes: Any) -> None:
         elif isinstance(value, Columns):
             _values(translation, value, name, target, given.get(name, given.get(None)))
         else:
-            what = "a map without its label" if isinstance(value, Maps) else "the same for all rows"
+            what = {Maps: "a map without its label", Text: "a text input itself"}.get(
+                type(value), "the same for all rows"
+            )
             raise UnsupportedModelError(
                 f"the output {name!r} is {what}, which is no score; export the model with outputs "
                 "that are numbers of each row"
@@ -163,6 +165,16 @@ def _values(
     given: Labels | None,
 ) -> None:
     """Translate a target of numbers: with `classes=` that of a classifier."""
+    if columns.elem_type == "bool" and len(columns.frame) and not columns.frame.near:
+        # False or True, each column on its own.
+        value = _value(translation, columns)
+        truths = Labels("bool", "bool", [False, True]) if given is None else given
+        if len(truths.values) != 2:
+            raise ValueError(f"classes= has {len(truths.values)} labels, and truths are two")
+        translation.build.target(
+            margin=value, rule="above", at=0.5, value=value, labels=truths, name=name
+        )
+        return
     if columns.elem_type not in ("float32", "float64"):
         raise UnsupportedModelError(
             f"the output {output!r} is of type {columns.elem_type}, and no label of a classifier; "

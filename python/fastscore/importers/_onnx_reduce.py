@@ -319,11 +319,11 @@ def _label(
     translation: "Translation", node: Node, x: Columns, axis: int, largest: bool, kept: bool
 ) -> Label:
     moved, lead, _ = arithmetic.last(translation, node, x, [axis])
-    if arithmetic.count(lead) != 1 or len(x.frame) < 2:
+    if arithmetic.count(lead) != 1 or not len(x.frame):
         refuse(
             node,
             f"it picks among the columns of shape {x.shape} along axis {axis}; supported "
-            "is one label a row, of two columns or more",
+            "is one label a row",
         )
     if not largest:
         moved = link(translation, moved, "ufunc", function="negative")

@@ -321,6 +321,8 @@ class Translation:
         self._read |= {output.name for output in self.graph.outputs}
         if not inputs:
             raise UnsupportedModelError("the ONNX graph has no inputs, so no rows to score")
+        if not self.graph.outputs:
+            raise UnsupportedModelError("the ONNX graph has no outputs, so nothing to score")
         shapes = [self._shape(tensor, features) for tensor in inputs]
         counts = [math.prod(shape) for shape in shapes]
         if self.batch is not None and sum(counts) * self.batch > _MOST_FIXED:

@@ -29,6 +29,13 @@ impl Functions {
         let mut known = HashMap::new();
         for function in functions {
             let name = function.name.clone();
+            let domain = super::domain(&function.domain);
+            if matches!(domain, "" | "ai.onnx.ml") {
+                // Whether one that is named like an operator takes its place is each runtime's choice.
+                return Err(Error::UnsupportedModel(format!(
+                    "function {name:?} is in the domain {domain:?}, which is that of operators; rename its domain"
+                )));
+            }
             for own in &function.opset_import {
                 let domain = super::domain(&own.domain);
                 if let Some(model) = opsets.get(domain).filter(|&&model| model != own.version) {
