@@ -120,6 +120,65 @@ def test_free_blocks_without_an_end(tmp_path):
     assert "free blocks" in loaded(path)
 
 
+def test_a_tree_that_is_its_own_branch(tmp_path):
+    path = tmp_path / "model.h5"
+    two().save(path)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"TREE")
+    data[at + 5] = 1
+    data[at + 32 : at + 40] = at.to_bytes(8, "little")
+    path.write_bytes(data)
+    assert "does not end" in loaded(path)
+
+
+def test_more_layers_than_a_node_of_a_tree_has(tmp_path):
+    """Their groups' names are a tree of two levels."""
+    path = tmp_path / "model.h5"
+    start = x = keras.Input((1,))
+    for _ in range(300):
+        x = Layers.ReLU()(x)
+    keras.Model(start, x).save(path)
+    data = path.read_bytes()
+    levels = [data[at + 5] for at in range(len(data)) if data.startswith(b"TREE\0", at)]
+    assert max(levels) == 1
+    assert fastscore.load(path).predict(np.array([[2.0]])).tolist() == [2.0]
+
+
+def test_a_text_that_is_longer_than_its_object(tmp_path):
+    path = tmp_path / "model.h5"
+    two().save(path)
+    data = bytearray(path.read_bytes())
+    heap = data.index(b"GCOL")
+    # The length of the first object, where it is, and its number.
+    length = data[heap + 24 : heap + 28]
+    reference = length + heap.to_bytes(8, "little") + (1).to_bytes(4, "little")
+    data[data.index(reference) + 3] = 0x43
+    path.write_bytes(data)
+    with pytest.raises(ModelFormatError, match="a text is longer"):
+        fastscore.load(path)
+
+
+def test_another_base(tmp_path):
+    path = tmp_path / "model.h5"
+    two().save(path)
+    data = bytearray(path.read_bytes())
+    data[24] = 8
+    path.write_bytes(data)
+    with pytest.raises(ModelFormatError, match="do not begin where"):
+        fastscore.load(path)
+
+
+def test_attributes_of_many_texts(tmp_path):
+    path = tmp_path / "model.h5"
+    two().save(path)
+    with h5py.File(path, "r+") as file:
+        group = next(iter(file["model_weights"].values()))
+        del group.attrs["weight_names"]
+        group.attrs.create("weight_names", ["x"] * 1000)
+    with pytest.raises(ModelFormatError, match=r"weight_names of shape \(1000,\)"):
+        fastscore.load(path)
+
+
 # --- structures
 
 

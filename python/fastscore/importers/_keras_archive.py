@@ -162,9 +162,10 @@ def array(group: Any, name: str, most: int) -> NDArray[Any]:
         raise ModelFormatError(f"{where} lies in another file, which is not read")
     if data.id.get_create_plist().get_nfilters():
         raise ModelFormatError(f"{where} is compressed, which Keras does not do; it is not read")
-    if data.dtype.kind not in "fiu" or data.attrs.get("dtype") == "bfloat16":
+    named = "".join(texts(data, "dtype") or ())
+    if data.dtype.kind not in "fiu" or named == "bfloat16":
         raise UnsupportedModelError(
-            f"{where} is of type {data.attrs.get('dtype', data.dtype)}; float32 and float64 are "
+            f"{where} is of type {named or data.dtype}; float32 and float64 are "
             "supported: build the model with one of these and set its weights (model.set_weights)"
         )
     if data.shape is None:
@@ -173,6 +174,17 @@ def array(group: Any, name: str, most: int) -> NDArray[Any]:
     if needed > min(most, data.id.get_storage_size()):
         raise ModelFormatError(f"{where} of shape {data.shape} is larger than what is stored")
     return np.asarray(data[()])
+
+
+def texts(holder: Any, name: str) -> list[str] | None:
+    """Return an attribute of a few texts; None where there is none."""
+    if name not in holder.attrs:
+        return None
+    shape = holder.attrs.get_id(name).shape
+    if shape is None or int(np.prod((1, *shape), dtype=object)) > _ARRAYS:
+        raise ModelFormatError(f"its HDF5 data have the attribute {name} of shape {shape}")
+    found = np.asarray(holder.attrs[name], dtype=object).ravel()
+    return [each.decode() if isinstance(each, bytes) else str(each) for each in found]
 
 
 class WholeFile:
@@ -185,16 +197,13 @@ class WholeFile:
     def config(self) -> Any:
         """Return the configuration of the model; None for a file of weights alone."""
         with reading():
-            found = self._file.attrs.get("model_config")
-            if found is None:
-                return None
-            return parsed(found if isinstance(found, bytes) else str(found).encode())
+            found = texts(self._file, "model_config")
+            return None if found is None else parsed("".join(found).encode())
 
     def version(self) -> str:
         """Return the version of Keras that wrote it."""
         with reading():
-            found = self._file.attrs.get("keras_version", "")
-            return found.decode() if isinstance(found, bytes) else str(found)
+            return "".join(texts(self._file, "keras_version") or ())
 
     def listed(self, name: str) -> list[NDArray[Any]]:
         """Return the arrays of a layer, as its `weight_names` list them."""
@@ -202,8 +211,7 @@ class WholeFile:
             group = inside(self._file, f"model_weights/{name}")
             if group is None:
                 return []
-            names = group.attrs.get("weight_names")
+            names = texts(group, "weight_names")
             if names is None:
                 raise ModelFormatError(f"the weights of the layer {name!r} are not listed")
-            texts = [each.decode() if isinstance(each, bytes) else str(each) for each in names]
-            return [array(group, each, self._size) for each in texts]
+            return [array(group, each, self._size) for each in names]
