@@ -7,6 +7,8 @@ without Keras, and no code of a file is ever run.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
+
 from fastscore import _core
 from fastscore._errors import FastscoreError, ModelFormatError, UnsupportedModelError
 from fastscore._options import Labels, Options, labels
@@ -97,10 +99,12 @@ def _translate(
     inputs = ends.inputs_of(graph)
     build = ends.builder(inputs)
     t = Translation(build, epsilon=epsilon, fold=fold)
-    found = graphs.run(t, graph, ends.tensors(t, inputs))
-    outputs = [
-        ends.output(t, name, x) for name, x in zip(ends.output_names(graph), found, strict=True)
-    ]
+    # Weights may be any numbers, of which casts make infinities.
+    with np.errstate(all="ignore"):
+        found = graphs.run(t, graph, ends.tensors(t, inputs))
+        outputs = [
+            ends.output(t, name, x) for name, x in zip(ends.output_names(graph), found, strict=True)
+        ]
     return build, ends.distinct(outputs)
 
 
