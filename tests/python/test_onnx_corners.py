@@ -327,3 +327,22 @@ def test_functions_named_like_operators_are_refused(domain):
     model.functions.append(helper.make_function(domain, "Relu", ["a"], ["b"], body, sets))
     with pytest.raises(UnsupportedModelError, match="rename its domain"):
         fastscore.import_model(model)
+
+
+@pytest.mark.parametrize("op", ["Greater", "Less", "GreaterOrEqual", "LessOrEqual"])
+@pytest.mark.parametrize("names", ["m c", "c m"])
+@pytest.mark.parametrize(("dtype", "kind"), WIDTHS)
+def test_comparisons_of_computed_numbers_are_labels(op, names, dtype, kind):
+    nodes = [node("MatMul", "x w", "m"), node(op, names, "y")]
+    for bound in (2.0, 0.0, -3.0):
+        constants = {"w": np.ones((2, 1), dtype), "c": np.array(bound, dtype)}
+        model = proto(nodes, {"x": ("n", 2)}, ["y"], constants, kind=kind, kinds={"y": BOOL})
+        x = np.array([[1, 1], [2, 1], [0, 1], [1, -1], [-2, -1], [NAN, 1], [INF, 1], [-INF, 0]])
+        agree(model, x.astype(dtype), bits=True)
+
+
+@pytest.mark.parametrize("op", ["Greater", "Less", "GreaterOrEqual", "LessOrEqual", "Equal"])
+@pytest.mark.parametrize("bounds", [[NAN], [1.0, NAN, INF, -INF]])
+def test_comparisons_with_nan(op, bounds):
+    constants = {"c": np.array(bounds, np.float32)}
+    agree(of_one(op, out=BOOL, constants=constants), np.array(ROWS, np.float32), bits=True)

@@ -134,11 +134,9 @@ def compare(translation: "Translation", node: Node) -> None:
 
 def _comparison(translation: "Translation", node: Node, values: list[Value]) -> Comparison | None:
     """Return whether computed numbers are above one number, where that is what is asked."""
-    x, bound = values if node.op == "Greater" else values[::-1]
-    if node.op not in ("Greater", "Less"):
-        return None
-    if node.op == "Less" and isinstance(bound, Columns) and isinstance(x, Constant):
-        # x < c is -x > -c.
+    x, bound = values if node.op.startswith("Greater") else values[::-1]
+    if isinstance(bound, Columns) and isinstance(x, Constant):
+        # c > x is -x > -c.
         if not bound.frame.near or x.array.dtype.kind != "f":
             return None
         opposite = Constant(-x.array)
@@ -152,9 +150,13 @@ def _comparison(translation: "Translation", node: Node, values: list[Value]) -> 
     assert not isinstance(bounds, Columns)
     if not bounds.size or not (bounds == bounds.flat[0]).all():
         return None
-    if not np.isfinite(bounds.flat[0]):
-        refuse(node, f"it compares computed numbers with {bounds.flat[0]}, which is not finite")
-    return Comparison(numbers, float(bounds.flat[0]))
+    at = bounds.flat[0]
+    if not np.isfinite(at):
+        refuse(node, f"it compares computed numbers with {at}, which is not finite")
+    if node.op.endswith("OrEqual"):
+        # x >= c is x > the number before c.
+        at = np.nextafter(at, at.dtype.type(-np.inf))
+    return Comparison(numbers, float(at))
 
 
 def _above(translation: "Translation", like: Columns, a: Any, b: Any) -> Columns:
@@ -186,14 +188,17 @@ def _equal(translation: "Translation", node: Node, values: list[Value]) -> Colum
     x, numbers = (a, b) if isinstance(a, Columns) else (b, a)
     assert isinstance(x, Columns)
     flat = np.asarray(numbers, dtype=np.float64).ravel()
-    if np.isnan(flat).any():
-        refuse(node, "it compares with NaN, which nothing equals")
     build = translation.build
     prefix = f"equal{len(build.steps)}"
     build.tensor(f"{prefix}.feature", range(len(flat)), np.int32)
     build.tensor(f"{prefix}.value", flat, np.float64)
     made = build.add({"op": "one_hot", "input": x.value(build), "tensors": prefix})
-    return translation.made(made, x.shape, x, near=False, elem_type="bool")
+    found = translation.made(made, x.shape, x, near=False, elem_type="bool")
+    known = ~np.isnan(flat)
+    if known.all():
+        return found
+    # Nothing equals NaN, which the step takes for a number of its own.
+    return arithmetic.affine(translation, found, known.astype(np.float64), np.zeros(len(flat)))
 
 
 @operator("IsNaN")
