@@ -183,6 +183,9 @@ def _link(kind: Step, x: Array, e: Array, width: str) -> Pair:
         return _softmax(kind, x, e, part, least)
     if name == "layer_norm":
         return _layer_norm(kind, x, e, part, least)
+    if name == "log_sum_exp":
+        value = np.logaddexp.reduce(x, axis=1)[:, np.newaxis]
+        return value, e.max(axis=1)[:, np.newaxis] + part * (np.abs(value) + 1) + least
     if name == "reduce":
         return _reduce(kind, x, e, part, least)
     value, off = _between(lambda v: _elementwise(kind, v), x, e)

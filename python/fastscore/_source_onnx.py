@@ -31,7 +31,8 @@ _ROWS = 4096
 
 
 _SIGMOID = 2.0**-22
-"""How far ONNX Runtime's sigmoid of float32 is off: 1.7e-7 at most, and 0 from -18 on."""
+"""How far ONNX Runtime's sigmoid of float32 is off: 1.7e-7 at most, and 0 from -18 on; of the other
+class it gives 1 minus it."""
 
 
 class GraphBound(NetworkBound):
@@ -44,7 +45,8 @@ class GraphBound(NetworkBound):
     def _step(self, step: Step) -> Pair:
         if step["op"] not in ("forest", "leaf_indicator", "distances", "polynomial", "interpolate"):
             value, off = super()._step(step)
-            if step.get("kind", {}).get("name") == "logistic" and step.get("width") == "float32":
+            name = step.get("kind", {}).get("name")
+            if name in ("logistic", "sigmoid") and step.get("width") == "float32":
                 off = off + _SIGMOID
             return value, off
         value = self._computed(step)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastscore.importers._flow import joined
+from fastscore.importers._flow import joined, refuse_unknown
 from fastscore.importers._onnx_arithmetic import spread
 from fastscore.importers._onnx_graph import Node
 from fastscore.importers._onnx_registry import attribute, operator, refuse
@@ -358,13 +358,7 @@ def _embedding(translation: "Translation", node: Node, table: Array, places: Col
     source = places.value(build)
     count, each = len(places.frame), flat.shape[1]
     value = build.embedding(source, range(count), flat, wrap=True)
-    build.guard(
-        value=value,
-        columns=[int(known[0]) + at * each for at in range(count)],
-        refuse=["unknown"],
-        of=[[column.value, column.index] for column in places.frame.columns],
-        step=node.label,
-        names=None,
-    )
+    columns = [int(known[0]) + at * each for at in range(count)]
+    refuse_unknown(build, value, columns, places.frame.columns, node.label)
     like = Columns(places.frame, places.shape, str(table.dtype), places.batched)
     return translation.made(value, (*places.shape, *table.shape[1:]), like, near=False)

@@ -95,7 +95,7 @@ pub enum Error {
     /// A value that a step of the source does not know, and refuses.
     #[error(
         "column {column} has {count} value(s) that {step} does not know, the first in row {row}: {value}; replace \
-         them, or train {step} to ignore unknown values"
+         them, or train the model so that {step} knows or ignores them"
     )]
     UnknownToStep {
         /// The step of the source.

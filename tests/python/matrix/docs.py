@@ -19,7 +19,7 @@ Made by `make docs` from the tables in `tests/python/matrix`, over which the tes
 below is a test against the source library itself. Don't edit it by hand.
 
 [scikit-learn](#scikit-learn), [LightGBM](#lightgbm), [XGBoost](#xgboost), [CatBoost](#catboost),
-[ONNX](#onnx-aionnxml), [Keras](#keras);
+[ONNX networks](#onnx-networks), [ONNX ai.onnx.ml](#onnx-aionnxml), [Keras](#keras);
 [what is refused, and what to do](#what-is-refused-and-what-to-do).
 
 A model comes from `fastscore.import_model(object)` ("live") or from a file of its own library
@@ -50,6 +50,10 @@ layer may be off goes on through those after it, as steep as they are |
 """
 
 
+_RUNS = {"onnxruntime": "ONNX Runtime"}
+"""Packages that run what a library of another name is."""
+
+
 def render() -> str:
     """Return the document."""
     parts = [HEAD]
@@ -67,7 +71,10 @@ def render() -> str:
 
 
 def _library(library: Library, cases: Sequence[Case]) -> str:
-    lines = [f"## {library.name}\n", f"Tested with {library.name} {_version(library)}."]
+    lines = [
+        f"## {library.name}\n",
+        f"Tested with {_RUNS.get(library.package, library.name)} {_version(library)}.",
+    ]
     if library.note:
         lines.append(library.note)
     rows: dict[str, dict[tuple[str, str], list[str]]] = {}

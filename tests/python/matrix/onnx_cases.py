@@ -117,20 +117,20 @@ GRAPHS = {
 
 CASES: list[Case] = [
     *(
-        Case("PyTorch, `dynamo=True`", name, _torch(f"act_{name}"), VALUES, FILES)
+        Case("PyTorch, dynamo=True", name, _torch(f"act_{name}"), VALUES, FILES)
         for name in ACTIVATIONS
     ),
-    *(Case("PyTorch, `dynamo=True`", name, _torch(name), VALUES, FILES) for name in NORMALISATIONS),
+    *(Case("PyTorch, dynamo=True", name, _torch(name), VALUES, FILES) for name in NORMALISATIONS),
     *(
-        Case("PyTorch, `dynamo=True`", what, _torch(name), VALUES, FILES)
+        Case("PyTorch, dynamo=True", what, _torch(name), VALUES, FILES)
         for name, what in GRAPHS.items()
     ),
     *(
-        Case("PyTorch, `dynamo=False`", what, _torch(name, how="script"), VALUES, FILES)
+        Case("PyTorch, dynamo=False", what, _torch(name, how="script"), VALUES, FILES)
         for name, what in GRAPHS.items()
     ),
     *(
-        Case(f"PyTorch, `dynamo={how == 'dynamo'}`", what, _torch(name, how=how), SHARES, FILES)
+        Case(f"PyTorch, dynamo={how == 'dynamo'}", what, _torch(name, how=how), SHARES, FILES)
         for how in ("dynamo", "script")
         for name, what in (
             ("classifier", "softmax at the end"),

@@ -115,7 +115,10 @@ impl<'p> Guards<'p> {
         let column = guard.checked(self.model.width(guard.value)).nth(place)?;
         let column = match &guard.names {
             Some(names) => format!("{:?}", names[place]),
-            None => format!("number {column}"),
+            None => match &guard.refuse {
+                Refuse::Unknown(of) if of[place].0 == 0 => format!("number {}", of[place].1),
+                _ => format!("number {column}"),
+            },
         };
         let step = guard.step.clone();
         Some(match (&guard.refuse, kind) {
