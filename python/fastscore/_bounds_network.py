@@ -46,17 +46,17 @@ class NetworkBound:
     def pair(self, value: int) -> Pair:
         """Return a value and how far it may be off."""
         with np.errstate(all="ignore"):
-            for at in range(1, value + 1):
-                if at in self._needed(value) and at not in self._known:
-                    self._known[at] = _settled(*self._step(self._steps[at - 1]))
+            for at in sorted(self._needed(value)):
+                self._known[at] = _settled(*self._step(self._steps[at - 1]))
         return self._known[value]
 
     def _needed(self, value: int) -> set[int]:
+        """Return the steps that it takes and that are not known yet."""
         found: set[int] = set()
         waiting = [value]
         while waiting:
             at = waiting.pop()
-            if at and at not in found:
+            if at not in found and at not in self._known:
                 found.add(at)
                 step = self._steps[at - 1]
                 waiting += [*step.get("inputs", ()), *([step["input"]] if "input" in step else [])]

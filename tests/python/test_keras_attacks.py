@@ -5,6 +5,8 @@ import io
 import json
 import subprocess
 import sys
+import time
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ import keras_models as models
 import numpy as np
 import pytest
 from fastscore import ModelFormatError, UnsupportedModelError
+from fastscore.importers._keras_heaps import SIGNATURE, check_heaps
 from networks import WARNINGS, keras
 
 Layers = keras.layers
@@ -182,6 +185,98 @@ def test_attributes_of_many_texts(tmp_path):
 # --- structures
 
 
+def number(*numbers: int) -> bytes:
+    return b"".join(each.to_bytes(8, "little") for each in numbers)
+
+
+def across() -> dict[str, bytes]:
+    """Return heaps and trees of which each is short, and all together are far longer."""
+    global_heap = b"GCOL\x01\0\0\0" + number(60_016, 1, 16)
+    local = b"HEAP\0\0\0\0" + number(100_000, 16, 64 + 32 * 2000)
+    chain = b"".join(number(at + 16, 0) for at in range(0, 100_000, 16))
+    return {
+        "global": global_heap * 6000,
+        "local": local * 2000 + chain,
+        "tree": b"TREE\0\1\xff\xff" * 20_000,
+    }
+
+
+@pytest.mark.parametrize("name", across())
+def test_heaps_across_each_other(name):
+    first = bytearray(SIGNATURE + bytes(56))
+    first[13:15] = b"\x08\x08"
+    data = bytes(first) + across()[name]
+    with pytest.raises(ModelFormatError, match="lie across each other"):
+        check_heaps(data)
+
+
+# --- members of the zip file
+
+
+def packed_with(path: Path, method: int, size: int) -> None:
+    """Pack the configuration anew, and say another size of it."""
+    with zipfile.ZipFile(path) as packed:
+        members = {name: packed.read(name) for name in packed.namelist()}
+    with zipfile.ZipFile(path, "w") as packed:
+        for name, data in members.items():
+            at = name == "config.json"
+            packed.writestr(name, data, method if at else zipfile.ZIP_STORED)
+    found = bytearray(path.read_bytes())
+    at = -1
+    while (at := found.find(b"PK\x01\x02", at + 1)) >= 0:
+        if found[at + 46 :].startswith(b"config.json"):
+            found[at + 24 : at + 28] = size.to_bytes(4, "little")
+    path.write_bytes(found)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_method_that_unpacks_all_at_once(method, tmp_path):
+    path = tmp_path / "model.keras"
+    two().save(path)
+    rewritten(path, lambda data: data + b" " * (64 << 20), "config.json")
+    packed_with(path, method, 1000)
+    tracemalloc.start()
+    with pytest.raises(ModelFormatError, match=f"config.json is packed with method {method}"):
+        fastscore.load(path)
+    assert tracemalloc.get_traced_memory()[1] < 32 << 20
+    tracemalloc.stop()
+
+
+def test_a_deflated_member_that_is_longer_than_it_says(tmp_path):
+    path = tmp_path / "model.keras"
+    two().save(path)
+    rewritten(path, lambda data: data + b" " * (64 << 20), "config.json")
+    packed_with(path, zipfile.ZIP_DEFLATED, 1000)
+    tracemalloc.start()
+    with pytest.raises(ModelFormatError, match=r"config\.json is damaged"):
+        fastscore.load(path)
+    assert tracemalloc.get_traced_memory()[1] < 32 << 20
+    tracemalloc.stop()
+
+
+def test_deflated_members_are_read(tmp_path):
+    path = tmp_path / "model.keras"
+    two().save(path)
+    rewritten(path, lambda data: data)
+    live = fastscore.load(path).predict(np.ones((1, 4)))
+    with zipfile.ZipFile(path) as packed:
+        size = packed.getinfo("config.json").file_size
+    packed_with(path, zipfile.ZIP_DEFLATED, size)
+    assert (fastscore.load(path).predict(np.ones((1, 4))) == live).all()
+
+
+@pytest.mark.parametrize("member", ["config.json", "metadata.json"])
+def test_json_that_is_broken_or_too_long(member, tmp_path):
+    path = tmp_path / "model.keras"
+    two().save(path)
+    rewritten(path, lambda data: data[:-1], member)
+    with pytest.raises(ModelFormatError, match=f"its {member} is no JSON"):
+        fastscore.load(path)
+    rewritten(path, lambda data: b" " * (17 << 20), member)
+    with pytest.raises(ModelFormatError, match=f"its member {member} is 17825792 bytes"):
+        fastscore.load(path)
+
+
 def nested() -> Any:
     a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
     return keras.Model({"b": b, "a": a}, {"y": Layers.Dense(2)(b), "x": Layers.Dense(2)(a)})
@@ -232,6 +327,44 @@ def test_outputs_whose_columns_would_have_one_name(rng):
     outputs = [Layers.Dense(2, name="dense")(start), Layers.Dense(1, name="dense_1")(start)]
     ours = holds(keras.Model(start, outputs), rng.normal(size=(20, 4)))
     assert ours.source.parameters["outputs"] == "dense_output: float32[2], dense_1: float32[1]"
+
+
+def test_columns_of_an_output_that_has_fewer(rng):
+    start = keras.Input((4,))
+    outputs = [Layers.Dense(2, name="dense")(start), Layers.Dense(1, name="dense_2")(start)]
+    ours = holds(keras.Model(start, outputs), rng.normal(size=(20, 4)))
+    assert ours.source.parameters["outputs"] == "dense: float32[2], dense_2: float32[1]"
+
+
+def test_one_output_again_and_again():
+    start = keras.Input((4,))
+    one, other = (Layers.Dense(1, name=name)(start) for name in ("dense", "dense_1"))
+    ours = fastscore.import_model(keras.Model(start, [one, other, one, other, one]))
+    named = [each.split(":")[0] for each in ours.source.parameters["outputs"].split(", ")]
+    assert named == ["dense", "dense_1", "dense_2", "dense_1_1", "dense_4"]
+
+
+def test_many_outputs(tmp_path):
+    """Some thousand are fast; more, or names that are long each time, are refused."""
+    path = tmp_path / "model.keras"
+    start = keras.Input((4,))
+    keras.Model(start, [Layers.Dense(2, name="dense")(start)]).save(path)
+
+    def repeated(count: int) -> Any:
+        def change(data: bytes) -> bytes:
+            entry = json.loads(data)
+            entry["config"]["output_layers"] = [["dense", 0, 0]] * count
+            return json.dumps(entry).encode()
+
+        return change
+
+    rewritten(path, repeated(4096), "config.json")
+    began = time.perf_counter()
+    assert fastscore.load(path).source.parameters["outputs"].count(": ") == 4096
+    assert time.perf_counter() - began < 5
+    rewritten(path, repeated(4097), "config.json")
+    with pytest.raises(UnsupportedModelError, match="more than 4096 outputs"):
+        fastscore.load(path)
 
 
 def test_names_that_only_begin_like_generated_ones():

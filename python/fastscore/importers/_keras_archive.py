@@ -18,14 +18,17 @@ from fastscore._errors import FastscoreError, ModelFormatError, UnsupportedModel
 from fastscore.importers._keras_heaps import check_heaps
 
 CONFIG = "config.json"
+_METADATA = "metadata.json"
 WEIGHTS = "model.weights.h5"
 _RATIO = 100
 """How many times its size in the file a member may have; Keras itself does not compress."""
 _SMALL = 1 << 20
 _ARRAYS = 64
 """Of one layer: those that are read have at most seven."""
-_LONGEST = 1 << 28
-"""Of the configuration."""
+_LONGEST = 1 << 24
+"""Of JSON, in bytes: what is made of it takes many times as much."""
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Of packing: the others unpack all that they hold at once, whatever size is said."""
 
 
 class Archive:
@@ -42,16 +45,16 @@ class Archive:
 
     def config(self) -> Any:
         """Return the configuration of the model."""
-        found = parsed(self._read(CONFIG))
+        found = parsed(self._read(CONFIG), CONFIG)
         if found is None:
             raise ModelFormatError(f"its {CONFIG} is no model")
         return found
 
     def version(self) -> str:
         """Return the version of Keras that wrote it."""
-        if "metadata.json" not in self._names:
+        if _METADATA not in self._names:
             return ""
-        found = parsed(self._read("metadata.json"))
+        found = parsed(self._read(_METADATA), _METADATA)
         return str(found.get("keras_version", "")) if isinstance(found, dict) else ""
 
     def asset(self, path: str) -> str | None:
@@ -84,30 +87,41 @@ class Archive:
             info = self._zip.getinfo(name)
         except KeyError:
             raise ModelFormatError(f"it has no {name}") from None
+        if info.compress_type not in _METHODS:
+            raise ModelFormatError(
+                f"its member {name} is packed with method {info.compress_type}, which Keras does "
+                "not use; unpack the file and zip it anew, stored or deflated"
+            )
         packed = min(info.compress_size, self._size)
         if info.file_size > max(_SMALL, _RATIO * packed) or (
-            name == CONFIG and info.file_size > _LONGEST
+            name in (CONFIG, _METADATA) and info.file_size > _LONGEST
         ):
             raise ModelFormatError(
                 f"its member {name} is {info.file_size} bytes, packed into {packed}: more than a "
                 "model file holds"
             )
         try:
-            return self._zip.read(info)
+            with self._zip.open(info) as member:
+                # Not all that is there: the size is only what the file says of it.
+                return member.read(info.file_size + 1)
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
             raise ModelFormatError(f"its member {name} is damaged: {error}") from None
         except (RuntimeError, EOFError) as error:
             raise ModelFormatError(f"its member {name} can't be read: {error}") from None
-        except Exception as error:  # zlib.error, lzma.LZMAError
+        except Exception as error:  # zlib.error
             raise ModelFormatError(f"its member {name} is damaged: {error}") from None
 
 
-def parsed(data: bytes) -> Any:
-    """Return JSON."""
+def parsed(data: bytes, name: str) -> Any:
+    """Return the JSON of a member or attribute."""
+    if len(data) > _LONGEST:
+        raise ModelFormatError(
+            f"its {name} is {len(data)} bytes: more than {_LONGEST}, which no model file needs"
+        )
     try:
         return json.loads(data)
     except (ValueError, RecursionError) as error:
-        raise ModelFormatError(f"its {CONFIG} is no JSON: {error}") from None
+        raise ModelFormatError(f"its {name} is no JSON: {error}") from None
 
 
 def hdf5(data: bytes) -> Any:
@@ -198,7 +212,7 @@ class WholeFile:
         """Return the configuration of the model; None for a file of weights alone."""
         with reading():
             found = texts(self._file, "model_config")
-            return None if found is None else parsed("".join(found).encode())
+            return None if found is None else parsed("".join(found).encode(), "model_config")
 
     def version(self) -> str:
         """Return the version of Keras that wrote it."""

@@ -1,6 +1,8 @@
 """The inputs and outputs of a Keras model: features, and predicted targets."""
 
 import re
+from bisect import bisect_left, bisect_right, insort
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,6 +15,9 @@ from fastscore.importers._keras_config import Graph, Layer, leaves
 from fastscore.importers._keras_values import FLOATS, INTEGERS, Tensor, Translation, size
 
 _COLUMNS = 1 << 18
+_OUTPUTS = 4096
+_NAME = 4096
+"""The longest name of an output: those made of it are as long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +141,28 @@ def output_names(graph: Graph) -> list[str]:
     if graph.sequential:
         return [graph.layers[-1].name]
     names: list[str] = []
+    ordered: list[str] = []
     outputs = graph.outputs
     keyed = outputs.items() if isinstance(outputs, Mapping) else [(None, outputs)]
     for key, each in keyed:
-        refs = leaves(each)
-        for ref in refs:
+        for ref in leaves(each):
             name = ref.layer if key is None else str(key)
-            twice = sum(own == name or own.startswith(f"{name}_") for own in names)
-            names.append(f"{name}_{twice}" if name in names else name)
+            if len(names) == _OUTPUTS or len(name) > _NAME:
+                raise UnsupportedModelError(
+                    f"the Keras model {graph.name!r} has more than {_OUTPUTS} outputs, or one with "
+                    f"a name of more than {_NAME} characters; give it fewer, joined with "
+                    "keras.layers.Concatenate, or shorter names"
+                )
+            same = bisect_right(ordered, name) - bisect_left(ordered, name)
+            # Those that begin with it and "_", which "`" follows.
+            longer = bisect_left(ordered, f"{name}`") - bisect_left(ordered, f"{name}_")
+            names.append(f"{name}_{same + longer}" if same else name)
+            insort(ordered, names[-1])
     return names
+
+
+_COLUMN = re.compile(r"(.*)_(0|[1-9][0-9]{0,8})", re.DOTALL)
+"""The name of a column of an output, as of 'dense_1'."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +177,26 @@ class Output:
 
 def distinct(outputs: list[Output]) -> list[Output]:
     """Return outputs of which no columns have the name of another: 'dense' of two, 'dense_1'."""
-    found = list(outputs)
-    for at, out in enumerate(outputs):
-        others = {other.name for other in found if other is not out}
+    taken: Counter[str] = Counter()
+    columns: dict[str, Counter[int]] = {}
+
+    def count(name: str, by: int) -> None:
+        taken[name] += by
+        if ends := _COLUMN.fullmatch(name):
+            columns.setdefault(ends[1], Counter())[int(ends[2])] += by
+
+    for out in outputs:
+        count(out.name, 1)
+    found = []
+    for out in outputs:
+        count(out.name, -1)
         name = out.name
-        while out.size > 1 and others & {name, *(f"{name}_{i}" for i in range(out.size))}:
+        while out.size > 1 and (
+            taken[name] or any(n and at < out.size for at, n in columns.get(name, {}).items())
+        ):
             name = f"{name}_output"
-        found[at] = replace(out, name=name)
+        count(name, 1)
+        found.append(replace(out, name=name))
     return found
 
 
