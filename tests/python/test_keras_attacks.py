@@ -593,6 +593,30 @@ def test_more_arrays_than_a_layer_has(tmp_path):
         fastscore.load(path)
 
 
+@pytest.mark.parametrize("width", models.WIDTHS)
+def test_square_roots_by_powers(width):
+    start = keras.Input((4,), dtype=width)
+    x = np.array([[-np.inf, np.inf, np.nan, -1.0], [-0.0, 0.0, 4.0, 1e-40]], dtype=width)
+    model = keras.Model(start, ops.power(start, 0.5))
+    ours = holds(model, x)
+    assert ours.predict(x)[0, :2].tolist() == [np.inf, np.inf]
+    holds(keras.Model(start, ops.power(ops.power(start, 3.0), 0.5)), x)
+
+
+def test_networks_that_are_too_wide(tmp_path):
+    start = x = keras.Input((3000,))
+    for _ in range(100):
+        x = Layers.Activation("tanh")(x)
+    model = keras.Model(start, x, name="wide")
+    model.save(tmp_path / "model.keras")
+    for load in (
+        lambda: fastscore.import_model(model),
+        lambda: fastscore.load(tmp_path / "model.keras"),
+    ):
+        with pytest.raises(UnsupportedModelError, match=r"'wide' has more than 262144.*split it"):
+            load()
+
+
 def test_long_chains(tmp_path):
     start = x = keras.Input((2,))
     for _ in range(700):

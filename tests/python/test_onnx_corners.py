@@ -1,5 +1,7 @@
 """Numbers at which ONNX Runtime has rules of its own: NaN, infinities, integers, rows' counts."""
 
+import itertools
+
 import fastscore
 import numpy as np
 import pytest
@@ -346,3 +348,25 @@ def test_comparisons_of_computed_numbers_are_labels(op, names, dtype, kind):
 def test_comparisons_with_nan(op, bounds):
     constants = {"c": np.array(bounds, np.float32)}
     agree(of_one(op, out=BOOL, constants=constants), np.array(ROWS, np.float32), bits=True)
+
+
+def test_networks_that_are_too_wide():
+    names = ["x", *(f"h{i}" for i in range(99)), "y"]
+    nodes = [node("Tanh", one, other) for one, other in itertools.pairwise(names)]
+    with pytest.raises(UnsupportedModelError, match=r"graph has more than 262144.*split it"):
+        fastscore.import_model(proto(nodes, {"x": ("n", 3000)}, ["y"]))
+
+
+def test_normalisations_and_reductions_that_say_what_would_work():
+    six = np.ones(6, dtype=np.float32)
+    shifted = node("RMSNormalization", "x s s", "y")
+    with pytest.raises(UnsupportedModelError, match="Add node after"):
+        fastscore.import_model(proto([shifted], {"x": ("n", 6)}, ["y"], {"s": six}, opset=23))
+
+
+@pytest.mark.parametrize("op", ["ReduceMax", "ReduceLogSumExp"])
+def test_reductions_of_no_numbers(op):
+    nodes = [node("Slice", "x zero zero one", "none"), node(op, "none one", "y")]
+    constants = {"zero": np.array([0]), "one": np.array([1])}
+    with pytest.raises(UnsupportedModelError, match="no numbers to reduce; leave the node out"):
+        fastscore.import_model(proto(nodes, {"x": ("n", 3)}, ["y"], constants))

@@ -32,6 +32,7 @@ from fastscore.importers._keras_values import (
     axis_of,
     size,
 )
+from fastscore.importers._signs import raised
 
 
 def _get(layer: Layer, args: list[Any], kwargs: Mapping[str, Any], at: int, name: str) -> Any:
@@ -295,7 +296,10 @@ def _power(t: Translation, layer: Layer, args: list[Any], kwargs: Mapping[str, A
     exponent = _get(layer, args, kwargs, 1, "x2")
     if isinstance(exponent, Tensor) or np.ndim(exponent):
         raise layer.refuse("an exponent that is no single number is not supported")
-    return t.link(x, "power", exponent=number(x, exponent))
+    exponent = number(x, exponent)
+    if exponent == 0.5:
+        x = t.given(raised(t.build, t.value(x), x.dtype), x)
+    return t.link(x, "power", exponent=exponent)
 
 
 @operation("Concatenate")

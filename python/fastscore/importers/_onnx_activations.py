@@ -8,11 +8,10 @@ import numpy as np
 from fastscore.importers import _onnx_arithmetic as arithmetic
 from fastscore.importers._flow import Column, Frame, exact
 from fastscore.importers._onnx_arithmetic import broadcast, floats, link
-from fastscore.importers._onnx_choice import raised
 from fastscore.importers._onnx_graph import Node
 from fastscore.importers._onnx_registry import attribute, operator, refuse
-from fastscore.importers._onnx_signs import never_below_zero
 from fastscore.importers._onnx_values import Columns, Constant
+from fastscore.importers._signs import raised
 
 if TYPE_CHECKING:
     from fastscore.importers._onnx_translation import Translation
@@ -239,10 +238,9 @@ def _power(translation: "Translation", x: Columns, number: float) -> Columns:
     if number == 2.0:
         # Not the link of that power, which is not told to be exact.
         return arithmetic.two(translation, "product", x, x)
-    build = translation.build
-    if number == 0.5 and not all(never_below_zero(build, c.value) for c in x.frame.columns):
-        # The link takes the square root, which is NaN for -inf; the power is inf.
-        x = raised(translation, x)
+    if number == 0.5:
+        value = raised(translation.build, x.value(translation.build), x.width)
+        x = translation.made(value, x.shape, x, near=False)
     return link(translation, x, "power", near=number != 1.0, exponent=number)
 
 

@@ -23,15 +23,6 @@ def looked_up(translation: "Translation", truth: Columns, yes: Any, no: Any, kin
     return translation.made(value, truth.shape, truth, near=False, elem_type=kind)
 
 
-def raised(translation: "Translation", x: Columns) -> Columns:
-    """Return the numbers, with inf in the place of -inf."""
-    count = len(x.frame)
-    high, low = np.full(count, np.inf), np.full(count, -np.inf)
-    value = _map(translation, x, [[-np.inf]] * count, range(count), high, low)
-    other = translation.made(value, x.shape, x, near=False)
-    return two(translation, "maximum", x, other)
-
-
 def _map(
     translation: "Translation",
     x: Columns,

@@ -14,7 +14,6 @@ from fastscore.importers._onnx_choice import choose, looked_up
 from fastscore.importers._onnx_fold_numbers import TYPES
 from fastscore.importers._onnx_graph import Node
 from fastscore.importers._onnx_registry import attribute, operator, refuse
-from fastscore.importers._onnx_signs import never_below_zero
 from fastscore.importers._onnx_values import (
     Columns,
     Comparison,
@@ -24,6 +23,7 @@ from fastscore.importers._onnx_values import (
     Text,
     Value,
 )
+from fastscore.importers._signs import never_below_zero
 
 if TYPE_CHECKING:
     from fastscore.importers._onnx_translation import Translation

@@ -31,6 +31,10 @@ _HOW = {
     "ReduceLogSumExp": "",
 }
 
+_EMPTY = (
+    "its input has no numbers to reduce; leave the node out, or give it one number or more a row"
+)
+
 
 @operator(*_HOW)
 def reduce(translation: "Translation", node: Node) -> None:
@@ -102,7 +106,7 @@ def reduced(
     """Return a tensor reduced over axes."""
     moved, lead, _ = arithmetic.last(translation, node, x, axes)
     if not len(x.frame):
-        refuse(node, "it has nothing to reduce")
+        refuse(node, _EMPTY)
     build = translation.build
     groups = arithmetic.count(lead)
     value = build.link(
@@ -133,7 +137,7 @@ def _log_sum_exp(
     groups = arithmetic.count(lead)
     each = len(x.frame) // max(groups, 1)
     if not each:
-        refuse(node, "it has nothing to reduce")
+        refuse(node, _EMPTY)
     build = translation.build
     columns: list[Column] = []
     for group in range(groups):
@@ -195,7 +199,11 @@ def layer_normalization(translation: "Translation", node: Node) -> None:
     scale, shift = (_spread(translation, node, x, at) for at in (1, 2))
     rms = node.op == "RMSNormalization"
     if rms and shift is not None:
-        refuse(node, "it has a shift")
+        refuse(
+            node,
+            "it has a third input, a shift, which RMSNormalization does not take; add it with an "
+            "Add node after this one",
+        )
     translation.set(node, _normalized(translation, node, moved, lead, scale, shift, rms=rms))
 
 

@@ -14,7 +14,7 @@ from fastscore._errors import FastscoreError, ModelFormatError, UnsupportedModel
 from fastscore._options import Labels, Options, labels
 from fastscore.importers import _keras_graph as graphs
 from fastscore.importers import _keras_inputs as ends
-from fastscore.importers._builder import Builder
+from fastscore.importers._builder import Builder, wide_refused
 from fastscore.importers._keras_archive import CONFIG, WEIGHTS, Archive, WholeFile
 from fastscore.importers._keras_config import Graph, read
 from fastscore.importers._keras_live import LIVE, checked, keras2, live_epsilon, live_graph
@@ -130,22 +130,23 @@ def _finish(
         build.output_width = "float32"
     inputs = ends.inputs_of(graph)
     shown = {each.name: f"{each.dtype}{list(each.shape)}" for each in inputs}
-    return build.build(
-        source=source(
-            "Keras",
-            kind,
-            version=written,
-            notes=_notes(given, build, outputs),
-            parameters={
-                "name": graph.name,
-                "inputs": ", ".join(f"{name}: {what}" for name, what in shown.items()),
-                "outputs": ", ".join(f"{out.name}: {out.dtype}[{out.size}]" for out in outputs),
-            },
-        ),
-        missing=True,
-        non_finite=True,
-        width="float32" if ends.narrow(inputs) else "float64",
-    )
+    with wide_refused(f"the Keras model {graph.name!r}"):
+        return build.build(
+            source=source(
+                "Keras",
+                kind,
+                version=written,
+                notes=_notes(given, build, outputs),
+                parameters={
+                    "name": graph.name,
+                    "inputs": ", ".join(f"{name}: {what}" for name, what in shown.items()),
+                    "outputs": ", ".join(f"{out.name}: {out.dtype}[{out.size}]" for out in outputs),
+                },
+            ),
+            missing=True,
+            non_finite=True,
+            width="float32" if ends.narrow(inputs) else "float64",
+        )
 
 
 def _notes(given: dict[str, Labels], build: Builder, outputs: list[ends.Output]) -> list[str]:

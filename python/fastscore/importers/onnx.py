@@ -26,6 +26,7 @@ from fastscore.importers import (  # noqa: F401, for the operators that they reg
     _onnx_reduce,
     _onnx_shape,
 )
+from fastscore.importers._builder import wide_refused
 from fastscore.importers._onnx_graph import Graph, decode
 from fastscore.importers._onnx_outputs import targets
 from fastscore.importers._onnx_tidy import tidy
@@ -79,9 +80,10 @@ def _translate(graph: Graph, options: Options, *, joined: bool = True) -> _core.
     targets(translation, options.classes)
     tidy(translation.build, joined=joined)
     made = f" ({graph.producer})" if graph.producer else ""
-    return translation.build.build(
-        source=source("ONNX", f"ONNX model{made}", notes=translation.notes),
-        missing=True,
-        non_finite=True,
-        width=translation.width,
-    )
+    with wide_refused("the ONNX graph"):
+        return translation.build.build(
+            source=source("ONNX", f"ONNX model{made}", notes=translation.notes),
+            missing=True,
+            non_finite=True,
+            width=translation.width,
+        )

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from fastscore.importers._builder import Builder
 
 _LINKS = {
@@ -38,6 +40,25 @@ def never_below_zero(build: Builder, value: int, depth: int = 16) -> bool:
     if op in _ALL:
         return all(inner(other) for other in step["inputs"])
     return op == "link" and _of_link(step, inner)
+
+
+def raised(build: Builder, value: int, width: str) -> int:
+    """Return the numbers, with inf in the place of -inf, for powers of 0.5.
+
+    The link takes the square root, which is NaN for -inf; the power is inf.
+    """
+    if never_below_zero(build, value):
+        return value
+    count = build.width_of(value)
+    prefix = f"raised{len(build.steps)}"
+    build.tensor(f"{prefix}.column", range(count), np.int32)
+    build.tensor(f"{prefix}.offset", range(count + 1), np.int64)
+    build.tensor(f"{prefix}.key", np.full(count, -np.inf), np.float64)
+    build.tensor(f"{prefix}.value", np.full(count, np.inf), np.float64)
+    for name in ("missing", "other"):
+        build.tensor(f"{prefix}.{name}", np.full(count, -np.inf), np.float64)
+    other = build.add({"op": "map", "input": value, "tensors": prefix})
+    return build.combine("maximum", value, other, width=width)
 
 
 def _of_link(step: dict[str, Any], inner: Any) -> bool:
