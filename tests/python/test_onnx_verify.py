@@ -1,11 +1,16 @@
 """`verify` on what converters make of ordinary classifiers, whose shares are near 0 and 1."""
 
+import itertools
+
 import fastscore
 import lightgbm
+import numpy as np
 import onnxmltools
 import pytest
 import skl2onnx
 import xgboost
+from fastscore._bounds_network import NetworkBound
+from onnx_support import node, proto
 from onnxmltools.convert.common.data_types import FloatTensorType
 from sklearn.datasets import load_breast_cancer
 from sklearn.decomposition import PCA
@@ -50,3 +55,23 @@ def test_of_two_classes_by_onnxmltools(library):
         proto = onnxmltools.convert_xgboost(source, initial_types=inputs)
     report = fastscore.import_model(proto).verify(NARROW, source=proto)
     assert report.ok, report
+
+
+def test_bounds_look_at_each_step_once(monkeypatch):
+    """Not at all that a value takes again for every step of it."""
+    needed, calls = NetworkBound._needed, []
+
+    def counted(self: NetworkBound, value: int) -> set[int]:
+        calls.append(needed(self, value))
+        return calls[-1]
+
+    monkeypatch.setattr(NetworkBound, "_needed", counted)
+    names = ["x", *(f"h{i}" for i in range(299)), "y"]
+    model = proto(
+        [node("Tanh", one, other) for one, other in itertools.pairwise(names)],
+        {"x": ("n", 2)},
+        ["y"],
+    )
+    report = fastscore.import_model(model).verify(np.ones((3, 2), np.float32), source=model)
+    assert report.ok, report
+    assert sum(map(len, calls)) == max(map(len, calls)) >= 300
