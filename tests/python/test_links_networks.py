@@ -115,6 +115,30 @@ def test_functions_are_within_ulps(name, width):
 
 
 @pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("alpha", [1.75, -0.5, 3.25, 0.125])
+def test_swish_of_other_alphas(alpha, width):
+    """The product in it is rounded first."""
+    x = numbers(width)
+    # Below, the exponential in it is subnormal.
+    x = x[alpha * x > (-80 if width == "float32" else -700)]
+    ours = link(x, "swish", width, alpha=alpha).ravel()
+    for value, found in zip(x, ours, strict=True):
+        exact = Decimal(float(value)) * sigmoid(Decimal(alpha) * Decimal(float(value)))
+        assert off(found, exact, width) <= 3 + abs(alpha * float(value)), value
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_celu_of_a_negative_alpha(width):
+    x = numbers(width)
+    x = x[np.abs(x) < (40 if width == "float32" else 300)]
+    ours = link(x, "celu", width, alpha=-0.5).ravel()
+    for value, found in zip(x, ours, strict=True):
+        number = Decimal(float(value))
+        exact = max(number, Decimal(0)) + min(Decimal(0), -expm1(-2 * number) / 2)
+        assert off(found, exact, width) <= 5, value
+
+
+@pytest.mark.parametrize("width", WIDTHS)
 def test_gelu_is_that_of_scipy(width):
     x = numbers(width)
     ours = link(x, "gelu", width, approximate=False).ravel()

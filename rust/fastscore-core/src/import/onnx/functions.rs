@@ -105,11 +105,16 @@ impl Functions {
                 label(call)
             ))
         };
-        let count = function.node.len() + function.output.len();
+        let count = function.node.len() + function.input.len() + function.output.len();
         self.nodes_left = self.nodes_left.checked_sub(count).ok_or_else(too_large)?;
         let mut names: HashMap<&str, String> = HashMap::new();
         for (at, input) in function.input.iter().enumerate() {
             names.insert(input, call.input.get(at).cloned().unwrap_or_default());
+        }
+        // What is named first counts, and the call's before the defaults.
+        let mut given: HashMap<&str, &Attribute> = HashMap::new();
+        for attribute in call.attribute.iter().chain(&function.attribute_default) {
+            given.entry(&attribute.name).or_insert(attribute);
         }
         let mut nodes = Vec::new();
         for (output, given) in function.output.iter().zip(&call.output) {
@@ -134,7 +139,7 @@ impl Functions {
                 *name = names.get(name.as_str()).cloned().unwrap_or_else(|| format!("{prefix}{name}"));
             }
             node.name = format!("{prefix}{}", node.name);
-            node.attribute = attributes(&node, call, function)?;
+            node.attribute = attributes(&node, &given, function)?;
             self.bytes_left = self.bytes_left.checked_sub(node.encoded_len()).ok_or_else(too_large)?;
             nodes.push(node);
         }
@@ -142,8 +147,8 @@ impl Functions {
     }
 }
 
-/// The attributes of a function's node: those that refer to the call's are the call's, or the function's defaults.
-fn attributes(node: &Node, call: &Node, function: &Function) -> Result<Vec<Attribute>> {
+/// The attributes of a function's node: those that refer to what the call has, by name, are the call's.
+fn attributes(node: &Node, given: &HashMap<&str, &Attribute>, function: &Function) -> Result<Vec<Attribute>> {
     let mut found = Vec::new();
     for attribute in &node.attribute {
         if attribute.g.is_some() {
@@ -159,10 +164,9 @@ fn attributes(node: &Node, call: &Node, function: &Function) -> Result<Vec<Attri
             found.push(attribute.clone());
             continue;
         }
-        let named = |given: &&Attribute| given.name == attribute.ref_attr_name;
-        let given = call.attribute.iter().find(named).or_else(|| function.attribute_default.iter().find(named));
         // Neither given nor a default: the node's operator has its own.
-        found.extend(given.map(|given| Attribute { name: attribute.name.clone(), ..given.clone() }));
+        let given = given.get(attribute.ref_attr_name.as_str());
+        found.extend(given.map(|&given| Attribute { name: attribute.name.clone(), ..given.clone() }));
     }
     Ok(found)
 }

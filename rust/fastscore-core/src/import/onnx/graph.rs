@@ -76,6 +76,18 @@ pub fn read(graph: proto::Graph, functions: Functions, external: External) -> Re
     Ok((graph, reader.tensors))
 }
 
+/// The names that the nodes of a graph may read: its own, and those of the graphs that it is in.
+struct Scope<'a> {
+    own: HashSet<String>,
+    outer: Option<&'a Scope<'a>>,
+}
+
+impl Scope<'_> {
+    fn has(&self, name: &str) -> bool {
+        self.own.contains(name) || self.outer.is_some_and(|outer| outer.has(name))
+    }
+}
+
 struct Reader {
     tensors: Vec<Array>,
     functions: Functions,
@@ -84,7 +96,7 @@ struct Reader {
 
 impl Reader {
     /// `outer`: what a graph within a node may read besides its own.
-    fn graph(&mut self, graph: proto::Graph, outer: Option<&HashSet<String>>, depth: usize) -> Result<Graph> {
+    fn graph(&mut self, graph: proto::Graph, outer: Option<&Scope>, depth: usize) -> Result<Graph> {
         if depth > DEEPEST {
             return Err(Error::UnsupportedModel(format!(
                 "the graph {:?} is more than {DEEPEST} graphs deep in others, which is not supported",
@@ -117,18 +129,21 @@ impl Reader {
             }
             known.insert(input.name.clone());
         }
-        let nodes = sorted(self.functions.inline(graph.node)?, &known, outer)?;
-        known.extend(outer.into_iter().flatten().cloned());
-        known.extend(nodes.iter().flat_map(|node| node.output.iter().cloned()));
+        let mut known = Scope { own: known, outer };
+        let nodes = sorted(self.functions.inline(graph.node)?, &known)?;
+        known.own.extend(nodes.iter().flat_map(|node| node.output.iter().cloned()));
         let outputs: Vec<Value> = graph.output.iter().map(value).collect::<Result<_>>()?;
-        if let Some(output) = outputs.iter().find(|output| !known.contains(&output.name)) {
-            return Err(format_error(format!("the output {:?} is made by no node", output.name)));
+        if let Some(output) = outputs.iter().find(|output| !known.has(&output.name)) {
+            return Err(format_error(format!(
+                "the output {:?} is made by no node: the file is damaged, or was cut from another graph; export it again",
+                output.name
+            )));
         }
         let nodes = nodes.into_iter().map(|node| self.node(node, &known, depth)).collect::<Result<_>>()?;
         Ok(Graph { inputs, outputs, nodes, initializers })
     }
 
-    fn node(&mut self, node: proto::Node, known: &HashSet<String>, depth: usize) -> Result<Node> {
+    fn node(&mut self, node: proto::Node, known: &Scope, depth: usize) -> Result<Node> {
         let label = label(&node);
         let mut attributes = BTreeMap::new();
         for own in node.attribute {
@@ -149,13 +164,7 @@ impl Reader {
         })
     }
 
-    fn attribute(
-        &mut self,
-        own: proto::Attribute,
-        what: &str,
-        known: &HashSet<String>,
-        depth: usize,
-    ) -> Result<Attribute> {
+    fn attribute(&mut self, own: proto::Attribute, what: &str, known: &Scope, depth: usize) -> Result<Attribute> {
         let lacks = || format_error(format!("{what} lacks its value"));
         Ok(match kind(&own) {
             1 => Attribute::Float(own.f.unwrap_or(0.0).to_bits()),
@@ -246,16 +255,12 @@ fn type_of(own: &proto::Type, depth: usize) -> Result<(String, Shape)> {
 }
 
 /// Nodes after those that they read from, else in the order of the file.
-fn sorted(
-    nodes: Vec<proto::Node>,
-    known: &HashSet<String>,
-    outer: Option<&HashSet<String>>,
-) -> Result<Vec<proto::Node>> {
+fn sorted(nodes: Vec<proto::Node>, known: &Scope) -> Result<Vec<proto::Node>> {
     let mut makers: HashMap<&str, usize> = HashMap::new();
     for (at, node) in nodes.iter().enumerate() {
         for output in node.output.iter().filter(|output| !output.is_empty()) {
             let twice = makers.insert(output, at).is_some();
-            if twice || known.contains(output) {
+            if twice || known.own.contains(output) {
                 return Err(format_error(format!("{} makes {output:?}, which is there already", label(node))));
             }
         }
@@ -267,7 +272,7 @@ fn sorted(
             if let Some(&maker) = makers.get(name) {
                 readers[maker].push(at);
                 due[at] += 1;
-            } else if !known.contains(name) && outer.is_none_or(|outer| !outer.contains(name)) {
+            } else if !known.has(name) {
                 return Err(format_error(format!("{} reads {name:?}, which nothing makes", label(node))));
             }
         }

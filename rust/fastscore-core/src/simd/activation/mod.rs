@@ -72,8 +72,10 @@ pub enum Activation {
 ///
 /// * `Swish`, `Mish` and `TanhGelu`: 3 ulp, as a quotient of sums is multiplied; where the exponential in them is subnormal
 ///   (x below -708, of `TanhGelu` -21) they are off by what it has lost, at most `|x| 2^-1074`;
+/// * `Swish` of another alpha than 1: `3 + |alpha x|` ulp, as what is exponentiated is a rounded product;
+/// * `Celu` of a negative alpha: 5 ulp, where the exponential is normal, above which it overflows;
 /// * `TanhShrink`: 2.5 ulp, which `x - tanh(x)` would not be near 0;
-/// * `Gelu`: `2^-52 |x|`, as the sources' own `1 + erf` has it: in its lower tail that is no bound in ulp.
+/// * `Gelu`: `2^-51 |x|`, as the sources' own `1 + erf` has it: in its lower tail that is no bound in ulp.
 pub fn activate(level: Level, activation: Activation, xs: &mut [f64]) {
     functions::with(activation, Column { level, xs });
 }

@@ -244,7 +244,7 @@ impl<K: Key, const WIDTH: usize> Tiles<K, WIDTH> {
     /// Room for tiles, which are set later; the number of the first. None where numbers end.
     pub(crate) fn reserve(&mut self, count: usize) -> Option<u32> {
         let first = self.tiles.len();
-        if first + count > MOST as usize {
+        if first + count >= MOST as usize {
             return None;
         }
         let empty = Tile { threshold: [K::ZERO; EXITS], plane: [0; EXITS], way: Way::default() };
