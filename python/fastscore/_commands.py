@@ -465,8 +465,8 @@ def _steps(spec: dict[str, Any], data: bytes) -> list[dict[str, Any]]:
     "--against",
     required=True,
     metavar="SOURCE",
-    help="The model as LightGBM text, XGBoost JSON or UBJSON, CatBoost .cbm or JSON, ONNX, or a "
-    "pickle.",
+    help="The model as LightGBM text, XGBoost JSON or UBJSON, CatBoost .cbm or JSON, ONNX, Keras's "
+    ".keras or .h5, or a pickle.",
 )
 @_TRUST
 @click.option(

@@ -137,8 +137,11 @@ def members(data: bytes) -> set[str] | None:
 
 
 def refuse_folder(name: str) -> None:
-    """Raise for a folder that a model was saved to; return where it is none."""
+    """Raise for a folder that a model was saved to, or its main file; return where it is none."""
     path = Path(name)
+    if path.name in ("saved_model.pb", "saved_model.pbtxt"):
+        path = path.parent
+        name = str(path)
     if (path / "saved_model.pb").is_file() or (path / "saved_model.pbtxt").is_file():
         code = f"import tf_keras; tf_keras.models.load_model({name!r}).save('model.h5')"
         raise UnsupportedModelError(
@@ -161,7 +164,11 @@ def _zip(name: str, data: bytes) -> NoReturn:
     if "schema.json" in found:
         _skops(name)
     if any(member.endswith("data.pkl") for member in found):
-        _not_yet(name, "a PyTorch file")
+        raise UnsupportedModelError(
+            f"{name} is a PyTorch file, which holds code for PyTorch: not opened here. Export the "
+            "network to ONNX where it was trained, and load that:\n    "
+            "torch.onnx.export(net.eval(), (x,), 'net.onnx')"
+        )
     raise ModelFormatError(f"{name} is a zip file, but not a model file that fastscore knows")
 
 

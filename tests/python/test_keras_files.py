@@ -128,6 +128,8 @@ def test_folders(model, tmp_path):
     model.export(tmp_path / "exported", verbose=False)
     with pytest.raises(UnsupportedModelError, match=r"SavedModel .*model\.save\('model\.keras'\)"):
         fastscore.load(tmp_path / "exported")
+    with pytest.raises(UnsupportedModelError, match=r"exported is a SavedModel"):
+        fastscore.load(tmp_path / "exported" / "saved_model.pb")
     keras.src.saving.saving_lib.save_model(model, tmp_path / "folder", zipped=False)
     with pytest.raises(UnsupportedModelError, match="make_archive"):
         fastscore.load(tmp_path / "folder")

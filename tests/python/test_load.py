@@ -94,6 +94,12 @@ def test_known_formats_are_named(put, data, word):
         fastscore.load(put(data))
 
 
+def test_a_pytorch_file_is_told_the_way(put):
+    path = put(zipped(data__pkl=b"", version=b"3"))
+    with pytest.raises(UnsupportedModelError, match=r"torch\.onnx\.export\("):
+        fastscore.load(path)
+
+
 @pytest.mark.parametrize(
     "data",
     [
