@@ -35,35 +35,30 @@ def dropout(translation: "Translation", node: Node) -> None:
     translation.set(node, translation.get(node, 0))
 
 
-def _add(t: "Translation", a: Operand, b: Operand) -> Columns:
-    if isinstance(a, Columns):
-        return two(t, "sum", a, b) if isinstance(b, Columns) else arithmetic.plus(t, a, b)
-    assert isinstance(b, Columns)
-    return arithmetic.plus(t, b, a)
+Binary = Callable[["Translation", Operand, Operand], Columns]
+OfConstant = Callable[["Translation", Columns, Array], Columns]
+ToConstant = Callable[["Translation", Array, Columns], Columns]
 
 
-def _subtract(t: "Translation", a: Operand, b: Operand) -> Columns:
-    if isinstance(a, Columns):
-        return two(t, "difference", a, b) if isinstance(b, Columns) else arithmetic.less(t, a, b)
-    assert isinstance(b, Columns)
-    return arithmetic.from_constant(t, a, b)
+def _either(op: str, right: OfConstant, left: ToConstant | None = None) -> Binary:
+    """Return a step of two values; `right` and `left` are what it is where that one is constant.
+
+    Without `left` the order of the two does not matter.
+    """
+
+    def apply(t: "Translation", a: Operand, b: Operand) -> Columns:
+        if isinstance(a, Columns):
+            return two(t, op, a, b) if isinstance(b, Columns) else right(t, a, b)
+        assert isinstance(b, Columns)
+        return right(t, b, a) if left is None else left(t, a, b)
+
+    return apply
 
 
-def _multiply(t: "Translation", a: Operand, b: Operand) -> Columns:
-    if isinstance(a, Columns):
-        return two(t, "product", a, b) if isinstance(b, Columns) else arithmetic.times(t, a, b)
-    assert isinstance(b, Columns)
-    return arithmetic.times(t, b, a)
+_ADD = _either("sum", arithmetic.plus)
 
 
-def _divide(t: "Translation", a: Operand, b: Operand) -> Columns:
-    if isinstance(a, Columns):
-        return two(t, "quotient", a, b) if isinstance(b, Columns) else arithmetic.over(t, a, b)
-    assert isinstance(b, Columns)
-    return arithmetic.constant_over(t, a, b)
-
-
-def _extreme(op: str) -> Callable[["Translation", Operand, Operand], Columns]:
+def _extreme(op: str) -> Binary:
     def apply(t: "Translation", a: Operand, b: Operand) -> Columns:
         if not isinstance(a, Columns):
             a, b = b, a
@@ -80,12 +75,12 @@ def _extreme(op: str) -> Callable[["Translation", Operand, Operand], Columns]:
 
 
 _BINARY = {
-    "Add": _add,
-    "Sub": _subtract,
-    "Mul": _multiply,
-    "Div": _divide,
-    "Sum": _add,
-    "Mean": _add,
+    "Add": _ADD,
+    "Sub": _either("difference", arithmetic.less, arithmetic.from_constant),
+    "Mul": _either("product", arithmetic.times),
+    "Div": _either("quotient", arithmetic.over, arithmetic.constant_over),
+    "Sum": _ADD,
+    "Mean": _ADD,
     "Max": _extreme("maximum"),
     "Min": _extreme("minimum"),
 }

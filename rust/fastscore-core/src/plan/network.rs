@@ -187,11 +187,11 @@ impl<'a> Layout<'a> {
     fn load(&mut self) {
         let outside: Vec<&View> = self.steps.iter().flat_map(|&step| views(self.program, step)).collect();
         let inside = |value: ValueId| value > 0 && self.steps.contains(&(value - 1));
-        let mut whole = Vec::new();
+        let (mut whole, mut several) = (None, false);
         for view in outside {
             let from_outside: Vec<_> = view.columns().filter(|(value, _)| !inside(*value)).collect();
-            if from_outside.len() == view.len() && !whole.contains(&view) {
-                whole.push(view);
+            if from_outside.len() == view.len() {
+                several |= *whole.get_or_insert(view) != view;
             }
             for column in from_outside {
                 self.outside.entry(column).or_insert_with(|| {
@@ -201,11 +201,11 @@ impl<'a> Layout<'a> {
             }
         }
         // A value that is read as it is needs no list of its columns.
-        if let [view] = whole.as_slice()
+        if let (Some(view), false) = (whole, several)
             && view.len() == self.input.len()
             && view.columns().eq(self.input.iter().copied())
         {
-            self.whole = Some((*view).clone());
+            self.whole = Some(view.clone());
         }
         self.columns = self.input.len();
     }
