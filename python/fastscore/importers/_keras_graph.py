@@ -12,12 +12,14 @@ from fastscore.importers import (  # noqa: F401 - they register what they transl
     _keras_layers,
     _keras_merge,
     _keras_norm,
-    _keras_ops,
+    _keras_ops_arithmetic,
+    _keras_ops_elementwise,
+    _keras_ops_shape,
     _keras_shape,
 )
 from fastscore.importers._keras_config import MASKED, Call, Graph, Layer, Ref, flat, leaves
 from fastscore.importers._keras_refused import REFUSED
-from fastscore.importers._keras_registry import LAYERS, MASKS, MERGES, OPERATIONS
+from fastscore.importers._keras_registry import LAYERS, MASKS, MERGES, OPERATIONS, Called
 from fastscore.importers._keras_values import FLOATS, INTEGERS, Tensor, Translation
 
 _AS_GIVEN = ("CategoryEncoding", "Embedding", "IntegerLookup", "StringLookup")
@@ -173,7 +175,7 @@ def _applied(
     if layer.operation:
         if layer.kind not in OPERATIONS:
             raise layer.refuse("it is not supported; docs/support.md lists the operations that are")
-        return [_checked(t, layer, OPERATIONS[layer.kind](t, layer, list(args), kwargs))]
+        return [_checked(t, layer, OPERATIONS[layer.kind](t, Called(layer, list(args), kwargs)))]
     given, kwargs = _inputs(layer, args, kwargs)
     tensors = leaves(given)
     if not tensors or not all(isinstance(x, Tensor) for x in tensors):
