@@ -1,8 +1,10 @@
 """Live source models behind one face, for `verify`: each runs on one thread."""
 
+import contextlib
 import copy
 import os
 import warnings
+from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from fastscore._bounds import linear_bound
 from fastscore._bounds_scores import margin
 from fastscore._bounds_transform import transform_bound
+from fastscore._errors import FastscoreError
 from fastscore._model import Model
 from fastscore._shake import is_meta, reach, shaken
 from fastscore._source_catboost import CatBoostSource
@@ -55,6 +58,27 @@ class Source(Protocol):
 
         None where the source has nothing but trees.
         """
+
+
+@contextlib.contextmanager
+def asking(theirs: Source) -> Iterator[None]:
+    """Name the source in what goes wrong in it."""
+    try:
+        # Huge values overflow where a source checks them.
+        with np.errstate(all="ignore"):
+            yield
+    except (FastscoreError, MemoryError):
+        raise
+    except Exception as error:
+        said = (str(error).strip().splitlines() or [""])[0]
+        raise ValueError(
+            f"the source, {theirs.name}, can't score these rows: {type(error).__name__}: {said}"
+        ) from error
+
+
+def two_dimensional(values: Any) -> NDArray[Any]:
+    array = np.asarray(values.toarray() if hasattr(values, "toarray") else values)
+    return array.reshape(-1, 1) if array.ndim == 1 else array.reshape(len(array), -1)
 
 
 _LIBRARIES = {

@@ -217,15 +217,15 @@ def test_missing_values_that_the_source_refuses(models, sources, frame):
 
 
 def test_ulps():
-    from fastscore._verify import _ulps
+    from fastscore._verify_compare import ulps_between
 
     tiny = 5e-324
     a = np.array([1.0, -tiny, -0.0, -1.0, 1.0, -np.inf, np.nan])
     b = np.array([np.nextafter(1.0, 2.0), tiny, 0.0, 1.0, np.nextafter(1.0, 0.0), np.inf, 1.0])
     one, infinite = (int(np.float64(v).view(np.int64)) for v in (1.0, np.inf))
     expected = [1, 2, 0, 2 * one, 1, 2 * infinite, 2**64 - 1]
-    assert _ulps(a, b).tolist() == expected
-    assert _ulps(b, a).tolist() == expected
+    assert ulps_between(a, b).tolist() == expected
+    assert ulps_between(b, a).tolist() == expected
 
 
 def test_labels_in_another_order_are_found(tmp_path):

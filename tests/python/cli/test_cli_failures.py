@@ -364,7 +364,7 @@ def test_what_nobody_foresaw_is_one_line_too(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("out\nof luck")
 
-    monkeypatch.setattr("fastscore._jobs._writer", broken)
+    monkeypatch.setattr("fastscore._jobs.writer", broken)
     out = tmp_path / "o.parquet"
     error = cli("score", parquet, "--model", model, "--output", out).error()
     assert error == "error: RuntimeError: out of luck (--verbose shows where)\n"
