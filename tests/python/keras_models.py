@@ -52,6 +52,8 @@ def filled(model: Any, rng: np.random.Generator) -> Any:
                 values = rng.normal(size=variable.shape)
                 positive = "variance" in variable.path
                 variable.assign(np.abs(values) + 0.1 if positive else values)
+        if isinstance(layer, Layers.Normalization):
+            layer.finalize_state()
     return model
 
 

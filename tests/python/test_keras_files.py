@@ -110,10 +110,53 @@ def test_whole_h5(model, rng, tmp_path):
     np.testing.assert_array_equal(ours.predict(x), fastscore.import_model(model).predict(x))
 
 
-def test_a_model_in_a_whole_h5_is_refused(model, tmp_path):
-    keras.Sequential([keras.Input((4,)), model, Layers.Dense(1)]).save(tmp_path / "model.h5")
-    with pytest.raises(UnsupportedModelError, match=r"load_model\('model\.h5'\)\.save"):
-        fastscore.load(tmp_path / "model.h5")
+def nested(x: Any) -> Any:
+    """Models in each other, a layer in a layer, and an activation with numbers of its own."""
+    inner = keras.Sequential([Layers.Dense(3), Layers.BatchNormalization(), Layers.Dense(4)])
+    start = keras.Input((4,))
+    own = Layers.Dense(4, activation=Layers.PReLU())(Layers.BatchNormalization()(start))
+    outer = keras.Model(start, Layers.Add()([inner(own), own]))
+    steps = Layers.TimeDistributed(Layers.Dense(3))(Layers.Reshape((2, 2))(outer(outer(x))))
+    return Layers.Dense(2)(Layers.Flatten()(steps))
+
+
+def operated(x: Any) -> Any:
+    """Operations, some of them named as layers are."""
+    return ops.square(x)[:, 1:] * 2 + ops.softmax(Layers.Dense(3)(1 - x))
+
+
+@pytest.mark.parametrize("build", [nested, operated])
+def test_whole_h5_files_of_functional_models(build, rng, tmp_path):
+    model = models.filled(models.functional(build), rng)
+    model.save(tmp_path / "model.h5")
+    x = rng.normal(size=(30, 4))
+    ours = fastscore.load(tmp_path / "model.h5")
+    np.testing.assert_array_equal(ours.predict(x), fastscore.import_model(model).predict(x))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda name: name.replace("one/", ""),
+        lambda name: name.replace("two/", ""),
+        lambda name: name.rpartition("/")[2],
+    ],
+)
+def test_weights_in_a_whole_h5_that_could_be_of_two_layers(change, tmp_path):
+    parts = [
+        keras.Sequential([keras.Input((4,)), Layers.Dense(4, name="dense")], name=name)
+        for name in ("one", "two")
+    ]
+    start = keras.Input((4,))
+    inner = keras.Model(start, parts[0](parts[1](start)), name="functional")
+    path = tmp_path / "model.h5"
+    keras.Model(start, inner(start)).save(path)
+    assert fastscore.load(path).predict(np.ones((1, 4))).shape == (1, 4)
+    with h5py.File(path, "r+") as file:
+        group = file["model_weights/functional"]
+        group.attrs["weight_names"] = [change(name) for name in group.attrs["weight_names"]]
+    with pytest.raises(UnsupportedModelError, match=r"told .*load_model\('model\.h5'\)\.save"):
+        fastscore.load(path)
 
 
 def test_weights_alone(model, tmp_path):

@@ -209,7 +209,8 @@ def _configured(t: Translation, x: Tensor, owner: Layer, entry: Mapping[str, Any
     check_ours({**entry, "name": owner.name})
     if kind not in LAYERS or not isinstance(config, Mapping):
         raise owner.refuse(f"the activation {kind} is not supported")
-    inner = Layer(str(kind), str(config.get("name")), config, owner.place.attribute("activation"))
+    name = str(config.get("name"))
+    inner = Layer(str(kind), name, config, owner.place.attribute("activation", name))
     return LAYERS[str(kind)](t, inner, x)
 
 

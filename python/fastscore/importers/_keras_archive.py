@@ -7,7 +7,7 @@ more than they take, HDF5 data that are compressed, external, virtual or larger 
 import io
 import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -25,6 +25,8 @@ _RATIO = 100
 _SMALL = 1 << 20
 _ARRAYS = 64
 """Of one layer: those that are read have at most seven."""
+_WITHIN = 1 << 12
+"""Of one that has layers within it."""
 _LONGEST = 1 << 24
 """Of JSON, in bytes: what is made of it takes many times as much."""
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
@@ -190,12 +192,12 @@ def array(group: Any, name: str, most: int) -> NDArray[Any]:
     return np.asarray(data[()])
 
 
-def texts(holder: Any, name: str) -> list[str] | None:
+def texts(holder: Any, name: str, most: int = _ARRAYS) -> list[str] | None:
     """Return an attribute of a few texts; None where there is none."""
     if name not in holder.attrs:
         return None
     shape = holder.attrs.get_id(name).shape
-    if shape is None or int(np.prod((1, *shape), dtype=object)) > _ARRAYS:
+    if shape is None or int(np.prod((1, *shape), dtype=object)) > most:
         raise ModelFormatError(f"its HDF5 data have the attribute {name} of shape {shape}")
     found = np.asarray(holder.attrs[name], dtype=object).ravel()
     return [each.decode() if isinstance(each, bytes) else str(each) for each in found]
@@ -207,6 +209,7 @@ class WholeFile:
     def __init__(self, data: bytes) -> None:
         self._size = len(data)
         self._file = hdf5(data)
+        self._listed: dict[str, list[str]] = {}
 
     def config(self) -> Any:
         """Return the configuration of the model; None for a file of weights alone."""
@@ -219,13 +222,30 @@ class WholeFile:
         with reading():
             return "".join(texts(self._file, "keras_version") or ())
 
-    def listed(self, name: str) -> list[NDArray[Any]]:
-        """Return the arrays of a layer, as its `weight_names` list them."""
+    def listed(self, name: str, *, within: bool) -> list[str]:
+        """Return the paths of a layer's arrays; `within`: of those of the layers in it, too."""
+        if name not in self._listed:
+            with reading():
+                group = inside(self._file, f"model_weights/{name}")
+                found = [] if group is None else _names(group, _WITHIN if within else _ARRAYS)
+                if found is None:
+                    raise ModelFormatError(f"the weights of the layer {name!r} are not listed")
+                self._listed[name] = found
+        return self._listed[name]
+
+    def arrays(self, name: str, paths: Sequence[str]) -> list[NDArray[Any]]:
+        """Return arrays of a layer by their paths."""
         with reading():
             group = inside(self._file, f"model_weights/{name}")
-            if group is None:
-                return []
-            names = texts(group, "weight_names")
-            if names is None:
-                raise ModelFormatError(f"the weights of the layer {name!r} are not listed")
-            return [array(group, each, self._size) for each in names]
+            return [array(group, path, self._size) for path in paths]
+
+
+def _names(group: Any, most: int) -> list[str] | None:
+    """Return the names of a group's arrays, which Keras splits where they are too long for one."""
+    found = texts(group, "weight_names", most)
+    if found is not None:
+        return found
+    parts: list[list[str]] = []
+    while (part := texts(group, f"weight_names{len(parts)}", most)) is not None:
+        parts.append(part)
+    return [name for part in parts for name in part] if parts else None

@@ -75,5 +75,6 @@ def _time_distributed(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     if entry.get("class_name") != "Dense" or len(x.shape) < 2:
         raise layer.refuse("it is supported over a Dense layer only; call the layer itself")
     config = entry["config"]
-    inner = Layer("Dense", str(config.get("name")), config, layer.place.attribute("layer"))
+    name = str(config.get("name"))
+    inner = Layer("Dense", name, config, layer.place.attribute("layer", name))
     return _dense(t, inner, x)

@@ -25,8 +25,8 @@ class Place(Protocol):
     ) -> "list[Place]":
         """Return the places of a model's layers; `counted`: whether it is among `layers`."""
 
-    def attribute(self, name: str) -> "Place":
-        """Return the place of a layer that is an attribute of this one."""
+    def attribute(self, name: str, inner: str) -> "Place":
+        """Return the place of a layer that is an attribute of this one; `inner`: its name."""
 
     def vocabulary(self) -> list[str] | None:
         """Return the terms of a lookup that its configuration has not; None where it has none."""
@@ -54,7 +54,7 @@ class LivePlace:
         own = {layer.name: layer for layer in self.layer.layers}
         return [LivePlace(own.get(name)) for name in names]
 
-    def attribute(self, name: str) -> Place:
+    def attribute(self, name: str, inner: str) -> Place:
         return LivePlace(getattr(self.layer, name))
 
     def vocabulary(self) -> list[str] | None:
@@ -98,7 +98,7 @@ class FilePlace:
             found.append(FilePlace(self._archive, f"{self._path}/layers/{unique}"))
         return found
 
-    def attribute(self, name: str) -> Place:
+    def attribute(self, name: str, inner: str) -> Place:
         return FilePlace(self._archive, f"{self._path}/{name}")
 
     def vocabulary(self) -> list[str] | None:
@@ -119,16 +119,33 @@ def snake_case(name: str) -> str:
 
 
 class WholePlace:
-    """A layer of a whole-model `.h5`, whose numbers are listed by the layer's name."""
+    """A layer of a whole-model `.h5`, whose numbers are listed by their paths.
 
-    def __init__(self, weights: Any, name: str | None) -> None:
+    A layer of the model has a group of its own; those within it are told by their names, which
+    Keras puts before those of their numbers: `sequential/dense/kernel`.
+    """
+
+    def __init__(self, weights: Any, names: tuple[str, ...] = ()) -> None:
         self._weights = weights
-        self._name = name
+        self._names = names
+        """Of the layer, after those that it lies in; none for the model itself."""
 
     def variables(self) -> list[NDArray[Any]]:
-        if self._name is None:
+        if not self._names:
             return []
-        found: list[NDArray[Any]] = self._weights.listed(self._name)
+        group, name = self._names[0], self._names[-1]
+        listed: list[str] = self._weights.listed(group, within=len(self._names) > 1)
+        parents = {path: tuple(path.split("/"))[:-1] for path in listed}
+        own = [path for path in listed if parents[path][-1:] == (name,)]
+        if not any(parents.values()):  # Keras 3.0 names no layers
+            if len(self._names) > 1 and listed:
+                raise self._unread()
+            own = listed
+        elif len({parents[path] for path in own}) > 1:
+            own = [path for path in own if parents[path][-2:] == self._names[-2:]]
+            if len({parents[path] for path in own}) != 1:
+                raise self._unread()
+        found: list[NDArray[Any]] = self._weights.arrays(group, own)
         return found
 
     def layers(
@@ -138,18 +155,19 @@ class WholePlace:
         names: Sequence[str],
         operations: Sequence[bool],
     ) -> list[Place]:
-        if self._name is not None:
-            raise UnsupportedModelError(
-                f"the model {self._name!r} within another of a whole-model .h5 file is not read; "
-                "write it anew: keras.saving.load_model('model.h5').save('model.keras')"
-            )
-        return [WholePlace(self._weights, name) for name in names]
+        return [WholePlace(self._weights, (*self._names, name)) for name in names]
 
-    def attribute(self, name: str) -> Place:
-        raise UnsupportedModelError(
-            f"the layer within {self._name!r} of a whole-model .h5 file is not read; write it "
-            "anew: keras.saving.load_model('model.h5').save('model.keras')"
-        )
+    def attribute(self, name: str, inner: str) -> Place:
+        return WholePlace(self._weights, (*self._names, inner))
 
     def vocabulary(self) -> list[str] | None:
-        raise ModelFormatError(f"a whole-model .h5 file does not hold the terms of {self._name!r}")
+        raise ModelFormatError(
+            f"a whole-model .h5 file does not hold the terms of {self._names[-1]!r}"
+        )
+
+    def _unread(self) -> UnsupportedModelError:
+        return UnsupportedModelError(
+            f"the numbers of the layer {self._names[-1]!r} in {self._names[0]!r} of a whole-model "
+            ".h5 file can't be told from those of others; write it anew: "
+            "keras.saving.load_model('model.h5').save('model.keras')"
+        )

@@ -60,7 +60,7 @@ def from_archive(data: bytes, options: Options) -> _core.Model:
 def from_whole(data: bytes, options: Options) -> _core.Model:
     """Import a whole-model `.h5` file."""
     options.allow("a whole-model .h5 file", *_KEYWORDS)
-    return _file(lambda: WholeFile(data), lambda file: WholePlace(file, None), options)
+    return _file(lambda: WholeFile(data), WholePlace, options)
 
 
 def _file(
