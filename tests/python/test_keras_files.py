@@ -265,10 +265,6 @@ def test_layers_that_are_refused(make, names):
             ("MultiHeadAttention",),
         ),
         (
-            lambda x: Layers.GlobalAveragePooling1D()(Layers.Embedding(9, 2, mask_zero=True)(x)),
-            ("GlobalAveragePooling1D", "mask_zero"),
-        ),
-        (
             lambda x: Layers.Concatenate()([Layers.Masking()(x[:, None]), x[:, None]]),
             ("Masking", "docs/support.md"),
         ),

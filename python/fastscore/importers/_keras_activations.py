@@ -259,7 +259,7 @@ def _prelu(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     return t.given(t.step("sum", [t.value(positive), scaled], x.dtype), x)
 
 
-@layer("Softmax", ignores_mask=False)
+@layer("Softmax", masks="refused")
 def _softmax(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     x = t.cast(x, layer.width, str(layer))
     axis = layer.config.get("axis", -1)

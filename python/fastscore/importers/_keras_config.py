@@ -137,7 +137,7 @@ def _model(entry: Mapping[str, Any], place: Place, shared: dict[Any, Layer], dep
     if kind == "Sequential":
         return Graph(name, kind, layers, {}, None, None, sequential=True)
     calls = {
-        layer.name: tuple(_call(node) for node in each.get("inbound_nodes") or ())
+        layer.name: tuple(_call(node, layer) for node in each.get("inbound_nodes") or ())
         for layer, each in zip(layers, entries, strict=True)
     }
     inputs, outputs = _refs(config["input_layers"]), _refs(config["output_layers"])
@@ -194,18 +194,20 @@ def check_ours(entry: Mapping[str, Any]) -> None:
         )
 
 
-def _call(node: Any) -> Call:
+def _call(node: Any, layer: Layer) -> Call:
     given = _resolved(node.get("kwargs") or {})
-    return Call(_resolved(node.get("args") or []), _without_masks(given))
+    if layer.kind not in READ_MASKS and any(
+        isinstance(each, Ref) for each in leaves(given.get("mask"))
+    ):
+        # It is computed by operations of its own, which nothing else may need.
+        given = given | {"mask": MASKED}
+    return Call(_resolved(node.get("args") or []), given)
 
 
+READ_MASKS = ("GlobalAveragePooling1D",)
+"""Layers whose numbers depend on the mask, and are computed so."""
 MASKED = "a mask"
-"""What stands for masks: they are computed by operations of their own, which nothing else needs."""
-
-
-def _without_masks(kwargs: dict[str, Any]) -> dict[str, Any]:
-    found = leaves(kwargs.get("mask"))
-    return kwargs | {"mask": MASKED} if any(isinstance(each, Ref) for each in found) else kwargs
+"""What stands for the masks of all others."""
 
 
 def _resolved(value: Any) -> Any:

@@ -18,7 +18,7 @@ from fastscore.importers._text import Lookup, lookups, one_hot, refuse_others, v
 _EXACT = 2**53
 
 
-@layer("Embedding")
+@layer("Embedding", masks="made")
 def _embedding(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     width = layer.width
     (table,) = variables(layer, 1)
@@ -42,11 +42,18 @@ def _embedding(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     # A number that is no row gives NaN, in every column: one of them is looked at.
     checked = [at * dims + int(known[0]) for at in range(x.size)]
     refuse_unknown(build, out, checked, features, f"Embedding {layer.name!r}")
-    masked = bool(layer.config.get("mask_zero")) or x.masked
-    return Tensor((*x.shape, dims), width, whole(out, x.size * dims), masked=masked)
+    mask = differs(t, x, 0.0) if layer.config.get("mask_zero") else None
+    return Tensor((*x.shape, dims), width, whole(out, x.size * dims), mask=mask)
 
 
-@layer("Discretization", ignores_mask=False)
+def differs(t: Translation, x: Tensor, number: float) -> Tensor:
+    """Return where a tensor is not this number, as a mask."""
+    equal = t.build.equal(t.value(x), number)
+    other = t.build.link(t.build.link(equal, "multiply", by=-1.0), "add", value=1.0)
+    return Tensor(x.shape, "bool", whole(other, x.size))
+
+
+@layer("Discretization", masks="dropped")
 def _discretization(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     edges = layer.config.get("bin_boundaries")
     if not edges:
@@ -62,7 +69,7 @@ def _discretization(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     return encoded(t, layer, out, len(bounds) + 1, layer.width)
 
 
-@layer("CategoryEncoding", ignores_mask=False)
+@layer("CategoryEncoding", masks="dropped")
 def _category(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     if x.dtype == "string":
         raise layer.refuse("it gets text")
@@ -119,7 +126,7 @@ def encoded(t: Translation, layer: Layer, x: Tensor, depth: int, width: str) -> 
     return reduced(t, ones, how, [0]) if x.size > 1 else Tensor((depth,), width, ones.columns)
 
 
-@layer("IntegerLookup", "StringLookup", ignores_mask=False)
+@layer("IntegerLookup", "StringLookup", masks="dropped")
 def _lookup(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     config = layer.config
     text = layer.kind == "StringLookup"

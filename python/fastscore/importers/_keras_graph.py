@@ -1,6 +1,7 @@
 """From the layers of a Keras model to steps: what is called on what, in which order."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from fastscore.importers import (  # noqa: F401 - they register what they transl
     _keras_shape,
 )
 from fastscore.importers._keras_config import MASKED, Call, Graph, Layer, Ref, flat, leaves
+from fastscore.importers._keras_ops_arithmetic import either
 from fastscore.importers._keras_refused import REFUSED
 from fastscore.importers._keras_registry import LAYERS, MASKS, MERGES, OPERATIONS, Called
 from fastscore.importers._keras_values import FLOATS, INTEGERS, Tensor, Translation
@@ -184,7 +186,11 @@ def _applied(
         # Masks come with the tensors.
         return _nested(t, layer.inner, given)
     kwargs = dict(kwargs)
-    masked = kwargs.get("mask") == MASKED and kwargs.pop("mask") is not None
+    mask = kwargs.get("mask")
+    # What is MASKED comes with the tensors, too.
+    masked = isinstance(mask, Tensor) or mask == MASKED
+    if masked:
+        kwargs.pop("mask")
     for key, value in kwargs.items():
         if not _is_default(key, value):
             raise layer.refuse(f"it is called with {key}={_shown(value)}, which is not supported")
@@ -196,6 +202,8 @@ def _applied(
         # Layers cast floats to their own type.
         own = layer.width
         tensors = [t.cast(x, own, owner) if x.dtype in FLOATS else x for x in tensors]
+    if any(x.dtype == "bool" for x in tensors):
+        raise layer.refuse("it gets truths, which are supported as masks only")
     if layer.kind not in (*_AS_GIVEN, *_INTEGERS_TOO):
         for x in tensors:
             if x.dtype in INTEGERS:
@@ -203,7 +211,10 @@ def _applied(
                     f"it gets numbers of type {x.dtype}, of which Keras computes some in integers; "
                     "cast them before, with keras.ops.cast"
                 )
-    if (masked or any(x.masked for x in tensors)) and layer.kind not in MASKS:
+    if isinstance(mask, Tensor):
+        tensors = [replace(x, mask=mask) for x in tensors]
+    masked = masked or any(x.mask is not None for x in tensors)
+    if masked and MASKS[layer.kind] == "refused":
         raise layer.refuse(
             "a mask comes with its input (Masking, or mask_zero=True), which is not supported "
             "here; build the model without it"
@@ -214,7 +225,21 @@ def _applied(
         raise layer.refuse(f"it is called on {len(tensors)} tensors")
     else:
         out = LAYERS[layer.kind](t, layer, tensors[0])
-    return [_checked(t, layer, out)]
+    return [_checked(t, layer, _masked(t, layer, tensors, out))]
+
+
+def _masked(t: Translation, layer: Layer, tensors: Sequence[Tensor], out: Tensor) -> Tensor:
+    """Return what a layer gives with the mask that Keras hands on with it."""
+    does, masks = MASKS[layer.kind], [x.mask for x in tensors if x.mask is not None]
+    if does == "made":
+        return out
+    mask = masks[0] if masks and does == "kept" else None
+    if does == "joined" and len(masks) == len(tensors):
+        mask = masks[0]
+        for other in masks[1:]:
+            mask = either(t, layer, mask, other)
+    # Of one that is handed on as it is nothing changes: a copy would compute it again.
+    return out if out.mask is mask else replace(out, mask=mask)
 
 
 def _checked(t: Translation, layer: Layer, out: Tensor) -> Tensor:

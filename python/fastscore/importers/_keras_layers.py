@@ -63,11 +63,10 @@ def _dense(t: Translation, layer: Layer, x: Tensor) -> Tensor:
             for at in range(0, x.size, inputs)
         ]
         out = Tensor(shape, width, joined(parts))
-    out.masked = x.masked
     return activate(t, out, layer, layer.config.get("activation"))
 
 
-@layer("TimeDistributed", ignores_mask=False)
+@layer("TimeDistributed")
 def _time_distributed(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     """Of a Dense layer: it is that of the last axis."""
     entry = layer.config["layer"]

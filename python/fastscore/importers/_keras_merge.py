@@ -29,9 +29,7 @@ def together(t: Translation, op: str, tensors: Sequence[Tensor], owner: Layer) -
         spread = x if fits else t.moved(x, np.broadcast_to(t.places(x), shape))
         values.append(t.value(spread))
     value = t.step(op, values, tensors[0].dtype)
-    out = t.given(value, tensors[0], shape)
-    out.masked = False
-    return out
+    return t.given(value, tensors[0], shape)
 
 
 def chained(t: Translation, op: str, tensors: Sequence[Tensor], owner: Layer) -> Tensor:
@@ -50,7 +48,7 @@ def _cast(t: Translation, layer: Layer, tensors: Sequence[Tensor]) -> list[Tenso
     return [t.cast(x, layer.width, str(layer)) for x in tensors]
 
 
-@merge("Add")
+@merge("Add", masks="joined")
 def _add(t: Translation, layer: Layer, tensors: list[Tensor]) -> Tensor:
     tensors = _cast(t, layer, tensors)
     if len({x.shape for x in tensors}) == 1 or len(tensors) == 2:
@@ -58,34 +56,34 @@ def _add(t: Translation, layer: Layer, tensors: list[Tensor]) -> Tensor:
     return chained(t, "sum", tensors, layer)
 
 
-@merge("Average")
+@merge("Average", masks="joined")
 def _average(t: Translation, layer: Layer, tensors: list[Tensor]) -> Tensor:
     return t.link(_add(t, layer, tensors), "divide", by=float(len(tensors)))
 
 
-@merge("Multiply", ignores_mask=False)
+@merge("Multiply", masks="refused")
 def _multiply(t: Translation, layer: Layer, tensors: list[Tensor]) -> Tensor:
     return chained(t, "product", _cast(t, layer, tensors), layer)
 
 
-@merge("Subtract")
+@merge("Subtract", masks="joined")
 def _subtract(t: Translation, layer: Layer, tensors: list[Tensor]) -> Tensor:
     if len(tensors) != 2:
         raise layer.refuse(f"it is called on {len(tensors)} tensors, not two")
     return together(t, "difference", _cast(t, layer, tensors), layer)
 
 
-@merge("Maximum", ignores_mask=False)
+@merge("Maximum", masks="refused")
 def _maximum(t: Translation, layer: Layer, tensors: list[Tensor]) -> Tensor:
     return chained(t, "maximum", _cast(t, layer, tensors), layer)
 
 
-@merge("Minimum", ignores_mask=False)
+@merge("Minimum", masks="refused")
 def _minimum(t: Translation, layer: Layer, tensors: list[Tensor]) -> Tensor:
     return chained(t, "minimum", _cast(t, layer, tensors), layer)
 
 
-@merge("Concatenate", ignores_mask=False)
+@merge("Concatenate", masks="joined")
 def _concatenate(t: Translation, layer: Layer, tensors: list[Tensor]) -> Tensor:
     own = {x.dtype for x in tensors}
     if own <= set(INTEGERS):
@@ -98,7 +96,10 @@ def _concatenate(t: Translation, layer: Layer, tensors: list[Tensor]) -> Tensor:
         tensors = [x if x.dtype == common else Tensor(x.shape, common, t.frame(x)) for x in tensors]
     elif own <= set(FLOATS) or len(own) > 1:
         tensors = _cast(t, layer, tensors)
-    return concatenated(t, tensors, layer.config.get("axis", -1), layer)
+    axis = layer.config.get("axis", -1)
+    if axis not in (-1, len(tensors[0].shape)) and any(x.mask is not None for x in tensors):
+        raise layer.refuse(f"axis={axis} of inputs with masks is not supported; use axis=-1")
+    return concatenated(t, tensors, axis, layer)
 
 
 def concatenated(t: Translation, tensors: Sequence[Tensor], axis: int, owner: Layer) -> Tensor:

@@ -48,7 +48,7 @@ def _layer(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     return _over(t, layer, x, axes, gamma, beta, float(config.get("epsilon", 1e-3)), rms=False)
 
 
-@layer("RMSNormalization")
+@layer("RMSNormalization", masks="dropped")
 def _rms(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     x = t.cast(x, layer.width, str(layer))
     axes = axes_of(layer, layer.config.get("axis", -1), x.shape)

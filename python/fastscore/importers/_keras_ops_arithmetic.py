@@ -7,6 +7,7 @@ import numpy as np
 from fastscore.importers._flow import whole
 from fastscore.importers._keras_activations import number
 from fastscore.importers._keras_config import Layer
+from fastscore.importers._keras_encode import differs
 from fastscore.importers._keras_merge import chained, together
 from fastscore.importers._keras_registry import Called, operation
 from fastscore.importers._keras_values import Tensor, Translation, size
@@ -67,6 +68,30 @@ def _with_constant(
     constant = Tensor(shape, x.dtype, whole(t.constant(numbers), size(shape)))
     pair = [x, constant] if first else [constant, x]
     return together(t, _TWO[layer.kind], pair, layer)
+
+
+def either(t: Translation, owner: Layer, one: Tensor, other: Tensor) -> Tensor:
+    """Return where one of two masks is true."""
+    if one.shape != other.shape:
+        raise owner.refuse(f"masks of shapes {one.shape} and {other.shape} don't fit together")
+    return t.given(t.step("maximum", [t.value(one), t.value(other)], "float64"), one)
+
+
+@operation("LogicalOr")
+def _or(t: Translation, call: Called) -> Tensor:
+    one, other = (call.get(at, name) for at, name in enumerate(("x1", "x2")))
+    if not all(isinstance(x, Tensor) and x.dtype == "bool" for x in (one, other)):
+        raise call.refuse("it is supported for masks only")
+    return either(t, call.layer, one, other)
+
+
+@operation("NotEqual")
+def _not_equal(t: Translation, call: Called) -> Tensor:
+    """Keras makes the mask of an Embedding so."""
+    x, number = call.moved("x1"), call.get(1, "x2")
+    if isinstance(number, Tensor) or np.ndim(number) or x.dtype == "string":
+        raise call.refuse("it is supported for numbers, and one number to compare with, only")
+    return differs(t, x, float(number))
 
 
 @operation("Power")

@@ -99,29 +99,28 @@ LAYERS: dict[str, LayerFunction] = {}
 MERGES: dict[str, MergeFunction] = {}
 OPERATIONS: dict[str, OperationFunction] = {}
 
-MASKS: set[str] = set()
-"""Layers that compute the same whether a mask comes with their input or not."""
+MASKS: dict[str, str] = {}
+"""What a layer does with the mask of its input: `kept`; `dropped`; `joined`, kept where one input
+or another keeps a step; `made`, the layer gives its own; `refused`, its numbers depend on it."""
 
 
-def layer(*kinds: str, ignores_mask: bool = True) -> Callable[[LayerFunction], LayerFunction]:
+def layer(*kinds: str, masks: str = "kept") -> Callable[[LayerFunction], LayerFunction]:
     """Register a function for these layers of one input."""
 
     def put(function: LayerFunction) -> LayerFunction:
         LAYERS.update(dict.fromkeys(kinds, function))
-        if ignores_mask:
-            MASKS.update(kinds)
+        MASKS.update(dict.fromkeys(kinds, masks))
         return function
 
     return put
 
 
-def merge(*kinds: str, ignores_mask: bool = True) -> Callable[[MergeFunction], MergeFunction]:
+def merge(*kinds: str, masks: str = "dropped") -> Callable[[MergeFunction], MergeFunction]:
     """Register a function for these layers of a list of inputs."""
 
     def put(function: MergeFunction) -> MergeFunction:
         MERGES.update(dict.fromkeys(kinds, function))
-        if ignores_mask:
-            MASKS.update(kinds)
+        MASKS.update(dict.fromkeys(kinds, masks))
         return function
 
     return put

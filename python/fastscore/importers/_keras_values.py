@@ -51,12 +51,12 @@ class Tensor:
 
     shape: tuple[int, ...]
     dtype: str
-    """`float32`, `float64`, `string`, or an integer type."""
+    """`float32`, `float64`, `string`, an integer type, or `bool` as masks are."""
     columns: Frame | None
     """None while `lazy` has not become steps."""
     lazy: Linear | Affine | None = None
-    masked: bool = False
-    """Whether Keras hands a mask on with it."""
+    mask: "Tensor | None" = None
+    """1 where Keras's mask, which it hands on with the tensor, keeps a step, else 0."""
     raw: bool = False
     """Whether its columns are features, not yet brought to its type."""
 
@@ -153,12 +153,12 @@ class Translation:
     def given(self, value: int, x: Tensor, shape: tuple[int, ...] | None = None) -> Tensor:
         """Return a value as a tensor of x's type, and of its shape unless another is given."""
         shape = x.shape if shape is None else shape
-        return Tensor(shape, x.dtype, whole(value, size(shape)), masked=x.masked)
+        return Tensor(shape, x.dtype, whole(value, size(shape)))
 
     def moved(self, x: Tensor, places: NDArray[Any]) -> Tensor:
         """Return the columns of a tensor at these places, in the shape of `places`."""
         frame = self.unsettled(x).take(places.ravel().tolist())
-        return Tensor(places.shape, x.dtype, frame, masked=x.masked, raw=x.raw)
+        return Tensor(places.shape, x.dtype, frame, raw=x.raw)
 
     def places(self, x: Tensor) -> NDArray[Any]:
         """Return the numbers of a tensor's columns, in its shape."""
@@ -189,7 +189,7 @@ class Translation:
             lazy: Linear | Affine = Linear(before.frame, kernel, bias)
         else:
             lazy = Affine(self.frame(x), _at(x.dtype, scale), _at(x.dtype, shift))
-        return Tensor(x.shape, x.dtype, None, lazy, x.masked)
+        return Tensor(x.shape, x.dtype, None, lazy)
 
     # --- steps
 
@@ -257,11 +257,11 @@ class Translation:
                 f"{owner} gets text; only StringLookup reads text: put one before it"
             )
         if x.dtype in FLOATS and dtype == "float64":
-            return Tensor(x.shape, dtype, self.frame(x), masked=x.masked)
+            return Tensor(x.shape, dtype, self.frame(x), mask=x.mask)
         value = self.value(x)
         if dtype == "float32":
             value = self.build.link(value, "round_to_float32")
-        return Tensor(x.shape, dtype, whole(value, x.size), masked=x.masked)
+        return Tensor(x.shape, dtype, whole(value, x.size), mask=x.mask)
 
 
 def _at(width: str, numbers: NDArray[Any]) -> NDArray[np.float64]:
