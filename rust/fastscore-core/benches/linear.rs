@@ -1,4 +1,4 @@
-//! What linear models reach of this machine: `cargo bench -p fastscore-core --bench linear`.
+//! What linear models reach of this machine: `cargo bench -p fastscore-core --bench linear`, or of it what has some words in it, `-- float64 1x10000x23 '>1;'`.
 //!
 //! Models over columns of each type, and over rows, against a plain sum of the same numbers, in turns on one thread: ours, the sum, and
 //! so on. Tables are parts of nine megabytes, 20 of them (five times the last cache level of most machines) or one of less than the second level. The figure is the sum over parts of
@@ -90,6 +90,13 @@ fn sum<T: Copy + Into<f64>>(x: &[T]) -> f64 {
     sums.iter().sum::<f64>() + rest.iter().map(|&x| x.into()).sum::<f64>()
 }
 
+/// Whether a case has all words of the command line in it.
+fn is_wanted(what: &str, shape: Shape, outputs: usize) -> bool {
+    let Shape { parts, rows, columns } = shape;
+    let case = format!("{what} {parts}x{rows}x{columns}->{outputs};");
+    std::env::args().skip(1).filter(|word| !word.starts_with('-')).all(|word| case.contains(&word))
+}
+
 /// Print what the parts take, and the share of a plain sum's rate, where there is one.
 fn compare(what: &str, shape: Shape, tables: &[Table], plain: Option<&dyn Fn(usize) -> f64>) {
     let seconds = |work: &dyn Fn()| {
@@ -97,7 +104,7 @@ fn compare(what: &str, shape: Shape, tables: &[Table], plain: Option<&dyn Fn(usi
         work();
         start.elapsed().as_secs_f64()
     };
-    for outputs in [1, 3, 10] {
+    for outputs in [1, 3, 10].into_iter().filter(|&outputs| is_wanted(what, shape, outputs)) {
         let plan = plan(shape.columns, outputs);
         let mut best = vec![[f64::INFINITY; 2]; tables.len()];
         for _ in 0..if tables.len() > 1 { 8 } else { 300 } {
@@ -136,27 +143,28 @@ fn of_type<T: Copy + Into<f64>>(
 }
 
 fn main() {
-    let only = std::env::args().nth(1).filter(|only| !only.starts_with('-')).unwrap_or_default();
     let number = |i: usize| (i % 997) as f64 / 997.0 - 0.5;
     for (parts, rows, columns) in [(20, 50_000, 23), (20, 5750, 200), (1, 10_000, 23), (1, 1000, 200)] {
         let shape = Shape { parts, rows, columns };
-        let wanted = |what: &str| what.contains(&only);
-        if wanted("float64") {
+        let wanted = |what: &str, bytes: usize| {
+            [1, 3, 10].into_iter().any(|outputs| is_wanted(what, shape.of_bytes(bytes), outputs))
+        };
+        if wanted("float64", 8) {
             of_type("float64", shape, number, |x| Values::F64(Strided::contiguous(x)));
         }
-        if wanted("float32") {
+        if wanted("float32", 4) {
             of_type("float32", shape, |i| number(i) as f32, |x| Values::F32(Strided::contiguous(x)));
         }
-        if wanted("float16") {
+        if wanted("float16", 2) {
             of_type("float16", shape, |i| f16::from_f64(number(i)), |x| Values::F16(Strided::contiguous(x)));
         }
-        if wanted("int32") {
+        if wanted("int32", 4) {
             of_type("int32", shape, |i| i as i32 % 9973, |x| Values::I32(Strided::contiguous(x)));
         }
-        if wanted("int8") {
+        if wanted("int8", 1) {
             of_type("int8", shape, |i| i as i8, |x| Values::I8(Strided::contiguous(x)));
         }
-        if wanted("rows") {
+        if wanted("rows", 8) {
             let data: Vec<Vec<f64>> =
                 (0..parts).map(|part| (0..rows * columns).map(|i| number(i * 31 + part)).collect()).collect();
             let offsets: Vec<usize> = (0..columns).collect();
@@ -174,7 +182,7 @@ fn main() {
         }
         // Valid rows only: the models refuse others. All bits are looked at nonetheless.
         let valid = NullBuffer::new(BooleanBuffer::new_set(parts * rows));
-        if wanted("nulls") {
+        if wanted("float64 with nulls", 8) {
             let valid: Vec<NullBuffer> = (0..parts).map(|i| valid.slice(i * rows, rows)).collect();
             let data: Vec<Vec<f64>> = (0..columns).map(|c| shape.column(c, number)).collect();
             let tables = shape.tables(&data, |column, at| Chunk {
@@ -184,7 +192,7 @@ fn main() {
             let plain = |i: usize| data.iter().map(|column| sum(&column[i * rows..][..rows])).sum();
             compare("float64 with nulls", shape, &tables, Some(&plain));
         }
-        if wanted("bool") {
+        if wanted("bool", 8) {
             let bits: Vec<Vec<BooleanBuffer>> = (0..columns)
                 .map(|c| (0..parts).map(|i| (0..rows).map(|r| (r * 31 + c + i) % 5 < 2).collect()).collect())
                 .collect();

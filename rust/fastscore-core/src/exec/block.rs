@@ -18,6 +18,9 @@ const TILE: usize = 64;
 /// Between columns that are made of rows, so that they do not all begin in one set of the cache.
 const GAP: usize = 8;
 
+/// Numbers of a table that is not in the cache when it is scored: 8 MB of float64.
+const FAR: usize = 1 << 20;
+
 /// What a call reads, the same for every block.
 pub(super) struct Reader<'t> {
     table: &'t Table<'t>,
@@ -246,6 +249,11 @@ impl<'r, 't> Block<'r, 't> {
     /// Whether a sum of all columns is finite only where none is refused.
     pub(super) fn sums_tell(&self) -> bool {
         self.reader.sums_tell
+    }
+
+    /// Whether the table is larger than the last cache level.
+    pub(super) fn is_far(&self) -> bool {
+        self.reader.rows().saturating_mul(self.reader.width()) > FAR
     }
 
     /// The most rows that it takes.

@@ -190,4 +190,11 @@ impl Columns for Input<'_, '_, '_> {
             Input::Few { .. } => None,
         }
     }
+
+    fn is_far(&self) -> bool {
+        match self {
+            Input::Block(block) => block.is_far(),
+            Input::Few { .. } => false,
+        }
+    }
 }

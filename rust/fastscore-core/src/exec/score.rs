@@ -1,5 +1,6 @@
 //! Scoring: blocks of rows, taken by worker threads, each writing its own rows of the result.
 
+use std::cell::Cell;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -15,7 +16,7 @@ use super::table::Table;
 use crate::error::{Error, Result};
 use crate::kernels::{Columns, Values};
 use crate::model::{Decision, Model, Width};
-use crate::plan::{Plan, Proof, Scratch};
+use crate::plan::{Plan, Proof, Scratch, View};
 use crate::reference;
 
 /// Scratch that a block should take, and its most rows: it shares the second cache level with the engine's tables.
@@ -34,6 +35,8 @@ const BLOCKS_PER_THREAD: usize = 4;
 /// The most rows of a block that threads share out: with 4 096 of 100 000 rows, one of two threads ended a block before the
 /// other, a sixteenth of the work. Trees that stream through the cache for each block are another matter.
 const SHARED_BLOCK: usize = 1024;
+/// Numbers that there is always memory for.
+const SMALL: usize = 64 << 10;
 const INTERRUPT_EVERY: Duration = Duration::from_millis(50);
 
 /// What becomes of rows with values that the source refuses.
@@ -120,10 +123,10 @@ fn refusal(
             return Error::Interrupted;
         }
         let rows = block_rows.min(reader.rows() - start);
-        if worker.values(start, rows, OnRefused::Null) {
+        if worker.values(start, rows, OnRefused::Null, None) {
             // Rows that lack a value, if they become null.
             worker.pass(rows, OnRefused::Null);
-            let Worker { call, block, values, stride, bad, .. } = &worker;
+            let Worker { call, block, memory: Memory { values, bad, .. }, stride, .. } = &worker;
             let values = Values { features: &Input::Block(block), steps: values, stride: *stride, rows };
             call.guards.note(&values, bad, start, on_refused, &mut finds);
         }
@@ -171,10 +174,9 @@ fn empty_scores(model: &Model, output: Output, widths: &[usize], rows: usize, nu
 /// A zeroed buffer. Rows may be a claim that no memory backs (a NumPy view of stride 0, an Arrow null array), so a size
 /// that can't be had is an error, not an abort.
 fn zeros<T: Copy + Default>(rows: usize, columns: usize) -> Result<Vec<T>> {
-    let count = rows.checked_mul(columns);
-    let fits = count.is_some_and(|count| Vec::<T>::new().try_reserve_exact(count).is_ok());
-    match count {
-        Some(count) if fits => Ok(vec![T::default(); count]),
+    let fits = |count| count <= SMALL || Vec::<T>::new().try_reserve_exact(count).is_ok();
+    match rows.checked_mul(columns) {
+        Some(count) if fits(count) => Ok(vec![T::default(); count]),
         _ => Err(Error::OutOfMemory { rows, columns }),
     }
 }
@@ -267,6 +269,8 @@ struct Call<'p> {
     guards: Guards<'p>,
     /// A step whose first column is finite only where every feature is.
     telling: Option<usize>,
+    /// The step whose only column is the result, which it writes itself.
+    direct: Option<usize>,
     /// Where the only step's engine may find out by the way that numbers are finite: per feature whether it reads it.
     proved: Option<Vec<bool>>,
 }
@@ -281,7 +285,18 @@ impl<'p> Call<'p> {
         let (steps, features) = plan.needed(shown, leaf_step);
         let telling = steps.iter().copied().find(|&step| plan.tells(step));
         let proved = if let [step] = steps[..] { plan.proves(step) } else { None };
-        Call { plan, steps, features, leaf_step, sources, guards, telling, proved }
+        let direct = match (&sources[..], steps.last()) {
+            ([Source { value, width: 1, decision: None }], Some(&last))
+                if guards.is_empty()
+                    && !plan.is_reference()
+                    && model.output_width() == Width::Float64
+                    && matches!(plan.view(*value), View::Whole(whole, 1) if *whole == last + 1) =>
+            {
+                Some(last)
+            }
+            _ => None,
+        };
+        Call { plan, steps, features, leaf_step, sources, guards, telling, direct, proved }
     }
 
     /// How many threads to use and how many rows a block has.
@@ -312,91 +327,132 @@ impl<'p> Call<'p> {
     }
 }
 
-/// One thread's memory.
+/// What a thread keeps between calls: a small call takes longer to get its memory from the system than to score.
+#[derive(Default)]
+struct Memory {
+    /// The output of each step: row r of column c is at `c * stride + r`; empty where not needed.
+    values: Vec<Vec<f64>>,
+    scratch: Scratch,
+    bad: Vec<u8>,
+}
+
+thread_local! {
+    static KEPT: Cell<Memory> = Cell::default();
+}
+
+/// One thread at work on a call.
 struct Worker<'r, 't> {
     call: &'r Call<'r>,
     block: Block<'r, 't>,
-    /// The output of each step: row r of column c is at `c * stride + r`; empty where not needed.
-    values: Vec<Vec<f64>>,
+    memory: Memory,
     stride: usize,
-    scratch: Scratch,
-    bad: Vec<u8>,
     /// Per row those that the reference interpreter found, where it runs.
     leaves: Vec<Vec<i32>>,
+}
+
+impl Drop for Worker<'_, '_> {
+    fn drop(&mut self) {
+        let Worker { call, memory, stride, .. } = self;
+        let numbers: usize = memory.values.iter().map(Vec::capacity).sum();
+        if 8 * numbers + call.plan.scratch_per_row() * *stride <= BLOCK.0 {
+            KEPT.set(std::mem::take(memory));
+        }
+    }
 }
 
 impl<'r, 't> Worker<'r, 't> {
     fn new(call: &'r Call<'r>, reader: &'r Reader<'t>, stride: usize) -> Self {
         let model = call.plan.model();
-        let mut values = vec![Vec::new(); model.steps().len()];
-        for &step in &call.steps {
-            values[step] = vec![0.0; call.plan.width(step) * stride];
+        let mut memory = KEPT.take();
+        memory.values.iter_mut().for_each(Vec::clear);
+        memory.values.resize_with(model.steps().len(), Vec::new);
+        memory.bad.clear();
+        memory.scratch.take_proof();
+        if model.refuses() || !call.guards.is_empty() {
+            memory.bad.resize(stride, 0);
         }
-        let bad = if model.refuses() || !call.guards.is_empty() { vec![0; stride] } else { Vec::new() };
-        let (block, scratch) = (Block::new(reader, stride), Scratch::default());
-        Worker { call, block, values, stride, scratch, bad, leaves: Vec::new() }
+        Worker { call, block: Block::new(reader, stride), memory, stride, leaves: Vec::new() }
     }
 
     /// Score one block; false when it has values that have no code or are refused, and the call must fail.
     fn run(&mut self, mut job: Job, on_refused: OnRefused) -> bool {
-        if !self.values(job.start, job.rows, on_refused) || !self.pass(job.rows, on_refused) {
+        let mut direct = match job.groups.as_mut_slice() {
+            [Slices::F64(columns)] if self.call.direct.is_some() => columns.first_mut().map(|column| &mut **column),
+            _ => None,
+        };
+        let written = direct.is_some();
+        if !self.values(job.start, job.rows, on_refused, direct.take()) || !self.pass(job.rows, on_refused) {
             return false;
         }
-        self.write(&mut job);
+        if !written {
+            self.write(&mut job);
+        }
         if let Some(nulls) = &mut job.nulls {
-            nulls.copy_from_slice(&self.bad[..job.rows]);
+            nulls.copy_from_slice(&self.memory.bad[..job.rows]);
             blank(&mut job);
         }
         true
     }
 
-    /// Compute the values of a block; false when its features are refused, and the call must fail.
-    fn values(&mut self, start: usize, rows: usize, on_refused: OnRefused) -> bool {
+    /// Compute the values of a block, that of the call's direct step into `direct`; false when its features are refused, and
+    /// the call must fail.
+    fn values(&mut self, start: usize, rows: usize, on_refused: OnRefused, mut direct: Option<&mut [f64]>) -> bool {
         if !self.block.load(start, rows) {
             return false;
         }
-        self.bad.fill(0);
+        self.memory.bad.fill(0);
         if let Some(step) = self.call.telling
             && self.block.sums_tell()
         {
-            self.compute(rows);
+            self.compute(rows, direct.as_deref_mut());
+            let sums = match direct {
+                Some(direct) if self.call.direct == Some(step) => direct,
+                _ => &self.memory.values[step][..rows],
+            };
             // Where a sum is not finite, a value of the row may be refused, or the sum has overflowed.
-            let finite = all_finite(&self.values[step][..rows]);
-            return finite || !self.block.find_refused(&mut self.bad) || on_refused != OnRefused::Raise;
+            let finite = all_finite(sums);
+            return finite || !self.block.find_refused(&mut self.memory.bad) || on_refused != OnRefused::Raise;
         }
         if let Some(proved) = &self.call.proved {
-            self.compute(rows);
-            let any = match self.scratch.take_proof() {
+            self.compute(rows, direct);
+            let any = match self.memory.scratch.take_proof() {
                 Proof::All => false,
-                Proof::Read => self.block.find_refused_beside(proved, &mut self.bad),
-                Proof::None => self.block.find_refused(&mut self.bad),
+                Proof::Read => self.block.find_refused_beside(proved, &mut self.memory.bad),
+                Proof::None => self.block.find_refused(&mut self.memory.bad),
             };
             return !any || on_refused != OnRefused::Raise;
         }
-        if self.block.find_refused(&mut self.bad) && on_refused == OnRefused::Raise {
+        if self.block.find_refused(&mut self.memory.bad) && on_refused == OnRefused::Raise {
             return false;
         }
         if self.call.plan.is_reference() {
             self.interpret(rows);
         } else {
-            self.compute(rows);
+            self.compute(rows, direct);
         }
         true
     }
 
     /// Find the rows whose values steps refuse; false when the call must fail.
     fn pass(&mut self, rows: usize, on_refused: OnRefused) -> bool {
-        let Worker { call, block, values, stride, bad, .. } = self;
+        let Worker { call, block, memory: Memory { values, bad, .. }, stride, .. } = self;
         let values = Values { features: &Input::Block(&*block), steps: values, stride: *stride, rows };
         call.guards.is_empty() || call.guards.pass(&values, bad, on_refused)
     }
 
-    fn compute(&mut self, rows: usize) {
-        let Worker { call, block, values, stride, scratch, .. } = self;
+    fn compute(&mut self, rows: usize, mut direct: Option<&mut [f64]>) {
+        let Worker { call, block, memory: Memory { values, scratch, .. }, stride, .. } = self;
         for &step in &call.steps {
             let (before, after) = values.split_at_mut(step);
+            let out = match direct.as_deref_mut() {
+                Some(direct) if call.direct == Some(step) => direct,
+                _ => {
+                    after[0].resize(call.plan.width(step) * *stride, 0.0);
+                    &mut after[0]
+                }
+            };
             let values = Values { features: &Input::Block(&*block), steps: before, stride: *stride, rows };
-            call.plan.run(step, &values, scratch, &mut after[0]);
+            call.plan.run(step, &values, scratch, out);
         }
     }
 
@@ -405,6 +461,9 @@ impl<'r, 't> Worker<'r, 't> {
         let (call, model) = (self.call, self.call.plan.model());
         let mut features = vec![f64::NAN; call.features.len()];
         self.leaves.clear();
+        for &step in &call.steps {
+            self.memory.values[step].resize(call.plan.width(step) * self.stride, 0.0);
+        }
         for row in 0..rows {
             for (feature, _) in call.features.iter().enumerate().filter(|(_, read)| **read) {
                 features[feature] = self.block.column(feature)[row];
@@ -412,7 +471,7 @@ impl<'r, 't> Worker<'r, 't> {
             let result = reference::interpret(model, &features);
             for &step in &call.steps {
                 for (c, &x) in result.values[step + 1].iter().enumerate() {
-                    self.values[step][c * self.stride + row] = x;
+                    self.memory.values[step][c * self.stride + row] = x;
                 }
             }
             self.leaves.push(result.leaves);
@@ -421,7 +480,7 @@ impl<'r, 't> Worker<'r, 't> {
 
     /// Write what the output shows of the values.
     fn write(&mut self, job: &mut Job) {
-        let Worker { call, block, values, stride, scratch, leaves, .. } = self;
+        let Worker { call, block, memory: Memory { values, scratch, .. }, stride, leaves } = self;
         let values = Values { features: &Input::Block(&*block), steps: values, stride: *stride, rows: job.rows };
         if let (Some(step), [Slices::I32(out)]) = (call.leaf_step, job.groups.as_mut_slice()) {
             if !call.plan.is_reference() {

@@ -6,7 +6,7 @@
 //! ```
 
 use crate::simd::bits::{self, BitWork, Bits};
-use crate::simd::{LINE, Level, fetch};
+use crate::simd::{LINE, Level, fetch, fetch_outer};
 
 /// Rows that are converted together: their validity is a word.
 pub(crate) const PIECE: usize = 64;
@@ -84,23 +84,36 @@ impl<'a> Cells<'a> {
     /// Have the lines of [`PIECE`] rows from `at` on fetched, if there are so many: the processor finds out about a column only
     /// while it is read.
     pub(crate) fn fetch(self, at: usize) {
-        fn lines<T>(x: &[T], at: usize) {
-            for line in (0..PIECE * size_of::<T>()).step_by(LINE) {
-                fetch(x.as_ptr().wrapping_add(at).wrapping_byte_add(line).cast());
-            }
+        self.fetch_by(at, fetch);
+    }
+
+    /// The same into the second cache level, `bytes` behind row `at`.
+    #[inline(always)]
+    pub(crate) fn fetch_ahead(self, at: usize, bytes: usize) {
+        self.fetch_by(at, |line| fetch_outer(line.wrapping_add(bytes)));
+    }
+
+    #[inline(always)]
+    fn fetch_by(self, at: usize, fetch: impl Fn(*const u8)) {
+        macro_rules! lines {
+            ($x:expr) => {
+                for line in (0..PIECE * size_of_val(&$x[..1.min($x.len())])).step_by(LINE) {
+                    fetch($x.as_ptr().wrapping_add(at).wrapping_byte_add(line).cast());
+                }
+            };
         }
         match self {
-            Cells::F64(x) => lines(x, at),
-            Cells::F32(x) => lines(x, at),
-            Cells::F16(x) => lines(x, at),
-            Cells::I8(x) => lines(x, at),
-            Cells::I16(x) => lines(x, at),
-            Cells::I32(x) => lines(x, at),
-            Cells::I64(x) => lines(x, at),
-            Cells::U8(x) => lines(x, at),
-            Cells::U16(x) => lines(x, at),
-            Cells::U32(x) => lines(x, at),
-            Cells::U64(x) => lines(x, at),
+            Cells::F64(x) => lines!(x),
+            Cells::F32(x) => lines!(x),
+            Cells::F16(x) => lines!(x),
+            Cells::I8(x) => lines!(x),
+            Cells::I16(x) => lines!(x),
+            Cells::I32(x) => lines!(x),
+            Cells::I64(x) => lines!(x),
+            Cells::U8(x) => lines!(x),
+            Cells::U16(x) => lines!(x),
+            Cells::U32(x) => lines!(x),
+            Cells::U64(x) => lines!(x),
             Cells::Bits(_) => {}
         }
     }

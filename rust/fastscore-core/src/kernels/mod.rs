@@ -31,6 +31,10 @@ pub(crate) trait Columns {
     fn rows(&self) -> Option<Rows<'_>> {
         None
     }
+    /// Whether the columns are parts of a table that no cache holds.
+    fn is_far(&self) -> bool {
+        false
+    }
 }
 
 /// A block in an array of rows: row r of column c is at `cells[r * stride + offset[c]]`.
@@ -115,5 +119,9 @@ impl<C: Columns> Columns for Viewed<'_, C> {
 
     fn rows(&self) -> Option<Rows<'_>> {
         if matches!(self.view, View::Whole(0, _)) { self.values.features.rows() } else { None }
+    }
+
+    fn is_far(&self) -> bool {
+        self.values.features.is_far()
     }
 }

@@ -100,6 +100,18 @@ pub(crate) fn fetch(line: *const u8) {
     let _ = line;
 }
 
+/// The same into the second cache level: more lines can be on their way there than to the first.
+#[inline(always)]
+pub(crate) fn fetch_outer(line: *const u8) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::*;
+        // SAFETY: as above.
+        unsafe { _mm_prefetch::<_MM_HINT_T1>(line.cast()) };
+    }
+    let _ = line;
+}
+
 #[cfg(test)]
 mod tests;
 
