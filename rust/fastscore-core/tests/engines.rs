@@ -921,7 +921,7 @@ fn no_rows_give_no_scores_of_the_right_type() {
     let plan = small(OnBadValue::Accept);
     let table = Table::new(None, Body::Columns(vec![numbers([]); FEATURES]), 0).unwrap();
     let margin = exec::score(&plan, &table, Output::Margin, Some(1), OnRefused::Raise, &|| false).unwrap();
-    assert_eq!(margin.groups[0].data, Data::F64(vec![]));
+    assert_eq!(margin.groups[0].data, Data::F64(vec![].into()));
     let leaf = exec::score(&plan, &table, Output::Leaf, Some(1), OnRefused::Raise, &|| false).unwrap();
     assert_eq!(leaf.groups[0].data, Data::I32(vec![]));
 }

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use arrow_array::{
     ArrayRef, Float32Array, Float64Array, Int32Array, RecordBatch, RecordBatchIterator, RecordBatchOptions, StructArray,
 };
-use arrow_buffer::{ArrowNativeType, Buffer, NullBuffer, ScalarBuffer};
+use arrow_buffer::{ArrowNativeType, Buffer, NullBuffer, ScalarBuffer, ToByteSlice};
 use arrow_schema::{DataType, Field, Fields, Schema};
+use bytes::Bytes;
 use fastscore_core::Error;
-use fastscore_core::exec::{self, Data, Output};
+use fastscore_core::exec::{self, Data, Kept, Output, Recycled};
 use fastscore_core::model;
 use numpy::ndarray::ArrayView2;
 use numpy::{Element, PyArray1, PyArray2};
@@ -36,6 +37,24 @@ struct Group {
     codes_of: Option<usize>,
 }
 
+/// Numbers as the bytes that an Arrow buffer shares.
+struct Shared<T: Kept>(Recycled<T>);
+
+impl<T: Kept + ArrowNativeType> Shared<T> {
+    fn buffer(numbers: Recycled<T>) -> Buffer
+    where
+        Self: Send,
+    {
+        Bytes::from_owner(Shared(numbers)).into()
+    }
+}
+
+impl<T: Kept + ArrowNativeType> AsRef<[u8]> for Shared<T> {
+    fn as_ref(&self) -> &[u8] {
+        self.0.to_byte_slice()
+    }
+}
+
 /// The elements of a group's buffer.
 #[derive(Clone, Copy)]
 enum Kind {
@@ -49,8 +68,8 @@ impl Scores {
     pub fn new(scores: exec::Scores, output: Output, model: Arc<model::Model>) -> Self {
         let groups = scores.groups.into_iter().map(|group| {
             let (buffer, kind) = match group.data {
-                Data::F64(data) => (Buffer::from_vec(data), Kind::F64),
-                Data::F32(data) => (Buffer::from_vec(data), Kind::F32),
+                Data::F64(data) => (Shared::buffer(data), Kind::F64),
+                Data::F32(data) => (Shared::buffer(data), Kind::F32),
                 Data::I32(data) => (Buffer::from_vec(data), Kind::I32),
             };
             Group { columns: group.columns, buffer, kind, codes_of: group.codes_of }

@@ -142,8 +142,8 @@ fn run(
         let codes = source.is_some_and(|source| source.decision.is_some());
         let mut data = match narrow {
             _ if codes || output == Output::Leaf => Data::I32(vec![0; columns * rows]),
-            true => Data::F32(vec![0.0; columns * rows]),
-            false => Data::F64(vec![0.0; columns * rows]),
+            true => Data::F32(vec![0.0; columns * rows].into()),
+            false => Data::F64(vec![0.0; columns * rows].into()),
         };
         let mut out = Slices::of(&mut data, rows);
         match (needs.leaf_step, &mut out, source) {

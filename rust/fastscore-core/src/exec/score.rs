@@ -10,6 +10,7 @@ use super::block::{Block, Reader};
 use super::few::Input;
 use super::guards::Guards;
 use super::pool;
+use super::recycled::{Kept, Recycled};
 use super::refusal::all_finite;
 use super::scores::{Data, Group, Output, Scores, Source, sources, widths};
 use super::table::Table;
@@ -160,9 +161,9 @@ fn empty_scores(model: &Model, output: Output, widths: &[usize], rows: usize, nu
         let data = if codes_of.is_some() || output == Output::Leaf {
             Data::I32(zeros(rows, columns)?)
         } else if model.output_width() == Width::Float32 {
-            Data::F32(zeros(rows, columns)?)
+            Data::F32(numbers(rows, columns)?)
         } else {
-            Data::F64(zeros(rows, columns)?)
+            Data::F64(numbers(rows, columns)?)
         };
         Ok(Group { columns, data, codes_of })
     };
@@ -178,6 +179,14 @@ fn zeros<T: Copy + Default>(rows: usize, columns: usize) -> Result<Vec<T>> {
     match rows.checked_mul(columns) {
         Some(count) if fits(count) => Ok(vec![T::default(); count]),
         _ => Err(Error::OutOfMemory { rows, columns }),
+    }
+}
+
+/// A buffer whose numbers are all going to be written.
+fn numbers<T: Kept>(rows: usize, columns: usize) -> Result<Recycled<T>> {
+    match rows.checked_mul(columns).and_then(Recycled::find) {
+        Some(found) => Ok(found),
+        None => zeros(rows, columns).map(Recycled::from),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What comes out: one group of columns a target, each group in one buffer.
 
+use super::recycled::Recycled;
 use crate::error::{Error, Result};
 use crate::model::{Decision, Model, Target, ValueId};
 
@@ -50,9 +51,9 @@ impl Output {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Data {
     /// Numbers.
-    F64(Vec<f64>),
+    F64(Recycled<f64>),
     /// Numbers of a model whose outputs are float32.
-    F32(Vec<f32>),
+    F32(Recycled<f32>),
     /// Leaf indexes, or class codes (indexes into the target's labels).
     I32(Vec<i32>),
 }

@@ -6,7 +6,7 @@
 //! ```
 
 use crate::simd::bits::{self, BitWork, Bits};
-use crate::simd::{LINE, Level, fetch, fetch_outer};
+use crate::simd::{LINE, Level, fetch};
 
 /// Rows that are converted together: their validity is a word.
 pub(crate) const PIECE: usize = 64;
@@ -81,24 +81,14 @@ impl<'a> Cells<'a> {
         }
     }
 
-    /// Have the lines of [`PIECE`] rows from `at` on fetched, if there are so many: the processor finds out about a column only
-    /// while it is read.
-    pub(crate) fn fetch(self, at: usize) {
-        self.fetch_by(at, fetch);
-    }
-
-    /// The same into the second cache level, `bytes` behind row `at`.
+    /// Have the lines of [`PIECE`] rows fetched, `bytes` behind row `at`, if there are so many: the processor finds out about a column
+    /// only while it is read.
     #[inline(always)]
-    pub(crate) fn fetch_ahead(self, at: usize, bytes: usize) {
-        self.fetch_by(at, |line| fetch_outer(line.wrapping_add(bytes)));
-    }
-
-    #[inline(always)]
-    fn fetch_by(self, at: usize, fetch: impl Fn(*const u8)) {
+    pub(crate) fn fetch(self, at: usize, bytes: usize) {
         macro_rules! lines {
             ($x:expr) => {
                 for line in (0..PIECE * size_of_val(&$x[..1.min($x.len())])).step_by(LINE) {
-                    fetch($x.as_ptr().wrapping_add(at).wrapping_byte_add(line).cast());
+                    fetch($x.as_ptr().wrapping_add(at).wrapping_byte_add(bytes + line).cast());
                 }
             };
         }

@@ -256,7 +256,7 @@ impl<F: Float> Layers<F> {
         }
         for (c, to) in x.chunks_mut(TILE).take(inputs).enumerate() {
             let (here, to) = (rows.clone(), &mut to[..count]);
-            input.cells(c).0.fetch(here.end);
+            input.cells(c).0.fetch(here.end, 0);
             match input.cells(c) {
                 (Cells::F64(x), None) => bits::run(level, Convert(&x[here], to, F::of)),
                 (Cells::F32(x), None) => bits::run(level, Convert(&x[here], to, |x: f32| F::of(x.into()))),

@@ -15,7 +15,7 @@ use super::{Columns, RowCells};
 use crate::model::{Linear, Width};
 use crate::simd::bits::{self, BitWork, Bits};
 use crate::simd::row_dots::{MOST_OUTPUTS, row_dots};
-use crate::simd::{LINE, Level, fetch_outer};
+use crate::simd::{LINE, Level, fetch};
 
 /// Sums that stay in the first cache level beside the columns that are added to them.
 const SUMS: usize = 4096;
@@ -234,7 +234,7 @@ impl BitWork for AddMixed<'_> {
             let mut x = [&[][..]; 4];
             for ((&(cells, valid), room), x) in cells.iter().zip(&mut rooms).zip(&mut x) {
                 if far {
-                    cells.fetch_ahead(at, AHEAD);
+                    cells.fetch(at, AHEAD);
                 }
                 *x = cells.piece(valid, at, count, room);
             }
@@ -310,11 +310,7 @@ impl<T: Copy, C: Fn(T) -> f64, const COLUMNS: usize, const OUTPUTS: usize> BitWo
         let rows = x[0].len();
         for at in (0..rows).step_by(PIECE) {
             let count = PIECE.min(rows - at);
-            if let Some(ahead) = &ahead {
-                for (x, &next) in x.iter().zip(ahead) {
-                    fetch_piece(x, next, at);
-                }
-            }
+            let lines = ahead.map(|ahead| std::array::from_fn::<_, COLUMNS, _>(|c| after(x[c], ahead[c], at)));
             let x = x.map(|x| x[at..at + count].as_chunks::<8>());
             let first = start + at;
             let places = std::array::from_fn::<_, OUTPUTS, _>(|o| o * stride + first..o * stride + first + count);
@@ -322,6 +318,11 @@ impl<T: Copy, C: Fn(T) -> f64, const COLUMNS: usize, const OUTPUTS: usize> BitWo
             let Ok(y) = out.get_disjoint_mut(places) else { return };
             let mut y = y.map(|y| y.as_chunks_mut::<8>());
             for i in 0..count / 8 {
+                if let Some(lines) = &lines
+                    && (i * 8 * size_of::<T>()).is_multiple_of(LINE)
+                {
+                    lines.iter().for_each(|line| fetch(line.wrapping_add(i * 8).cast()));
+                }
                 let mut sums: [[f64; 8]; OUTPUTS] = std::array::from_fn(|o| y[o].0[i]);
                 for (c, (x, _)) in x.iter().enumerate() {
                     for (r, &x) in x[i].iter().enumerate() {
@@ -341,15 +342,12 @@ impl<T: Copy, C: Fn(T) -> f64, const COLUMNS: usize, const OUTPUTS: usize> BitWo
     }
 }
 
-/// Have a piece fetched that is read after [`AHEAD`] bytes of column `x` from row `at` on, of which `next` follows.
+/// What is read after [`AHEAD`] bytes of column `x` from row `at` on, of which `next` follows.
 #[inline(always)]
-fn fetch_piece<T>(x: &[T], next: Option<*const T>, at: usize) {
-    let to = at + (AHEAD / size_of::<T>()).min(SUMS / 4) / PIECE * PIECE;
-    let start = match next {
+fn after<T>(x: &[T], next: Option<*const T>, at: usize) -> *const T {
+    let to = at + (AHEAD / size_of::<T>()).min(SUMS / 4);
+    match next {
         Some(next) if to >= x.len() => next.wrapping_add(to - x.len()),
         _ => x.as_ptr().wrapping_add(to),
-    };
-    for line in (0..PIECE * size_of::<T>()).step_by(LINE) {
-        fetch_outer(start.wrapping_byte_add(line).cast());
     }
 }

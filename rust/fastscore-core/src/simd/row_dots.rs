@@ -10,8 +10,8 @@
 //! Bound for 64 numbers and one output with AVX-512: 24 permutations, 12 cycles; 8 loads and 8 multiply-adds beside them. The sums of eight rows
 //! wait for each other, but not for those of the next eight rows, which the processor has begun by then.
 
-use super::Level;
 use super::turn::{self, Cell};
+use super::{Level, fetch};
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
 
@@ -80,6 +80,14 @@ fn starts(rows: usize, lanes: usize) -> impl Iterator<Item = usize> {
     (0..rows).step_by(lanes).map(move |first| first.min(rows - lanes))
 }
 
+/// Have the lines of eight rows fetched that are read after [`AHEAD`] bytes, or with the next eight rows where those are further away.
+#[inline(always)]
+fn fetch_ahead<T>(from: *const T, stride: usize) {
+    for row in 0..8 {
+        fetch(from.wrapping_add(row * stride).wrapping_byte_add(AHEAD.max(8 * stride * size_of::<T>())).cast());
+    }
+}
+
 /// # Safety
 /// The processor has the features; all is as [`row_dots`] asserts, with `OUTPUTS` outputs, and there are eight rows or more.
 #[cfg(target_arch = "x86_64")]
@@ -100,10 +108,7 @@ unsafe fn eights<T: Cell, const OUTPUTS: usize>(
         let mut from = cells.as_ptr().wrapping_add(r * stride);
         let mut w = coefficients.as_ptr();
         for _ in 0..whole / 8 {
-            for row in 0..8 {
-                let line = from.wrapping_add(row * stride).wrapping_byte_add(AHEAD.max(8 * stride * size_of::<T>()));
-                _mm_prefetch::<_MM_HINT_T0>(line.cast());
-            }
+            fetch_ahead(from, stride);
             // SAFETY: rows r to r + 7 and the columns up to `whole` are there, and a coefficient for each.
             unsafe {
                 let x = turn::eight_columns(from, stride, 0xff);
@@ -116,6 +121,7 @@ unsafe fn eights<T: Cell, const OUTPUTS: usize>(
             (from, w) = (from.wrapping_add(8), w.wrapping_add(8));
         }
         if rest > 0 {
+            fetch_ahead(from, stride);
             // SAFETY: as above, with the columns that are left.
             unsafe {
                 let x = turn::eight_columns(from, stride, (0xffu32 >> (8 - rest)) as u8);
