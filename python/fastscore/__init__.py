@@ -9,7 +9,7 @@
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from fastscore._core import __version__
+from fastscore._build import __version__
 from fastscore._errors import (
     FastscoreError,
     MissingValueError,

@@ -1,60 +1,102 @@
-"""What `fastscore verify` compares with: a file, opened by the library that wrote it."""
+"""A model's source as a file, for `verify`: opened by the library that wrote it."""
 
 import importlib
-import pickle
+import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fastscore._jobs import JobError
+from fastscore._errors import ModelFormatError, UnsupportedModelError
 from fastscore._load import load
 from fastscore._model import Model
-from fastscore._sniff import is_pickle, members
+from fastscore._sniff import is_own, is_pickle, members, refuse_folder, refuse_known
 from fastscore.importers import catboost, keras, onnx, xgboost
 
+_FILES = {
+    "LightGBM": "model text, booster.save_model(path)",
+    "XGBoost": "JSON or UBJSON, booster.save_model(path)",
+    "CatBoost": ".cbm or JSON, save_model(path)",
+    "ONNX": ".onnx",
+    "Keras": ".keras or whole-model .h5, model.save(path)",
+}
+"""Library as models name it -> the files of it that can be opened."""
 
-def open_against(file: str, model: Model, *, trust_pickle: bool) -> Any:
+
+def open_file(path: "str | os.PathLike[str]", model: Model) -> Any:
     """Return the source library's own object of a file; `model` is what it is compared with.
 
-    Raises `JobError` for what is no model of a source library, and where the library is not
-    installed; what `load` raises for damaged files, which can crash the libraries.
+    Raises UnsupportedModelError for pickles, ModelFormatError for what is no model file and for
+    damaged ones (which can crash the libraries), ValueError for another library's, ImportError
+    where the library is not installed.
     """
-    if is_pickle_file(file):
-        if not trust_pickle:
-            raise JobError(
-                f"{file} is a pickle, which runs code: add --trust-pickle if you trust it"
-            )
-        return unpickle(file)
+    file = os.fspath(path)
+    refuse_folder(file)
+    if os.path.isdir(file):
+        raise ModelFormatError(f"{file} is a folder, not a file{_wanted(model)}")
     data = Path(file).read_bytes()
-    if data[:5].rstrip() == b"tree":
-        lightgbm = _library("lightgbm", "LightGBM", file)
-        load(file)
-        return lightgbm.Booster(model_file=file)
-    if xgboost.is_file(data):
-        library = _library("xgboost", "XGBoost", file)
-        load(file)
-        # By its content: of a path the ending would decide.
-        return library.Booster(model_file=bytearray(data))
-    if data[:4] == catboost.MAGIC or catboost.is_json(data):
-        library = _library("catboost", "CatBoost", file)
-        load(file)
-        source = getattr(library, _catboost_class(model))()
-        return source.load_model(file, format="cbm" if data[:4] == catboost.MAGIC else "json")
-    if onnx.is_file(data):
-        _library("onnxruntime", "ONNX Runtime", file)
-        return file
-    if data[:8] == keras.HDF5 or keras.is_archive(members(data)):
-        library = _library("keras", "Keras", file)
-        load(file)
-        return _keras_model(library, data)
-    raise JobError(
-        f"{file} is neither LightGBM model text, nor a file of XGBoost (JSON, UBJSON) or CatBoost "
-        "(.cbm, JSON), nor of ONNX or Keras (.keras, .h5), nor a pickle of an estimator"
-    )
+    if is_pickle(file, data):
+        raise UnsupportedModelError(
+            f"{file} is a pickle, which runs code, so verify does not open it: if you trust it, "
+            "unpickle it and pass the object, model.verify(data, source=joblib.load(path))"
+        )
+    for library, found, open_ in _KINDS:
+        if found(data):
+            ours = model._structure["source"]["library"]
+            if library != ours:
+                raise ValueError(
+                    f"{file} is a file of {library}, but the model was imported from {ours}: name "
+                    f"the model's own, {_FILES.get(ours, 'a pickle')}"
+                )
+            return open_(file, data, model)
+    if not data:
+        raise ModelFormatError(f"{file} is empty")
+    if is_own(file, data):
+        raise ModelFormatError(
+            f"{file} is a model of fastscore itself: name the file that it was made from"
+            f"{_wanted(model)}"
+        )
+    refuse_known(file, data)
+    raise ModelFormatError(f"{file} is no model file that is known{_wanted(model)}")
 
 
-def _keras_model(library: Any, data: bytes) -> Any:
+def _wanted(model: Model) -> str:
+    """Say which files there are of the model's library."""
+    library = model._structure["source"]["library"]
+    files = _FILES.get(library, "the live object, or on the command line a pickle")
+    return f"; the model was imported from {library}: {files}"
+
+
+def _lightgbm(file: str, data: bytes, model: Model) -> Any:
+    lightgbm = _library("lightgbm", "LightGBM", file)
+    load(file)
+    return lightgbm.Booster(model_file=file)
+
+
+def _xgboost(file: str, data: bytes, model: Model) -> Any:
+    library = _library("xgboost", "XGBoost", file)
+    load(file)
+    # By its content: of a path the ending would decide.
+    return library.Booster(model_file=bytearray(data))
+
+
+def _catboost(file: str, data: bytes, model: Model) -> Any:
+    library = _library("catboost", "CatBoost", file)
+    load(file)
+    source = getattr(library, _catboost_class(model))()
+    return source.load_model(file, format="cbm" if data[:4] == catboost.MAGIC else "json")
+
+
+def _onnx(file: str, data: bytes, model: Model) -> Any:
+    _library("onnxruntime", "ONNX Runtime", file)
+    load(file)
+    return file
+
+
+def _keras(file: str, data: bytes, model: Model) -> Any:
     """Return the model of a file, which Keras tells apart by its ending."""
+    library = _library("keras", "Keras", file)
+    load(file)
     ending = ".h5" if data[:8] == keras.HDF5 else ".keras"
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"model{ending}"
@@ -62,37 +104,33 @@ def _keras_model(library: Any, data: bytes) -> Any:
         return library.saving.load_model(path, compile=False)
 
 
-def is_pickle_file(file: str) -> bool:
-    """Whether a file is a pickle, by its name or its content."""
-    with open(file, "rb") as opened:
-        return is_pickle(file, opened.read(1 << 16))
+def _is_lightgbm(data: bytes) -> bool:
+    return data[:5].rstrip() == b"tree"
 
 
-def unpickle(file: str) -> Any:
-    """Return what a pickle holds, which runs its code."""
-    try:
-        try:
-            import joblib
-        except ImportError:
-            with open(file, "rb") as opened:
-                return pickle.load(opened)
-        return joblib.load(file)
-    except ModuleNotFoundError as error:
-        raise JobError(
-            f"{file} needs the module {error.name!r}: "
-            "run this in the environment where the model was made"
-        ) from error
-    except Exception as error:
-        raise JobError(f"{file} can't be unpickled: {type(error).__name__}: {error}") from error
+def _is_catboost(data: bytes) -> bool:
+    return data[:4] == catboost.MAGIC or catboost.is_json(data)
+
+
+def _is_keras(data: bytes) -> bool:
+    return data[:8] == keras.HDF5 or keras.is_archive(members(data))
+
+
+_KINDS: tuple[tuple[str, Callable[[bytes], bool], Callable[[str, bytes, Model], Any]], ...] = (
+    ("LightGBM", _is_lightgbm, _lightgbm),
+    ("XGBoost", xgboost.is_file, _xgboost),
+    ("CatBoost", _is_catboost, _catboost),
+    ("ONNX", onnx.is_file, _onnx),
+    ("Keras", _is_keras, _keras),
+)
+"""A library, how its files are known, and how it opens them."""
 
 
 def _library(package: str, name: str, file: str) -> Any:
     try:
         return importlib.import_module(package)
     except ImportError as error:
-        raise JobError(
-            f"{file} needs {name} to compare with: pip install {package}, or fastscore[{package}]"
-        ) from error
+        raise ImportError(f"{file} needs {name} to compare with: pip install {package}") from error
 
 
 def _catboost_class(model: Model) -> str:

@@ -71,8 +71,12 @@ def _run(arguments: list[str]) -> int:
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except (FastscoreError, OSError) as error:
+    except FastscoreError as error:
         _say(str(error), error, verbose=verbose)
+        return 1
+    except OSError as error:
+        named = error.filename is not None and error.strerror is not None
+        _say(f"{error.filename}: {error.strerror}" if named else str(error), error, verbose=verbose)
         return 1
     except MemoryError as error:
         _say("out of memory: try a smaller --batch-rows", error, verbose=verbose)

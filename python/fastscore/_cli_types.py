@@ -31,19 +31,40 @@ class List(click.ParamType[list[Any]]):
         return found
 
 
-class Classes(List):
-    """Labels: integers if all read so, else strings. JSON says it outright: `["0", "1"]`."""
+class Classes(click.ParamType[list[Any] | dict[str, list[Any]]]):
+    """Labels: integers if all read so, else strings. JSON says it outright: `["0", "1"]`.
+
+    A JSON object has them for each of several outputs.
+    """
+
+    name = "list"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> list[Any]:
-        labels = super().convert(value, param, ctx)
+    ) -> list[Any] | dict[str, list[Any]]:
+        if isinstance(value, dict):
+            return value
+        if isinstance(value, str) and value.lstrip().startswith("{"):
+            return self._several(value, param, ctx)
+        labels = List().convert(value, param, ctx)
         if isinstance(value, str) and not value.startswith("["):
             try:
                 return [int(label) for label in labels]
             except ValueError:
                 return labels
         return labels
+
+    def _several(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> dict[str, list[Any]]:
+        try:
+            found: dict[str, list[Any]] = json.loads(value)
+        except ValueError as error:
+            self.fail(f"{value!r} begins like a JSON object but is none: {error}", param, ctx)
+        for output, labels in found.items():
+            if not isinstance(labels, list):
+                self.fail(f"{value!r} has no list of labels for {output!r}", param, ctx)
+        return found
 
 
 class Outputs(List):

@@ -126,7 +126,7 @@ def _listed(
         return False
     uneven = any(len(group) > 1 for group in names)
     if output == "prediction":
-        return uneven or len({own is None for own in codes}) > 1
+        return uneven or len({None if own is None else own.dtype.kind for own in codes}) > 1
     return uneven or (output in ("probability", "margin") and any(c is not None for c in classes))
 
 

@@ -9,13 +9,10 @@ from fastscore import _core
 from fastscore._errors import ModelFormatError
 from fastscore._model import Model
 from fastscore._options import Options
-from fastscore._sniff import members, refuse_folder, refuse_known
+from fastscore._sniff import OWN_HEAD, is_own, members, refuse_folder, refuse_known
 from fastscore.importers import catboost, keras, lightgbm, onnx, xgboost
 from fastscore.importers._categories import with_categories
 from fastscore.importers._rename import with_names
-
-_HEAD = 4096
-"""Bytes by which a file of ours is known."""
 
 
 def load(
@@ -84,8 +81,8 @@ def load(
     refuse_folder(name)
     with open(name, "rb") as file:
         # A file of ours may be large: it is read by the extension, which frees it while it does.
-        data = file.read(_HEAD)
-        own = _is_own(name, data) and Path(name).is_file()
+        data = file.read(OWN_HEAD)
+        own = is_own(name, data) and Path(name).is_file()
         if not own:
             data += file.read()
     if not data:
@@ -106,7 +103,7 @@ def _read_own(name: str, options: Options) -> _core.Model:
 
 
 def _read(name: str, data: bytes, options: Options) -> _core.Model:
-    if _is_own(name, data):
+    if is_own(name, data):
         options.allow("a .fscore file", "features", "categories")
         return _core.Model.from_bytes(data)
     if data[:5] in (b"tree\n", b"tree\r"):
@@ -145,8 +142,3 @@ def _read(name: str, data: bytes, options: Options) -> _core.Model:
         "model text, XGBoost's JSON and UBJSON, CatBoost's .cbm and JSON (save_model), ONNX and "
         "Keras's .keras and .h5"
     )
-
-
-def _is_own(name: str, data: bytes) -> bool:
-    """Whether it is, or was before it was damaged, a file of ours."""
-    return (data[8:9] == b"{" and b'"fastscore"' in data[:_HEAD]) or name.endswith(".fscore")

@@ -276,8 +276,9 @@ class Model:
     def verify(self, data: Any, source: Any = None) -> "VerifyReport":
         """Compare with the source model on `data`, output by output.
 
-        `source` is the live source object. A model fresh from `import_model` knows its own, by a
-        weak reference; ValueError when it is gone. Give it rows of the kind of table that the
+        `source` is the live source object, or the path of its file (of LightGBM, XGBoost, CatBoost,
+        ONNX and Keras), which its library opens. A model fresh from `import_model` knows its own,
+        by a weak reference; ValueError when it is gone. Give it rows of the kind of table that the
         source was fitted on: scikit-learn's encoders tell pandas' NaN from None and Polars' null,
         which are one missing value here.
         """
@@ -287,13 +288,13 @@ class Model:
             source = self._source()
             if source is None:
                 raise ValueError(
-                    "the source model no longer exists; pass it: model.verify(data, "
-                    "source=estimator)"
+                    "the source model no longer exists; pass it, or its file's path: "
+                    "model.verify(data, source=estimator)"
                 )
         if source is None:
             raise ValueError(
                 "this model does not know its source (it was loaded or copied, or its object "
-                "can't be kept track of, as an ONNX ModelProto); pass it: "
+                "can't be kept track of, as an ONNX ModelProto); pass it, or its file's path: "
                 "model.verify(data, source=estimator)"
             )
         return verify(self, data, source)

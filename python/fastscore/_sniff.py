@@ -26,11 +26,24 @@ _PICKLE_NAMES = (
     ".pkl.xz",
 )
 _HEAD = 1 << 16
+OWN_HEAD = 4096
+"""Bytes by which a file of ours is known."""
+
+
+def is_own(name: str, data: bytes) -> bool:
+    """Whether it is, or was before it was damaged, a file of ours."""
+    return (data[8:9] == b"{" and b'"fastscore"' in data[:OWN_HEAD]) or name.endswith(".fscore")
+
+
+_TABLES = (b"PAR1", b"ARROW1", b"\xff\xff\xff\xff")
+_TABLE_NAMES = (".parquet", ".csv", ".csv.gz", ".arrow", ".feather")
 
 
 def refuse_known(name: str, data: bytes) -> None:
     """Raise for every format that is recognised; return where none is."""
     lowered = name.lower()
+    if data.startswith(_TABLES) or lowered.endswith(_TABLE_NAMES):
+        raise ModelFormatError(f"{name} is a table, not a model: name the model's file")
     if is_pickle(name, data):
         _pickle(name)
     if lowered.endswith(".skops"):
@@ -91,6 +104,8 @@ def _skops(name: str) -> NoReturn:
 
 def is_pickle(name: str, data: bytes) -> bool:
     """Whether it is a pickle, by its name or its content, also when it is compressed."""
+    if is_own(name, data):  # its first bytes are a length, which may be any
+        return False
     heads = (data[:2], _unpacked_head(data) or b"")
     return name.lower().endswith(_PICKLE_NAMES) or any(map(_begins_pickle, heads))
 

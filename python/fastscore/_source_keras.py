@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fastscore._bounds_network import NetworkBound
 from fastscore._model import Model
+from fastscore._verify_report import another_model
 from fastscore.importers import _keras_inputs as ends
 from fastscore.importers import keras
 from fastscore.importers._keras_live import live_graph
@@ -32,6 +33,9 @@ class KerasSource:
         self._structure = graph.inputs
         self._outputs_structure = graph.outputs
         self._model = model
+        taken = sum(size(each.shape) for each in self._inputs)
+        if taken != model.n_features_in_:
+            raise another_model("feature", taken, model.n_features_in_, "takes")
         self._targets: list[dict[str, Any]] = model._structure["targets"]
         self._steps: list[dict[str, Any]] = json.loads(model._core.spec)["steps"]
         self._asked: tuple[Any, list[tuple[NDArray[Any], Any]]] | None = None
@@ -81,7 +85,10 @@ class KerasSource:
     def _outputs(self, x: Any) -> list[tuple[NDArray[Any], Any]]:
         """Return the outputs of the model, (rows, columns) each, and what is before a last link."""
         if self._asked is None or self._asked[0] is not x:
-            self._asked = x, self._called(x)
+            found = self._called(x)
+            if len(found) != len(self._targets):
+                raise another_model("output", len(found), len(self._targets))
+            self._asked = x, found
         return self._asked[1]
 
     def _called(self, x: Any) -> list[tuple[NDArray[Any], Any]]:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fastscore._against import open_file
 from fastscore._bounds import linear_bound
 from fastscore._bounds_scores import margin
 from fastscore._bounds_transform import transform_bound
@@ -94,31 +95,35 @@ _LIBRARIES = {
 
 
 def open_source(source: Any, model: Model) -> Source:
-    """Return the source behind its face; TypeError for what no importer reads."""
+    """Return the source, live or a file, behind its face; TypeError for what no importer reads."""
+    if isinstance(source, str | os.PathLike):
+        source = open_file(source, model)
     library = type(source).__module__.split(".")[0]
     if model._structure["source"]["library"] == "ONNX" and (
-        isinstance(source, str | os.PathLike | bytes) or library in ("onnx", "onnxruntime")
+        isinstance(source, str | bytes) or library in ("onnx", "onnxruntime")
     ):
         return OnnxSource(source, model)
-    if isinstance(source, str | os.PathLike):
-        raise TypeError(
-            "source must be a live object; for a file pass lightgbm.Booster(model_file=path), "
-            "xgboost.Booster(model_file=path), catboost.CatBoost().load_model(path) or "
-            "keras.saving.load_model(path); of an ONNX model the path itself"
-        )
+    check_kind(source, model)
+    found = _open(source, model)
+    assert found is not None  # it was checked
+    return found
+
+
+def check_kind(source: Any, model: Model) -> None:
+    """ValueError where a source is of another library than the model, TypeError for no source."""
+    library = type(source).__module__.split(".")[0]
     ours = model._structure["source"]["library"]
     if _LIBRARIES.get(library, ours) != ours:
         raise ValueError(
             f"source is a {type(source).__name__} of {_LIBRARIES[library]}, but the model was "
             f"imported from {ours}"
         )
-    found = _open(source, model)
-    if found is not None:
-        return found
+    if library in _LIBRARIES and library not in ("onnx", "onnxruntime"):
+        return
     raise TypeError(
         f"source is a {type(source).__module__}.{type(source).__qualname__}; it must be the live "
         "model of scikit-learn, LightGBM, XGBoost, CatBoost or Keras that this model was imported "
-        "from, or an ONNX model's path, bytes, ModelProto or InferenceSession"
+        "from, or its file's path; of ONNX also bytes, a ModelProto or an InferenceSession"
     )
 
 

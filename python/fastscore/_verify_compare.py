@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 from fastscore._model import Model
 from fastscore._sources import Source, asking, two_dimensional
 from fastscore._verify_promise import Promise, link_ulps
-from fastscore._verify_report import OutputCheck
-
-ANOTHER = "it is not the model that was imported"
+from fastscore._verify_report import ANOTHER, OutputCheck, another_model
 
 
 def check_shapes(output: str, wants: list[NDArray[Any]], haves: list[NDArray[Any]]) -> None:
@@ -22,10 +20,7 @@ def check_shapes(output: str, wants: list[NDArray[Any]], haves: list[NDArray[Any
     else:
         theirs, ours = (sum(part.shape[1] for part in parts) for parts in (wants, haves))
     if len(wants) != len(haves) or theirs != ours:
-        plural = "" if theirs == 1 else "s"
-        raise ValueError(
-            f"the source gives {theirs} {output} column{plural}, the model {ours}: {ANOTHER}"
-        )
+        raise another_model(f"{output} column", theirs, ours)
 
 
 def check_classes(theirs: Source, model: Model, target: int, want: NDArray[Any]) -> None:
@@ -60,23 +55,35 @@ def check_floats(
         difference = np.abs(want.astype(np.float64) - have.astype(np.float64))
     difference = np.where(equal, 0.0, np.where(np.isnan(difference), np.inf, difference))
     ulp = np.where(equal, np.uint64(0), ulps_between(want, have))
-    within = ulp <= promise.ulps
+    # What each allows is enough: the share that is used of the one that allows most.
+    share = _share(ulp, promise.ulps)
     if promise.slack is not None:
-        within = within | (difference <= promise.slack)
+        share = np.minimum(share, _share(difference, promise.slack))
     if promise.near is not None:
         spacing = np.spacing(np.abs(promise.near).astype(width)).astype(np.float64)
-        within = within | (difference <= promise.ulps * spacing)
+        share = np.minimum(share, _share(difference, promise.ulps * spacing))
+    within = share <= 1
     return OutputCheck(
         output=name,
         rows=len(want),
         equal_rows=int(equal.all(axis=1).sum()),
         largest_difference=float(difference.max(initial=0.0)),
         largest_ulp=int(ulp.max(initial=0)),
+        largest_share=float(share.max(initial=0.0)),
         first_difference=_first(equal | within, want, have) or _first(equal, want, have),
         bound=promise.text,
         ties=(),
         ok=bool((equal | within).all()),
     )
+
+
+def _share(difference: NDArray[Any], allowed: Any) -> NDArray[np.float64]:
+    """Return differences as parts of what is allowed: more than 1 exactly where they are more."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        share: NDArray[np.float64] = np.true_divide(difference, allowed, dtype=np.float64)
+    share = np.where(difference == 0, 0.0, np.where(np.isnan(share), np.inf, share))
+    beyond = np.maximum(share, np.nextafter(1.0, 2.0))
+    return np.where(difference <= allowed, np.minimum(share, 1.0), beyond)
 
 
 def check_labels(
@@ -91,6 +98,7 @@ def check_labels(
         equal_rows=int((~wrong).sum()),
         largest_difference=float("nan"),
         largest_ulp=None,
+        largest_share=float("nan"),
         first_difference=(
             _first(equal | ties[:, np.newaxis], want, have) or _first(equal, want, have)
         ),

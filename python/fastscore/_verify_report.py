@@ -1,9 +1,17 @@
 """What `Model.verify` found, and how it looks."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 _TIES_SHOWN = 10
+ANOTHER = "it is not the model that was imported"
+
+
+def another_model(what: str, theirs: int, ours: int, verb: str = "gives") -> ValueError:
+    """Return the error of a source that has more of something than the model, or less."""
+    plural = "" if theirs == 1 else "s"
+    return ValueError(f"the source {verb} {theirs} {what}{plural}, the model {ours}: {ANOTHER}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +24,11 @@ class OutputCheck:
     largest_difference: float
     """Of numbers; 0 where all are equal. NaN for labels and leaf indexes."""
     largest_ulp: int | None
-    """None for labels and leaf indexes."""
+    """None for labels and leaf indexes. Of numbers near 0 it may be huge, however near they are;
+    what is promised of them is seldom counted so: see `largest_share`."""
+    largest_share: float
+    """The largest difference as a part of what is promised in its row: 1 is all of it. NaN for
+    labels and leaf indexes."""
     first_difference: tuple[int, Any, Any] | None
     """Row, the source's values, ours: of the first row that breaks the promise, else of the first
     that differs; None when all rows are equal."""
@@ -27,9 +39,25 @@ class OutputCheck:
     ok: bool
 
 
+def _percent(share: float) -> str:
+    """Say how much of what is promised is used."""
+    if math.isnan(share):
+        return "-"
+    if 0 < share < 0.01:
+        return "< 1%"
+    if math.isinf(share):
+        return "beyond"
+    # Just beyond must not look like just within.
+    return "> 100%" if 1 < share < 1.01 else f"{share:.0%}"
+
+
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """The comparison of a model with its source; true when every output keeps what is promised."""
+    """The comparison of a model with its source; true when every output keeps what is promised.
+
+    It prints a line an output: how many rows are equal, the largest difference, what is promised,
+    and how much of that is used where it is used most.
+    """
 
     source: str
     rows: int
@@ -44,15 +72,15 @@ class VerifyReport:
         return self.ok
 
     def __repr__(self) -> str:
-        header = ("output", "rows", "equal", "largest difference", "ulp", "promised", "")
+        header = ("output", "rows", "equal", "largest difference", "promised", "used", "")
         lines = [
             (
                 check.output,
                 str(check.rows),
                 str(check.equal_rows),
                 "-" if check.largest_ulp is None else f"{check.largest_difference:.3g}",
-                "-" if check.largest_ulp is None else str(check.largest_ulp),
                 check.bound,
+                _percent(check.largest_share),
                 "ok" if check.ok else "FAILED",
             )
             for check in self.checks

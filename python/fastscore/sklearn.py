@@ -5,14 +5,16 @@
 >>> fast = Scorer(RandomForestClassifier()).fit(X, y)
 """
 
+import os
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
+from sklearn.utils._set_output import _wrap_data_with_container
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
@@ -31,20 +33,61 @@ except ImportError:  # scikit-learn before 1.6
 __all__ = ["Scorer"]
 
 
-_A_MODEL = (
-    "a Scorer wraps an estimator, not a fastscore.Model, which can't be fitted and scores by "
-    "itself: model.predict(X)"
-)
+def _is_estimator(inner: Any) -> bool:
+    """Whether it is what scikit-learn calls an estimator: networks and Boosters are none."""
+    return not isinstance(inner, type) and hasattr(inner, "fit") and hasattr(inner, "get_params")
+
+
+def _checked(inner: Any) -> Any:
+    """Return the wrapped estimator; TypeError for what is none."""
+    if _is_estimator(inner):
+        return inner
+    if isinstance(inner, Model):
+        raise TypeError(
+            "a Scorer wraps an estimator, not a fastscore.Model, which can't be fitted and scores "
+            "by itself: model.predict(X)"
+        )
+    if isinstance(inner, type):
+        raise TypeError(f"a Scorer wraps an estimator, not its class: {inner.__name__}(...)")
+    hint = "fastscore.import_model(object)"
+    if isinstance(inner, str | os.PathLike):
+        hint = "fastscore.load(path)"
+    raise TypeError(
+        "a Scorer wraps an estimator of scikit-learn's kind, which has fit and get_params, not "
+        f"{type(inner).__module__}.{type(inner).__qualname__}: {hint} makes a model of what is "
+        "supported, and that scores by itself: model.predict(X)"
+    )
 
 
 def _inner_has(name: str) -> Callable[["Scorer"], bool]:
-    """Return a check that the wrapped estimator has a method: only then the scorer has it."""
+    """Return a check that the wrapped estimator has a method: only then the scorer has it.
+
+    Around what is no estimator it has all of them, and they say so.
+    """
 
     def check(scorer: "Scorer") -> bool:
-        getattr(scorer._inner(), name)
+        if _is_estimator(inner := scorer._inner()):
+            getattr(inner, name)
         return True
 
     return check
+
+
+class _Wrapping:
+    """What scikit-learn asks when it wraps the output of a Scorer's `transform`."""
+
+    _sklearn_auto_wrap_output_keys: ClassVar = {"transform"}
+
+    def __init__(self, scorer: "Scorer") -> None:
+        if hasattr(scorer, "get_feature_names_out"):
+            self.get_feature_names_out = scorer.get_feature_names_out
+        last = scorer._inner()
+        while type(last) is Pipeline:
+            last = last.steps[-1][1]
+        for each in (scorer, last):
+            if hasattr(each, "_sklearn_output_config"):
+                self._sklearn_output_config = each._sklearn_output_config
+                return
 
 
 class Scorer(BaseEstimator):  # type: ignore[misc]
@@ -76,9 +119,7 @@ class Scorer(BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: Any, y: Any = None, **parameters: Any) -> Self:
         """Fit a clone of the estimator and import it; `parameters` go to its `fit`."""
-        if isinstance(self.estimator, Model):
-            raise TypeError(_A_MODEL)
-        self.estimator_ = clone(self.estimator).fit(X, y, **parameters)
+        self.estimator_ = clone(_checked(self.estimator)).fit(X, y, **parameters)
         self._imported = self.estimator_, import_model(self.estimator_)
         return self
 
@@ -102,8 +143,7 @@ class Scorer(BaseEstimator):  # type: ignore[misc]
         # Of another estimator, where `set_params` gave one since.
         known: tuple[Any, Model] | None = self.__dict__.get("_imported")
         if known is None or known[0] is not inner:
-            if isinstance(inner, Model):
-                raise TypeError(_A_MODEL)
+            _checked(inner)
             if not self.__sklearn_is_fitted__():
                 raise NotFittedError(
                     "this Scorer is not fitted: call fit, or wrap an estimator that is fitted"
@@ -121,7 +161,7 @@ class Scorer(BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        inner = get_tags(self._inner())
+        inner = get_tags(_checked(self._inner()))
         for name in (
             "estimator_type",
             "classifier_tags",
@@ -136,7 +176,7 @@ class Scorer(BaseEstimator):  # type: ignore[misc]
         return tags
 
     def _more_tags(self) -> Any:  # scikit-learn before 1.6
-        return self._inner()._get_tags()
+        return _checked(self._inner())._get_tags()
 
     @property
     def _estimator_type(self) -> Any:  # scikit-learn before 1.6
@@ -189,8 +229,20 @@ class Scorer(BaseEstimator):  # type: ignore[misc]
 
     @available_if(_inner_has("transform"))  # type: ignore[untyped-decorator]
     def transform(self, X: Any) -> Any:
-        """Return the output of an estimator that transforms."""
-        return self._scores(X, "transform")
+        """Return the output of an estimator that transforms, float64.
+
+        A frame where `set_output` of the scorer, else of the estimator, else of scikit-learn's
+        configuration says so.
+        """
+        found = self._scores(X, "transform")
+        return _wrap_data_with_container("transform", found, X, _Wrapping(self))
+
+    @available_if(_inner_has("transform"))  # type: ignore[untyped-decorator]
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Set what `transform` returns: `"default"` (NumPy), `"pandas"` or `"polars"`."""
+        if transform is not None:
+            self._sklearn_output_config = {"transform": transform}
+        return self
 
     @available_if(_inner_has("transform"))  # type: ignore[untyped-decorator]
     def fit_transform(self, X: Any, y: Any = None, **parameters: Any) -> Any:

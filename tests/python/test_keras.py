@@ -175,6 +175,22 @@ def test_several_inputs_and_outputs(structure, rng, tmp_path):
         fastscore.import_model(model, classes=["no", "yes"])
 
 
+def test_labels_of_several_kinds(rng):
+    start = keras.Input((3,))
+    heads = [Layers.Dense(3, "softmax", name="kind"), Layers.Dense(1, "sigmoid", name="churn")]
+    model = models.filled(keras.Model(start, [head(start) for head in heads]), rng)
+    data = rng.normal(size=(60, 3))
+    # One array of both would be text.
+    ours = fastscore.import_model(model, classes={"kind": ["a", "b", "c"], "churn": [0, 1]})
+    kind, churn = ours.predict(data)
+    assert kind.dtype.kind == "U"
+    assert churn.dtype == np.int64
+    frame = ours.predict(pd.DataFrame(data))
+    assert frame["prediction_kind"].tolist() == kind.tolist()
+    assert frame["prediction_churn"].tolist() == churn.tolist()
+    assert ours.verify(data, model).ok
+
+
 def ended(*layers: Any, rng: np.random.Generator) -> Any:
     return models.filled(keras.Sequential([keras.Input((4,)), *layers]), rng)
 

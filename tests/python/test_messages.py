@@ -1,6 +1,11 @@
 """Errors that new users meet: each says what is right, in words that can be pasted."""
 
+import pathlib
 import pickle
+import re
+import shutil
+import subprocess
+import sys
 
 import fastscore
 import lightgbm as lgb
@@ -33,6 +38,27 @@ def test_a_row_that_became_a_series():
 def test_a_dict_of_single_values(row):
     with pytest.raises(TypeError, match=r"one row is a list of one dict, \[data\]"):
         MODEL.predict(row)
+
+
+def test_columns_of_one_are_columns():
+    due = FOREST.predict(FRAME)
+    flat = {name: FRAME[name].to_numpy()[:, np.newaxis] for name in FRAME}
+    same_bits(MODEL.predict(flat)["prediction"], due)
+    masked = {name: np.ma.masked_array(values) for name, values in flat.items()}
+    same_bits(MODEL.predict(masked)["prediction"], due)
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        (np.zeros((4, 3)), r"'b' is a 2-D array of 3 columns;.*\{f\"b_\{i\}\": array\[:, i\]"),
+        (np.zeros((4, 1, 1)), "'b' is a 3-D array; a column is a list"),
+        ({1, 2}, "'b' is a set; a column is a list"),
+    ],
+)
+def test_what_is_no_column(column, said):
+    with pytest.raises(TypeError, match=said):
+        MODEL.predict({"a": [1, 2, 3, 4], "b": column})
 
 
 def test_the_folder_that_is_not_there_is_named(tmp_path):
@@ -131,3 +157,40 @@ def test_what_is_no_model_is_told_so_in_short(thing):
     with pytest.raises(fastscore.UnsupportedModelError, match="no fitted model of") as caught:
         fastscore.import_model(thing)
     assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("extension", "said"),
+    [
+        (
+            "INTERFACE = 10**9; __version__ = '9'; __file__ = 'x.so'",
+            r"newer than .*x\.so; run `make",
+        ),
+        (
+            "INTERFACE = 0; __version__ = '0'; __file__ = 'x.so'",
+            r"older than .*x\.so; run `make setup`",
+        ),
+        (
+            None,
+            "is not built: run `make setup`",
+        ),
+    ],
+)
+def test_an_extension_of_another_build(tmp_path, extension, said):
+    sources = tmp_path / "fastscore"
+    here = pathlib.Path(fastscore.__file__).parent
+    shutil.copytree(here, sources, ignore=shutil.ignore_patterns("*.so", "*.pyd", "__pycache__"))
+    if extension is not None:
+        (sources / "_core.py").write_text(extension)
+    ended = subprocess.run(
+        [sys.executable, "-c", "import fastscore"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    last = ended.stderr.splitlines()[-1]
+    assert last.startswith("ImportError: the extension module of fastscore")
+    assert re.search(said, last)

@@ -4,12 +4,14 @@ import pickle
 import warnings
 
 import fastscore
+import lightgbm as lgb
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 import sklearn
 from fastscore.sklearn import Scorer
+from polars.testing import assert_frame_equal
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.cluster import KMeans
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
@@ -27,7 +29,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils.estimator_checks import check_estimator
 from support import same_bits
 
@@ -243,9 +245,79 @@ def test_a_scorer_is_imported_as_what_it_wraps(cancer):
         fastscore.import_model(inside)
 
 
-def test_a_model_is_no_estimator(cancer):
+def _no_estimator(name):
+    if name == "model":
+        return fastscore.import_model(DecisionTreeRegressor().fit([[0.0], [1.0]], [0.0, 1.0]))
+    if name == "network":
+        from networks import keras
+
+        return keras.Sequential([keras.Input((30,)), keras.layers.Dense(1)])
+    if name == "graph":
+        import onnx
+
+        return onnx.ModelProto()
+    if name == "booster":
+        return lgb.train({"verbose": -1}, lgb.Dataset(np.eye(30), np.arange(30)), 1)
+    return {"class": DecisionTreeRegressor, "path": "model.onnx", "nothing": None}[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("model", r"not a fastscore\.Model"),
+        ("network", r"not keras\..*Sequential: fastscore\.import_model"),
+        ("graph", r"not onnx\..*ModelProto: fastscore\.import_model"),
+        ("booster", r"not lightgbm\..*Booster: fastscore\.import_model"),
+        ("class", r"not its class: DecisionTreeRegressor\("),
+        ("path", r"not builtins\.str: fastscore\.load"),
+        ("nothing", "not builtins.NoneType"),
+    ],
+)
+def test_what_is_no_estimator_is_told_so(cancer, name, said):
     X, y = cancer
-    model = fastscore.import_model(DecisionTreeClassifier(random_state=0).fit(X, y))
-    for use in (lambda: Scorer(model).fit(X, y), lambda: Scorer(model).predict(X)):
-        with pytest.raises(TypeError, match=r"a Scorer wraps an estimator.*model\.predict"):
+    scorer = Scorer(_no_estimator(name))
+    uses = (
+        lambda: scorer.fit(X, y),
+        lambda: scorer.predict(X),
+        lambda: scorer.predict_proba(X),
+        lambda: scorer.transform(X),
+        lambda: make_pipeline(StandardScaler(), scorer).fit(X, y),
+    )
+    for use in uses:
+        with pytest.raises(TypeError, match=rf"a Scorer wraps an estimator.*{said}"):
             use()
+
+
+@pytest.mark.parametrize("where", ["scorer", "estimator", "pipeline", "configuration", "clone"])
+@pytest.mark.parametrize("kind", ["pandas", "polars"])
+def test_frames_of_transformers(cancer, where, kind):
+    X = cancer[0].iloc[:20, :4]
+    scaler = StandardScaler()
+    if where == "estimator":
+        scaler.set_output(transform=kind)
+    if where == "pipeline":
+        scaler = make_pipeline(scaler).set_output(transform=kind)
+    scorer = Scorer(scaler)
+    if where in ("scorer", "clone"):
+        assert scorer.set_output(transform=kind) is scorer
+    if where == "clone":
+        scorer = clone(scorer)
+    due = StandardScaler().set_output(transform=kind).fit_transform(X)
+    with sklearn.config_context(transform_output=kind if where == "configuration" else "default"):
+        found = scorer.fit(X).transform(X)
+        again = scorer.fit_transform(X)
+    equal = pd.testing.assert_frame_equal if kind == "pandas" else assert_frame_equal
+    for each in (found, again):
+        equal(each, due)
+    assert isinstance(scorer.set_output(transform="default").transform(X), np.ndarray)
+    assert scorer.set_output() is scorer
+
+
+def test_frames_are_for_transformers(cancer):
+    X, y = cancer
+    assert not hasattr(Scorer(DecisionTreeClassifier()), "set_output")
+    with pytest.raises(ValueError, match="output config must be in"):
+        Scorer(StandardScaler()).set_output(transform="list").fit(X).transform(X)
+    inside = make_pipeline(Scorer(StandardScaler()), DecisionTreeClassifier(random_state=0))
+    inside.set_output(transform="pandas").fit(X, y)
+    assert inside[-1].feature_names_in_.tolist() == X.columns.tolist()

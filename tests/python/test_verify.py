@@ -142,7 +142,8 @@ def test_a_booster_with_classes(frame, sources):
 
 def test_wrong_arguments(models, frame, tmp_path):
     model = models["linear"]
-    with pytest.raises(TypeError, match="live"):
+    (tmp_path / "model.txt").write_bytes(b"hello")
+    with pytest.raises(fastscore.ModelFormatError, match="scikit-learn: the live object"):
         model.verify(frame, source=tmp_path / "model.txt")
     with pytest.raises(TypeError, match=r"builtins\.int"):
         model.verify(frame, source=1)
@@ -249,3 +250,107 @@ def test_a_source_of_another_library_is_named():
     booster = lightgbm.train({"verbose": -1}, lightgbm.Dataset(x, x[:, 0]), 2)
     with pytest.raises(ValueError, match=r"Booster of LightGBM, but .* imported from scikit-learn"):
         fastscore.import_model(forest).verify(x, booster)
+
+
+def _saved(library, folder):
+    """A model, its file and the live source, whose bits the file has."""
+    x = np.random.default_rng(0).normal(size=(80, 3))
+    y = (x[:, 0] > 0).astype(int)
+    if library == "LightGBM":
+        path, source = folder / "m.txt", lightgbm.train({"verbose": -1}, lightgbm.Dataset(x, y), 3)
+        source.save_model(path)
+    elif library == "XGBoost":
+        import xgboost
+
+        path = folder / "m.ubj"
+        source = xgboost.train({}, xgboost.DMatrix(x, y), 3)
+        source.save_model(path)
+    elif library == "CatBoost":
+        import catboost
+
+        path = folder / "m.cbm"
+        options = {"iterations": 3, "verbose": 0, "allow_writing_files": False}
+        source = catboost.CatBoostClassifier(**options).fit(x, y)
+        source.save_model(str(path))
+    elif library == "Keras":
+        from networks import keras
+
+        path = folder / "m.keras"
+        source = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, "sigmoid")])
+        source.save(path)
+    else:
+        import skl2onnx
+        from sklearn.linear_model import LogisticRegression
+
+        path = folder / "m.onnx"
+        source = skl2onnx.to_onnx(LogisticRegression().fit(x, y), x[:1].astype(np.float32))
+        path.write_bytes(source.SerializeToString())
+    return fastscore.load(path), path, x
+
+
+keras_saves = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy")
+LIBRARIES = ("LightGBM", "XGBoost", "CatBoost", "Keras", "ONNX")
+
+
+@keras_saves
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_the_source_as_a_file(tmp_path, library):
+    model, path, x = _saved(library, tmp_path)
+    for given in (path, str(path)):
+        report = model.verify(x, given)
+        assert report.ok, report
+        assert report.rows == len(x)
+    with pytest.raises(FileNotFoundError):
+        model.verify(x, tmp_path / "none")
+    other, name = tmp_path / "other", "XGBoost" if library == "LightGBM" else "LightGBM"
+    other.mkdir()
+    _, theirs, _ = _saved(name, other)
+    with pytest.raises(ValueError, match=f"is a file of {name}, but .* imported from {library}"):
+        model.verify(x, theirs)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 5])
+    with pytest.raises(fastscore.FastscoreError, match=path.name):
+        model.verify(x, path)
+
+
+@keras_saves
+@pytest.mark.parametrize(
+    ("name", "content", "error", "said"),
+    [
+        ("m.fscore", None, fastscore.ModelFormatError, "a model of fastscore itself.*Keras"),
+        ("t.parquet", b"PAR1...", fastscore.ModelFormatError, "is a table, not a model"),
+        ("t.csv", b"a,b\n1,2\n", fastscore.ModelFormatError, "is a table, not a model"),
+        ("m.joblib", b"\x80\x04N.", fastscore.UnsupportedModelError, "is a pickle.*unpickle it"),
+        ("m.txt", b"hello", fastscore.ModelFormatError, r"no model file.*Keras: \.keras or"),
+        ("m.bin", b"", fastscore.ModelFormatError, "is empty"),
+        ("m.gz", b"\x1f\x8b\x08\x00", fastscore.ModelFormatError, "is compressed"),
+        ("folder", ..., fastscore.ModelFormatError, "is a folder, not a file.*Keras"),
+    ],
+)
+def test_files_that_are_no_source(tmp_path, name, content, error, said):
+    model, _, x = _saved("Keras", tmp_path)
+    if content is None:
+        model.save(tmp_path / name)
+    elif content is ...:
+        (tmp_path / name).mkdir()
+    else:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(error, match=f"{name}.*{said}"):
+        model.verify(x, tmp_path / name)
+
+
+@keras_saves
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "said"),
+    [
+        (4, 1, "the source takes 4 features, the model 3: it is not the model"),
+        (3, 2, "the source gives 2 outputs, the model 1: it is not the model"),
+    ],
+)
+def test_another_network(tmp_path, inputs, outputs, said):
+    from networks import keras
+
+    model, _, x = _saved("Keras", tmp_path)
+    start = keras.Input((inputs,))
+    other = keras.Model(start, [keras.layers.Dense(1)(start) for _ in range(outputs)])
+    with pytest.raises(ValueError, match=said):
+        model.verify(x, other)

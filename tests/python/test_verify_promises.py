@@ -131,6 +131,8 @@ def test_ulps_are_counted_at_float32(monkeypatch, link):
     for theirs, ulps in ((ours, 0), (one, 1), (three, 3)):
         found = report(monkeypatch, model, Stub({"margin": theirs, "prediction": theirs}))
         assert {check.largest_ulp for check in found.checks} == {ulps}
+        share = ulps / 2 if link else np.inf if ulps else 0.0
+        assert {check.largest_share for check in found.checks} == {share}
         assert found.ok is (ulps <= (2 if link else 0))
 
 
@@ -195,6 +197,7 @@ def test_inliers(monkeypatch):
     check = next(check for check in found.checks if check.output == "margin")
     assert check.ok
     assert check.largest_ulp > 2
+    assert check.largest_share == 0.5
     far = values | {"margin": margins + 9 * np.spacing(scores)}
     assert not report(monkeypatch, model, Stub(far)).ok
     flipped = values | {"prediction": np.where(np.arange(4) == 0, -labels, labels)}
@@ -203,3 +206,28 @@ def test_inliers(monkeypatch):
     assert report(monkeypatch, model, Stub(flipped, scores=both)).ok
     flipped = values | {"prediction": np.where(np.arange(4) == 1, -labels, labels)}
     assert not report(monkeypatch, model, Stub(flipped, scores=both[1:])).ok
+
+
+def test_numbers_near_zero_are_told_calmly(monkeypatch):
+    build = Builder(2, None)
+    value = linear(build, np.eye(2))
+    build.target(margin=value, rule="value", value=value)
+    model = finished(build)
+    slack = np.full(X.shape, 1e-12)
+    for off, used in ((1e-14, "1%"), (1e-15, "< 1%"), (9e-13, "90%"), (1.001e-12, "> 100%")):
+        theirs = model.margin(X)
+        theirs[0] += off
+        source = Stub({"margin": theirs, "prediction": theirs}, bound=slack)
+        found = report(monkeypatch, model, source)
+        assert found.ok is (off < 1e-12)
+        check = found.checks[0]
+        np.testing.assert_allclose(check.largest_share, off / 1e-12, atol=3e-4)
+        header, line = repr(found).splitlines()[1:3]
+        assert header.split()[-2:] == ["promised", "used"]
+        assert line.split()[-len(used.split()) - 1 : -1] == used.split()
+        # A number near 0 is far in ulps, however near it is; that is no news.
+        assert str(check.largest_ulp) not in repr(found)
+    assert "> 100%" in repr(found)
+    assert "FAILED" in repr(found)
+    found = report(monkeypatch, model, Stub({"margin": theirs}, bound=np.zeros(X.shape)))
+    assert "beyond" in repr(found)

@@ -10,8 +10,8 @@ import click
 import fastscore
 from fastscore import _cli_types as types
 from fastscore import _jobs
-from fastscore._against import is_pickle_file, unpickle
 from fastscore._commands._describe import description, headline
+from fastscore._commands._pickle import is_pickle_file, unpickle
 from fastscore._commands._shared import JSON, TRUST, VERBOSE, core_of, examples, print_json
 from fastscore._errors import FastscoreError, UnsupportedModelError
 
@@ -22,6 +22,7 @@ from fastscore._errors import FastscoreError, UnsupportedModelError
     epilog=examples(
         "fastscore import model.txt --output churn.fscore",
         "fastscore import model.txt --output churn.fscore --classes no,yes --iterations 200",
+        'fastscore import two.keras --output two.fscore --classes \'{"churn": ["no", "yes"]}\'',
         "fastscore import model.txt --output churn.fscore --categories categories.json",
         "fastscore import model.ubj --output churn.fscore --unknown plan=missing --missing -999",
         "fastscore import model.cbm --output churn.fscore --like booster",
@@ -31,7 +32,11 @@ from fastscore._errors import FastscoreError, UnsupportedModelError
 @click.argument("file")
 @click.option("--output", required=True, metavar="FILE", help="The .fscore file to write.")
 @TRUST
-@click.option("--classes", type=types.Classes(), help="Class labels that the file lost, in order.")
+@click.option(
+    "--classes",
+    type=types.Classes(),
+    help='Class labels that the file lost, in order; of several outputs {"OUTPUT": [...], ...}.',
+)
 @click.option(
     "--features", type=types.List(), help="Column names for a model without names, in order."
 )
@@ -61,7 +66,7 @@ def import_(
     file: str,
     output: str,
     trust_pickle: bool,
-    classes: list[Any] | None,
+    classes: list[Any] | dict[str, list[Any]] | None,
     features: list[str] | None,
     iterations: int | None,
     categories: dict[str, list[Any]] | None,
@@ -95,7 +100,8 @@ def import_(
     except ValueError as error:
         if not given or isinstance(error, FastscoreError):
             raise
-        message = re.sub(rf"\b({'|'.join(options)})=(?=[^\s:])", r"--\1 ", str(error))
+        message = str(error).replace("a dict, {output: labels}", 'a JSON object, {"OUTPUT": [...]}')
+        message = re.sub(rf"\b({'|'.join(options)})=(?=[^\s:])", r"--\1 ", message)
         message = re.sub(rf"\b({'|'.join(options)})=", r"--\1", message)
         raise click.UsageError(message, click.get_current_context()) from error
     _jobs.check_output(output, [file], overwrite=True)

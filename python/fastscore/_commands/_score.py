@@ -13,6 +13,7 @@ import fastscore
 from fastscore import _cli_types as types
 from fastscore import _jobs
 from fastscore._commands._shared import JSON, VERBOSE, core_of, examples, print_json
+from fastscore._jobs import JobError
 from fastscore._layout import OUTPUTS
 
 
@@ -116,7 +117,13 @@ def score(
     if threads is not None and threads < 1:
         raise click.UsageError("--threads must be at least 1")
     kept = [name for names in keep for name in names]
-    core = core_of(fastscore.load(model))
+    loaded = fastscore.load(model)
+    for name in outputs:
+        if name not in loaded.outputs:
+            raise JobError(
+                f"{model} has no output {name!r}; it has {', '.join(map(repr, loaded.outputs))}"
+            )
+    core = core_of(loaded)
     _jobs.check_output(output, [model], overwrite=True)
     with _progress() as (started, progress):
         report = _jobs.score_files(

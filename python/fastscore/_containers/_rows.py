@@ -49,8 +49,10 @@ def columns_table(data: Mapping[Any, Any]) -> _core.Table:
 def column(name: str, values: Any) -> tuple[Column, int]:
     """One column of a dict, and its length."""
     if isinstance(values, np.ndarray):
+        if values.ndim == 2 and values.shape[1] == 1:
+            values = values[:, 0]
         if values.ndim != 1:
-            raise _not_a_column(name, f"a {values.ndim}-D array")
+            raise _not_a_column(name, values)
         return _values.from_array(values), len(values)
     if isinstance(values, list | tuple | range):
         return _values.from_list(list(values)), len(values)
@@ -73,7 +75,7 @@ def column(name: str, values: Any) -> tuple[Column, int]:
         values, str | bytes | bytearray | memoryview
     ):
         return _values.from_list(list(values)), len(values)
-    raise _not_a_column(name, f"a {type(values).__name__}")
+    raise _not_a_column(name, values)
 
 
 def _is_scalar(value: Any) -> bool:
@@ -82,10 +84,19 @@ def _is_scalar(value: Any) -> bool:
     return value is None or isinstance(value, str | bytes) or np.isscalar(value)
 
 
-def _not_a_column(name: str, found: str) -> TypeError:
+def _not_a_column(name: str, values: Any) -> TypeError:
+    found, hint = f"a {type(values).__name__}", ""
+    if isinstance(values, np.ndarray):
+        found = f"a {values.ndim}-D array"
+    if isinstance(values, np.ndarray) and values.ndim == 2:
+        found += f" of {values.shape[1]} columns"
+        hint = (
+            ": make a column of each, as models of several inputs name them, "
+            f'{{f"{name}_{{i}}": array[:, i] for i in range({values.shape[1]})}}'
+        )
     return TypeError(
         f"column {name!r} is {found}; a column is a list, a 1-D NumPy array, an Arrow array, a "
-        "pandas or a Polars Series"
+        f"pandas or a Polars Series{hint}"
     )
 
 

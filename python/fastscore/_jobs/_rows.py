@@ -92,7 +92,11 @@ class Job:
             table = _core.Table.from_arrow(pa.schema(fields).empty_table())
             scored = [self._scores(table, output) for output in self._outputs]
         except SchemaError as error:
-            raise SchemaError(f"{source.name}: {error}") from error
+            message = str(error).replace(
+                "import or load it with features=[...]",
+                "import it with --features; what --keep names is not counted",
+            )
+            raise SchemaError(f"{source.name}: {message}") from error
         return [field for batch in scored for field in batch.schema]
 
     def _scores(self, table: _core.Table, output: str) -> pa.RecordBatch:

@@ -132,7 +132,8 @@ def hdf5(data: bytes) -> Any:
         import h5py
     except ImportError:
         raise UnsupportedModelError(
-            "reading it needs h5py: pip install h5py, or fastscore-engine[keras]"
+            "Keras's files are read with h5py, which is not installed: pip install h5py, or "
+            "fastscore-engine[keras]"
         ) from None
     check_heaps(data)
     with reading():

@@ -366,34 +366,45 @@ def test_verify_catboost_files(
     assert "margin" in ended.out
 
 
-@pytest.mark.parametrize("package", ["lightgbm", "xgboost", "catboost"])
 def test_verify_without_the_library(
-    cli: Cli,
-    model: Path,
-    model_text: Path,
-    parquet: Path,
-    tmp_path: Path,
-    package: str,
-    monkeypatch: pytest.MonkeyPatch,
+    cli: Cli, model: Path, model_text: Path, parquet: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files = {
-        "lightgbm": model_text.read_bytes(),
-        "xgboost": b'{"learner": {"gradient_booster": {}}}',
-        "catboost": b"CBM1",
-    }
-    (tmp_path / "file").write_bytes(files[package])
-    monkeypatch.setitem(sys.modules, package, None)
-    error = cli("verify", model, "--against", tmp_path / "file", parquet).error()
-    assert f"pip install {package}" in error
-    assert "file needs" in error
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+    error = cli("verify", model, "--against", model_text, parquet).error()
+    assert "credit.txt needs LightGBM" in error
+    assert "pip install lightgbm" in error
 
 
-@pytest.mark.parametrize("content", [b"CBM1", b'{"learner": {"gradient_booster": {}}}'])
-def test_verify_against_a_damaged_file(
-    cli: Cli, model: Path, parquet: Path, tmp_path: Path, content: bytes
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("m.cbm", b"CBM1", "a file of CatBoost, but the model was imported from LightGBM"),
+        ("m.json", b'{"learner": {"gradient_booster": {}}}', "a file of XGBoost, but"),
+        ("m.txt", b"tree\nnum", "m.txt"),
+        ("m.joblib", pickle.dumps({}), "is a pickle, which runs code: add --trust-pickle"),
+        ("rows.csv", b"a,b\n", "is a table, not a model"),
+        ("m.txt", b"hello", "is no model file that is known; the model was imported from LightGBM"),
+    ],
+)
+def test_verify_against_another_file(
+    cli: Cli, model: Path, parquet: Path, tmp_path: Path, name: str, content: bytes, said: str
 ) -> None:
-    (tmp_path / "cut").write_bytes(content)
-    assert "cut: " in cli("verify", model, "--against", tmp_path / "cut", parquet).error()
+    (tmp_path / name).write_bytes(content)
+    error = cli("verify", model, "--against", tmp_path / name, parquet).error()
+    assert said in error
+    assert "--verbose" not in error
+
+
+def test_verify_against_another_pickle(
+    cli: Cli, model: Path, logistic: LogisticRegression, parquet: Path, tmp_path: Path
+) -> None:
+    arguments = ["verify", model, parquet, "--trust-pickle", "--against", tmp_path / "m.joblib"]
+    for found, said in (
+        (logistic, "m.joblib: source is a LogisticRegression of scikit-learn, but the model was"),
+        ({"a": 1}, "m.joblib: source is a builtins.dict"),
+    ):
+        joblib.dump(found, tmp_path / "m.joblib")
+        assert said in cli(*arguments).error()
 
 
 def test_a_broken_promise_ends_with_1(
@@ -421,8 +432,12 @@ def test_a_broken_promise_ends_with_1(
 def test_verify_with_what_is_no_source(
     cli: Cli, model: Path, parquet: Path, tmp_path: Path
 ) -> None:
-    assert "neither" in cli("verify", model, "--against", model, parquet).error()
-    assert "no.txt" in cli("verify", model, "--against", tmp_path / "no.txt", parquet).error()
+    assert "fastscore itself" in cli("verify", model, "--against", model, parquet).error()
+    error = cli("verify", model, "--against", tmp_path / "no.txt", parquet).error()
+    assert "no.txt: No such file" in error
+    assert "Errno" not in error
+    error = cli("verify", model, "--against", tmp_path, parquet).error()
+    assert "is a folder, not a file" in error
 
 
 def test_verify_without_rows(cli: Cli, model: Path, model_text: Path, tmp_path: Path) -> None:
