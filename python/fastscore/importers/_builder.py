@@ -43,7 +43,7 @@ def wide_refused(owner: str) -> Iterator[None]:
         raise
 
 
-ARITHMETIC = ("sum", "product", "difference", "quotient", "minimum", "maximum")
+ARITHMETIC = ("sum", "product", "difference", "quotient", "minimum", "maximum", "mask")
 """Steps of two or more values, element by element; one column counts as that column repeated."""
 
 

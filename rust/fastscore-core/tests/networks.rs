@@ -57,7 +57,7 @@ fn step(recipe: &Recipe, widths: &[usize]) -> (Step, usize) {
             let other = chosen(recipe, widths.len(), 1);
             let fits = widths[other] == columns || widths[other] == 1 || columns == 1;
             let other = if fits { other } else { input };
-            let how = Arithmetic::ALL[recipe.size % 6];
+            let how = Arithmetic::ALL[recipe.size % Arithmetic::ALL.len()];
             let op = Op::Combine(Combine { how, others: vec![other], width });
             (Step { input, op }, columns.max(widths[other]))
         }

@@ -310,7 +310,7 @@ fn broken_arithmetic_and_embeddings_are_refused() {
         assert!(error.contains(&format!("{} of 3 columns and the 2 of value 0", how.name())), "{error}");
         assert!(with(how, vec![2]).unwrap_err().contains("value 2, which comes later"));
     }
-    for how in [Arithmetic::Difference, Arithmetic::Quotient] {
+    for how in [Arithmetic::Difference, Arithmetic::Quotient, Arithmetic::Mask] {
         assert!(with(how, vec![]).unwrap_err().contains("of 1 values, it takes two"));
         assert!(with(how, vec![0, 0]).unwrap_err().contains("of 3 values, it takes two"));
         assert_eq!(with(how, vec![0]), Ok(2));
@@ -349,6 +349,12 @@ fn arithmetic_and_embeddings_by_hand() {
     for how in [Arithmetic::Minimum, Arithmetic::Maximum] {
         assert!(of(how, Width::Float64, [nan, 1.0, 0.5])[0].is_nan());
         assert!(of(how, Width::Float32, [0.0, 1.0, nan]).iter().all(|x| x.is_nan()));
+    }
+    for width in [Width::Float64, Width::Float32] {
+        assert_eq!(of(Arithmetic::Mask, width, [1.0, f64::INFINITY, nan]), [1.0, f64::INFINITY]);
+        assert!(of(Arithmetic::Mask, width, [nan, nan, -2.0]).iter().all(|x| x.is_nan()));
+        let masked = of(Arithmetic::Mask, width, [1.0, nan, -0.0]);
+        assert_eq!(masked.iter().map(|x| x.to_bits()).collect::<Vec<_>>(), [(-0.0f64).to_bits(); 2]);
     }
     let third = f64::from(1.0f32 / 3.0f32);
     assert_eq!(of(Arithmetic::Quotient, Width::Float32, [1.0, 1.0 + 1e-9, 3.0]), [third, third]);

@@ -62,6 +62,7 @@ pub(super) fn combine<F: Float>(level: Level, how: Arithmetic, x: &[F], y: &mut 
         Arithmetic::Quotient => columns.run(level, |a, b| a / b),
         Arithmetic::Minimum => columns.run(level, |a, b| if b < a || b.is_nan() { b } else { a }),
         Arithmetic::Maximum => columns.run(level, |a, b| if b > a || b.is_nan() { b } else { a }),
+        Arithmetic::Mask => columns.run(level, |a, b| if b == F::of(0.0) { F::of(-0.0) } else { a }),
     }
 }
 

@@ -31,7 +31,9 @@ pub(crate) fn with(
             Arithmetic::Product => pairs(level, out, by, |a, b| round(a * round(b))),
             Arithmetic::Difference => pairs(level, out, by, |a, b| round(a - round(b))),
             Arithmetic::Quotient => pairs(level, out, by, |a, b| round(a / round(b))),
-            how @ (Arithmetic::Minimum | Arithmetic::Maximum) => pairs(level, out, by, |a, b| how.of(a, round(b))),
+            Arithmetic::Minimum => pairs(level, out, by, |a, b| Arithmetic::Minimum.of(a, round(b))),
+            Arithmetic::Maximum => pairs(level, out, by, |a, b| Arithmetic::Maximum.of(a, round(b))),
+            Arithmetic::Mask => pairs(level, out, by, |a, b| Arithmetic::Mask.of(a, round(b))),
         }
     }
 }

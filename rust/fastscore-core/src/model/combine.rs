@@ -18,17 +18,20 @@ pub enum Arithmetic {
     Minimum,
     /// The larger; NaN where one is. Of equal ones a.
     Maximum,
+    /// a where b is not 0, NaN included, else -0, which adds nothing, not even a zero's sign.
+    Mask,
 }
 
 impl Arithmetic {
     /// All of them.
-    pub const ALL: [Arithmetic; 6] = [
+    pub const ALL: [Arithmetic; 7] = [
         Arithmetic::Sum,
         Arithmetic::Product,
         Arithmetic::Difference,
         Arithmetic::Quotient,
         Arithmetic::Minimum,
         Arithmetic::Maximum,
+        Arithmetic::Mask,
     ];
 
     /// What the step is called.
@@ -40,6 +43,7 @@ impl Arithmetic {
             Arithmetic::Quotient => "quotient",
             Arithmetic::Minimum => "minimum",
             Arithmetic::Maximum => "maximum",
+            Arithmetic::Mask => "mask",
         }
     }
 
@@ -65,12 +69,19 @@ impl Arithmetic {
                     a
                 }
             }
+            Arithmetic::Mask => {
+                if b == 0.0 {
+                    -0.0
+                } else {
+                    a
+                }
+            }
         }
     }
 
     /// Whether it takes two values only.
     fn is_of_two(self) -> bool {
-        matches!(self, Arithmetic::Difference | Arithmetic::Quotient)
+        matches!(self, Arithmetic::Difference | Arithmetic::Quotient | Arithmetic::Mask)
     }
 }
 

@@ -164,6 +164,7 @@ enum StepSpec {
     Quotient(CombineSpec),
     Minimum(CombineSpec),
     Maximum(CombineSpec),
+    Mask(CombineSpec),
     Ctr {
         input: ValueId,
         tensors: String,
@@ -323,6 +324,7 @@ fn to_step(step: StepSpec, width: Width, tensors: &mut Tensors) -> Result<Step> 
         StepSpec::Quotient(spec) => to_combine(Arithmetic::Quotient, spec)?,
         StepSpec::Minimum(spec) => to_combine(Arithmetic::Minimum, spec)?,
         StepSpec::Maximum(spec) => to_combine(Arithmetic::Maximum, spec)?,
+        StepSpec::Mask(spec) => to_combine(Arithmetic::Mask, spec)?,
         StepSpec::Map { input, tensors: prefix } => Step { input, op: Op::Map(Map::take(&prefix, tensors)?) },
         StepSpec::Bins { input, tensors: prefix } => Step { input, op: Op::Bins(Bins::take(&prefix, tensors)?) },
         StepSpec::Interpolate { input, tensors: prefix } => {
@@ -525,6 +527,7 @@ fn from_step(index: usize, step: &Step, width: Width, tensors: &mut Tensors) -> 
                 Arithmetic::Quotient => StepSpec::Quotient(spec),
                 Arithmetic::Minimum => StepSpec::Minimum(spec),
                 Arithmetic::Maximum => StepSpec::Maximum(spec),
+                Arithmetic::Mask => StepSpec::Mask(spec),
             }
         }
         Op::Map(map) => {

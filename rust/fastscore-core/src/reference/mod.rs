@@ -63,6 +63,8 @@ fn combine(model: &Combine, inputs: &[&Vec<f64>]) -> Vec<f64> {
             Arithmetic::Product => round(a * b),
             Arithmetic::Difference => round(a - b),
             Arithmetic::Quotient => round(a / b),
+            Arithmetic::Mask if b != 0.0 => a,
+            Arithmetic::Mask => -0.0,
             Arithmetic::Minimum | Arithmetic::Maximum if a.is_nan() || b.is_nan() => f64::NAN,
             Arithmetic::Minimum => {
                 if b < a {

@@ -15,9 +15,17 @@ const DEEPEST: usize = 32;
 
 type Key = (String, String, String);
 
+/// A node, and the version of its domain's operators where that is not the model's.
+pub struct Inlined {
+    pub node: Node,
+    pub opset: Option<i64>,
+}
+
 /// The functions of a model.
 pub struct Functions {
     known: HashMap<Key, Function>,
+    /// The model's own versions of the operators, by domain.
+    opsets: BTreeMap<String, i64>,
     calls: usize,
     nodes_left: usize,
     bytes_left: usize,
@@ -36,27 +44,19 @@ impl Functions {
                     "function {name:?} is in the domain {domain:?}, which is that of operators; rename its domain"
                 )));
             }
-            for own in &function.opset_import {
-                let domain = super::domain(&own.domain);
-                if let Some(model) = opsets.get(domain).filter(|&&model| model != own.version) {
-                    return Err(Error::UnsupportedModel(format!(
-                        "function {name:?} uses version {} of the operators of domain {domain:?}, the model {model}; \
-                         inline the functions first (onnx.inliner.inline_local_functions)",
-                        own.version
-                    )));
-                }
-            }
             let key = (super::domain(&function.domain).to_owned(), function.name.clone(), function.overload.clone());
             if known.insert(key, function).is_some() {
                 return Err(format_error(format!("two functions are named {name:?}")));
             }
         }
         let limit = |(least, each): (usize, f64)| least + (each * bytes as f64) as usize;
-        Ok(Functions { known, calls: 0, nodes_left: limit(NODES), bytes_left: limit(BYTES) })
+        let opsets = opsets.clone();
+        Ok(Functions { known, opsets, calls: 0, nodes_left: limit(NODES), bytes_left: limit(BYTES) })
     }
 
     /// The nodes without calls.
-    pub fn inline(&mut self, nodes: Vec<Node>) -> Result<Vec<Node>> {
+    pub fn inline(&mut self, nodes: Vec<Node>) -> Result<Vec<Inlined>> {
+        let nodes = nodes.into_iter().map(|node| Inlined { node, opset: None }).collect();
         if self.known.is_empty() {
             return Ok(nodes);
         }
@@ -65,11 +65,11 @@ impl Functions {
         Ok(flat)
     }
 
-    fn expand(&mut self, nodes: Vec<Node>, within: &mut Vec<Key>, flat: &mut Vec<Node>) -> Result<()> {
-        for node in nodes {
+    fn expand(&mut self, nodes: Vec<Inlined>, within: &mut Vec<Key>, flat: &mut Vec<Inlined>) -> Result<()> {
+        for Inlined { node, opset } in nodes {
             let key = (super::domain(&node.domain).to_owned(), node.op_type.clone(), node.overload.clone());
             if !self.known.contains_key(&key) {
-                flat.push(node);
+                flat.push(Inlined { node, opset });
                 continue;
             }
             if within.contains(&key) || within.len() >= DEEPEST {
@@ -84,7 +84,7 @@ impl Functions {
     }
 
     /// A function's nodes with the names and attributes of a call.
-    fn body(&mut self, call: &Node, key: &Key) -> Result<Vec<Node>> {
+    fn body(&mut self, call: &Node, key: &Key) -> Result<Vec<Inlined>> {
         let Some(function) = self.known.get(key) else { return Ok(Vec::new()) };
         if call.input.len() > function.input.len() || call.output.len() > function.output.len() {
             return Err(format_error(format!(
@@ -120,13 +120,14 @@ impl Functions {
         for (output, given) in function.output.iter().zip(&call.output) {
             if let Some(input) = names.get(output.as_str()) {
                 // It hands an input on.
-                nodes.push(Node {
+                let node = Node {
                     input: vec![input.clone()],
                     output: vec![given.clone()],
                     name: label(call),
                     op_type: "Identity".into(),
                     ..Node::default()
-                });
+                };
+                nodes.push(Inlined { node, opset: None });
             } else if !given.is_empty() {
                 names.insert(output, given.clone());
             }
@@ -141,7 +142,10 @@ impl Functions {
             node.name = format!("{prefix}{}", node.name);
             node.attribute = attributes(&node, &given, function)?;
             self.bytes_left = self.bytes_left.checked_sub(node.encoded_len()).ok_or_else(too_large)?;
-            nodes.push(node);
+            let domain = super::domain(&node.domain);
+            let own = function.opset_import.iter().find(|own| super::domain(&own.domain) == domain);
+            let opset = own.map(|own| own.version).filter(|version| self.opsets.get(domain) != Some(version));
+            nodes.push(Inlined { node, opset });
         }
         Ok(nodes)
     }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BinaryHeap, HashMap, HashSet};
 use serde::Serialize;
 
 use super::external::External;
-use super::functions::Functions;
+use super::functions::{Functions, Inlined};
 use super::proto;
 use super::tensor::{self, Array, Data};
 use crate::error::{Error, Result, format_error};
@@ -40,6 +40,9 @@ struct Node {
     inputs: Vec<String>,
     outputs: Vec<String>,
     attributes: BTreeMap<String, Attribute>,
+    /// The version of its domain's operators, where a function has another than the model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    opset: Option<i64>,
 }
 
 #[derive(Serialize)]
@@ -131,7 +134,7 @@ impl Reader {
         }
         let mut known = Scope { own: known, outer };
         let nodes = sorted(self.functions.inline(graph.node)?, &known)?;
-        known.own.extend(nodes.iter().flat_map(|node| node.output.iter().cloned()));
+        known.own.extend(nodes.iter().flat_map(|own| own.node.output.iter().cloned()));
         let outputs: Vec<Value> = graph.output.iter().map(value).collect::<Result<_>>()?;
         if let Some(output) = outputs.iter().find(|output| !known.has(&output.name)) {
             return Err(format_error(format!(
@@ -143,7 +146,7 @@ impl Reader {
         Ok(Graph { inputs, outputs, nodes, initializers })
     }
 
-    fn node(&mut self, node: proto::Node, known: &Scope, depth: usize) -> Result<Node> {
+    fn node(&mut self, Inlined { node, opset }: Inlined, known: &Scope, depth: usize) -> Result<Node> {
         let label = label(&node);
         let mut attributes = BTreeMap::new();
         for own in node.attribute {
@@ -161,6 +164,7 @@ impl Reader {
             inputs: node.input,
             outputs: node.output,
             attributes,
+            opset,
         })
     }
 
@@ -255,9 +259,9 @@ fn type_of(own: &proto::Type, depth: usize) -> Result<(String, Shape)> {
 }
 
 /// Nodes after those that they read from, else in the order of the file.
-fn sorted(nodes: Vec<proto::Node>, known: &Scope) -> Result<Vec<proto::Node>> {
+fn sorted(nodes: Vec<Inlined>, known: &Scope) -> Result<Vec<Inlined>> {
     let mut makers: HashMap<&str, usize> = HashMap::new();
-    for (at, node) in nodes.iter().enumerate() {
+    for (at, Inlined { node, .. }) in nodes.iter().enumerate() {
         for output in node.output.iter().filter(|output| !output.is_empty()) {
             let twice = makers.insert(output, at).is_some();
             if twice || known.own.contains(output) {
@@ -267,7 +271,7 @@ fn sorted(nodes: Vec<proto::Node>, known: &Scope) -> Result<Vec<proto::Node>> {
     }
     let mut readers: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
     let mut due = vec![0usize; nodes.len()];
-    for (at, node) in nodes.iter().enumerate() {
+    for (at, Inlined { node, .. }) in nodes.iter().enumerate() {
         for name in reads(node) {
             if let Some(&maker) = makers.get(name) {
                 readers[maker].push(at);
@@ -289,9 +293,9 @@ fn sorted(nodes: Vec<proto::Node>, known: &Scope) -> Result<Vec<proto::Node>> {
         }
     }
     if let Some(at) = (0..nodes.len()).find(|&at| due[at] > 0) {
-        return Err(format_error(format!("{} reads, by way of others, what it makes: a cycle", label(&nodes[at]))));
+        return Err(format_error(format!("{} reads, by way of others, what it makes: a cycle", label(&nodes[at].node))));
     }
-    let mut nodes: Vec<Option<proto::Node>> = nodes.into_iter().map(Some).collect();
+    let mut nodes: Vec<Option<Inlined>> = nodes.into_iter().map(Some).collect();
     Ok(order.into_iter().filter_map(|at| nodes[at].take()).collect())
 }
 
