@@ -21,8 +21,11 @@ Pair = tuple[Array, Array]
 PART = {"float32": 1e-6, "float64": 1e-12}
 _LEAST = {width: float(np.finfo(width).tiny) for width in PART}
 _MOST = {width: float(np.finfo(width).max) for width in PART}
+_WHOLE = 2.0**24
 _FREE = {"columns", "round_to_float32", "relu", "clip", "complement", "impute", "fill_missing"}
+_FREE |= {"above"}
 """Links that round nothing, or what is rounded anyway."""
+_EXACT_FUNCTIONS = {"floor", "ceil", "rint", "trunc", "sign", "abs", "negative"}
 
 
 class NetworkBound:
@@ -104,6 +107,9 @@ class NetworkBound:
         size = np.abs(weights)
         sums = np.abs(x) @ size + np.abs(bias)
         off = e @ size + PART[width] * sums + _LEAST[width] * (1 + size.sum(axis=0))
+        if _is_whole(weights).all() and _is_whole(bias).all():
+            exact = _is_whole(x).all(axis=1, keepdims=True) & (sums < _WHOLE)
+            off = np.where(exact, e @ size, off)
         finite = np.isfinite(x).all(axis=1, keepdims=True)
         return x @ weights + bias, np.where(finite & (sums > _MOST[width]), np.inf, off)
 
@@ -163,9 +169,21 @@ def _arithmetic(op: str, a: Pair, b: Pair, width: str) -> Pair:
         off = np.where((e == 0) & (f == 0), 0.0, off)
     elif op in ("minimum", "maximum"):
         return getattr(np, op)(x, y), np.maximum(e, f)
+    elif op == "mask":
+        # Of truths, 0 or 1: where one may be the other, so may what it chooses.
+        chosen = y != 0
+        value = np.where(chosen, x, -0.0)
+        return value, np.where(f >= 0.5, np.abs(x) + e, np.where(chosen, e, 0.0))
     else:
         raise NotImplementedError(f"the bound of a step {op!r}")
-    return value, off + PART[width] * np.abs(value) + _LEAST[width]
+    exact = _is_whole(x) & _is_whole(y) & _is_whole(value)
+    return value, off + np.where(exact, 0.0, PART[width] * np.abs(value) + _LEAST[width])
+
+
+def _is_whole(x: Array) -> NDArray[np.bool_]:
+    """Whether numbers are integers of which sums and products are exact at any width."""
+    found: NDArray[np.bool_] = (np.trunc(x) == x) & (np.abs(x) < _WHOLE)
+    return found
 
 
 def _grouped(x: Array, kind: Step) -> Array:
@@ -186,14 +204,22 @@ def _link(kind: Step, x: Array, e: Array, width: str) -> Pair:
     if name == "log_sum_exp":
         value = np.logaddexp.reduce(x, axis=1)[:, np.newaxis]
         return value, e.max(axis=1)[:, np.newaxis] + part * (np.abs(value) + 1) + least
+    if name == "vote":
+        return _vote(kind, x, e)
     if name == "reduce":
         return _reduce(kind, x, e, part, least)
     value, off = _between(lambda v: _elementwise(kind, v), x, e)
-    if name in _FREE:
+    if name == "round_to_float32":
+        # Numbers that are near may be rounded to neighbours.
+        return value, np.where(e > 0, e + PART["float32"] * np.abs(value), 0.0)
+    if name in _FREE or kind.get("function") in _EXACT_FUNCTIONS:
         return value, off
     extra = np.abs(x) if name in _CANCEL else 0.0
     if name == "affine":
-        extra = np.abs(x * np.asarray(kind["scale"])) + np.abs(np.asarray(kind["shift"]))
+        scale, shift = np.asarray(kind["scale"]), np.asarray(kind["shift"])
+        extra = np.abs(x * scale) + np.abs(shift)
+        if _is_whole(scale).all() and _is_whole(shift).all() and _is_whole(x).all():
+            return value, off
     base = _CONSTANT.get(name, 1.0 if kind.get("function") in ("sin", "cos") else 0.0)
     size = np.where(np.isfinite(x), np.abs(x), 0.0)
     rounding = np.abs(value) + np.where(np.isfinite(x), extra + base, 0.0)
@@ -328,10 +354,16 @@ def _filled(kind: Step, x: Array) -> Array:
     return np.where(own, np.float64(kind["value"]), x)
 
 
-def _vote(kind: Step, x: Array) -> Array:
+def _vote(kind: Step, x: Array, e: Array) -> Pair:
+    own = np.where(np.isnan(x), -np.inf, x) if kind.get("scan") else x
+    best = np.where(np.isnan(x[:, 0]), 0, np.argmax(own, axis=1))
     found = np.full(x.shape, np.float64(kind["miss"]))
-    found[np.arange(len(x)), np.argmax(x, axis=1)] = kind["hit"]
-    return found
+    found[np.arange(len(x)), best] = kind["hit"]
+    # Whose number may be the largest, where there is more than one such.
+    may = own + e >= (own - e).max(axis=1, keepdims=True)
+    unsure = may & (may.sum(axis=1, keepdims=True) > 1)
+    unsure &= (np.where(may, e, 0.0) > 0).any(axis=1, keepdims=True)
+    return found, np.where(unsure, abs(kind["hit"] - kind["miss"]), 0.0)
 
 
 def _unit(x: Array) -> Array:
@@ -381,7 +413,6 @@ _FUNCTIONS: dict[str, Callable[[Step, Array], Array]] = {
     "above": _above,
     "impute": _imputed,
     "fill_missing": _filled,
-    "vote": _vote,
 }
 
 

@@ -41,11 +41,15 @@ class GraphBound(NetworkBound):
     def __init__(self, core: Any, x: NDArray[np.float64]) -> None:
         super().__init__(core, x)
         self._core, self._x = core, x
+        self._narrow = json.loads(core.spec)["input"]["width"] == "float32"
 
     def _step(self, step: Step) -> Pair:
         if step["op"] not in ("forest", "leaf_indicator", "distances", "polynomial", "interpolate"):
             value, off = super()._step(step)
             name = step.get("kind", {}).get("name")
+            if name == "log_sum_exp" and self._narrow:
+                # Ours is of float64, whatever the graph's width.
+                off = off + PART["float32"] * (np.abs(value) + 1)
             if name in ("logistic", "sigmoid") and step.get("width") == "float32":
                 off = off + _SIGMOID
             return value, off

@@ -247,12 +247,13 @@ def test_base_values_of_targets_with_weights_in_some_rows():
 
 
 @pytest.mark.parametrize("bound", [INF, -INF, NAN])
-def test_numbers_that_steps_do_not_hold_are_refused_by_the_node(bound):
-    nodes = [node("MatMul", "x w", "m"), node("Greater", "m c", "y")]
-    constants = {"w": np.ones((2, 1), np.float32), "c": np.array(bound, np.float32)}
+@pytest.mark.parametrize("op", ["Greater", "LessOrEqual", "Equal"])
+def test_computed_numbers_beside_infinity(op, bound):
+    nodes = [node("Mul", "x w", "m"), node(op, "m c", "y")]
+    constants = {"w": np.array([2.0, -1.0], np.float32), "c": np.array(bound, np.float32)}
     model = proto(nodes, {"x": ("n", 2)}, ["y"], constants, kinds={"y": BOOL})
-    with pytest.raises(UnsupportedModelError, match=r"node .the node. .*(finite|exactly)"):
-        fastscore.import_model(model)
+    x = np.array([[INF, NAN], [-INF, INF], [3e38, 1.0], [NAN, -INF]], np.float32)
+    agree(model, x, bits=True)
 
 
 def test_a_graph_of_too_many_rows_is_refused():

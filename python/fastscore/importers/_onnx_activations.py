@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastscore.importers import _onnx_arithmetic as arithmetic
-from fastscore.importers._flow import Column, Frame, exact
+from fastscore.importers._flow import Column, Frame
 from fastscore.importers._onnx_arithmetic import broadcast, floats, link
 from fastscore.importers._onnx_graph import Node
 from fastscore.importers._onnx_registry import attribute, operator, refuse
@@ -53,7 +53,7 @@ _UFUNCS = {
 """Functions within some last bits of the source's."""
 _EXACT = {"Neg": "negative", "Abs": "abs", "Sqrt": "sqrt"}
 _STEPS = {"Floor": "floor", "Ceil": "ceil", "Round": "rint", "Sign": "sign"}
-"""Functions that jump: of numbers with the source's very bits only."""
+"""Functions that jump."""
 
 
 def _input(translation: "Translation", node: Node) -> Columns:
@@ -160,8 +160,9 @@ def exact_function(translation: "Translation", node: Node) -> None:
 def step_function(translation: "Translation", node: Node) -> None:
     """Translate a function that jumps."""
     x = _input(translation, node)
-    exact(translation.build, x.frame, node.label, "it can't be translated")
-    translation.set(node, link(translation, x, "ufunc", function=_STEPS[node.op]))
+    translation.jumps(node, x)
+    found = link(translation, x, "ufunc", function=_STEPS[node.op])
+    translation.set(node, arithmetic.settled(found))
 
 
 @operator("Clip")

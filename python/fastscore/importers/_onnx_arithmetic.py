@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -113,6 +114,12 @@ def link(
     build = translation.build
     made = build.link(value.value(build), name, width=value.width, **parameters)
     return translation.made(made, value.shape, value, near=near, elem_type=elem_type)
+
+
+def settled(x: Columns) -> Columns:
+    """Say of numbers that they are the source's, where nothing has jumped."""
+    columns = tuple(replace(column, near=False) for column in x.frame.columns)
+    return replace(x, frame=replace(x.frame, columns=columns))
 
 
 def two(translation: "Translation", op: str, a: Columns, b: Columns) -> Columns:

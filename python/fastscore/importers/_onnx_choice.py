@@ -19,11 +19,11 @@ def looked_up(translation: "Translation", truth: Columns, yes: Any, no: Any, kin
     """Return one of two constants for each truth, of this type."""
     count = len(truth.frame)
     flat = [np.broadcast_to(own, truth.shape).ravel() for own in (yes, no)]
-    value = _map(translation, truth, [[1.0]] * count, range(count), *flat)
+    value = keyed(translation, truth, [[1.0]] * count, range(count), *flat)
     return translation.made(value, truth.shape, truth, near=False, elem_type=kind)
 
 
-def _map(
+def keyed(
     translation: "Translation",
     x: Columns,
     keys: Any,
@@ -45,40 +45,17 @@ def _map(
 
 
 def choose(translation: "Translation", truth: Columns, yes: Any, no: Any, kind: str) -> Columns:
-    """Return one of two columns for each truth, to the bit.
-
-    The larger of both, the other one lowered to minus infinity. NaN has no order: it is taken out
-    before and put back after.
-    """
-    width = "float32" if kind == "float32" else "float64"
+    """Return one of two columns for each truth, to the bit: what is not chosen adds -0."""
     like = replace(truth, elem_type=kind)
     parts = [
         own if isinstance(own, Columns) else spread(translation, like, own) for own in (yes, no)
     ]
-    near = any(own.frame.near for own in parts)
-    build = translation.build
-    kept, gaps = [], []
-    for own, taken in zip(parts, (True, False), strict=True):
-        value = own.value(build)
-        filled = build.link(value, "fill_missing", value=0.0)
-        high, low = (np.inf, -np.inf) if taken else (-np.inf, np.inf)
-        most = looked_up(translation, truth, high, low, kind)
-        kept.append(build.combine("minimum", filled, most.value(build), width=width))
-        gap = translation.made(build.equal(value, np.nan), truth.shape, truth, near=False)
-        here = truth if taken else link(translation, truth, "affine", **_negated(truth))
-        gaps.append(two(translation, "product", gap, here))
-    larger = build.combine("maximum", *kept, width=width)
-    gap = two(translation, "sum", *gaps)
-    # Adding -0 changes nothing, not even a zero's sign.
-    missing = looked_up(translation, gap, np.nan, -0.0, kind)
-    found = build.combine("sum", larger, missing.value(build), width=width)
-    made = translation.made(found, truth.shape, like, near=near, elem_type=kind)
-    return made.near() if near else made
-
-
-def _negated(truth: Columns) -> dict[str, Any]:
     count = len(truth.frame)
-    return {"scale": [-1.0] * count, "shift": [1.0] * count}
+    other = link(translation, truth, "affine", scale=[-1.0] * count, shift=[1.0] * count)
+    kept = [
+        two(translation, "mask", own, here) for own, here in zip(parts, (truth, other), strict=True)
+    ]
+    return two(translation, "sum", *kept)
 
 
 @operator("OneHot")
@@ -97,7 +74,7 @@ def one_hot(translation: "Translation", node: Node) -> None:
     keys = [[at - depth, at] for _ in range(count) for at in range(depth)]
     columns = np.repeat(np.arange(count), depth)
     off, on = (np.full(len(keys), float(own)) for own in values)
-    value = _map(translation, codes, keys, columns, on, off)
+    value = keyed(translation, codes, keys, columns, on, off)
     shape = (*codes.shape, depth)
     made = translation.made(value, shape, codes, near=False, elem_type=str(values.dtype))
     axis = attribute(node, "axis", -1)

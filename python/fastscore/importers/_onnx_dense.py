@@ -1,5 +1,6 @@
 """Matrix products of ONNX: Gemm and MatMul, rows by constants."""
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from fastscore.importers._onnx_values import Columns, Constant, Sized, Value
 if TYPE_CHECKING:
     from fastscore.importers._onnx_translation import Translation
 
+_MOST_TERMS = 1 << 17
+"""Products of two numbers of a row that one node may add up."""
 _MOST_PRODUCTS = 4096
 """Products that one node may become: one for each place of a row's tensor."""
 
@@ -29,7 +32,7 @@ def matmul(translation: "Translation", node: Node) -> None:
 def gemm(translation: "Translation", node: Node) -> None:
     """Alpha A B + beta C, either transposed."""
     factors = [translation.operand(node, 0), translation.operand(node, 1)]
-    for value in factors:
+    for value in factors if "rank" not in node.attributes else ():
         rank = value.array.ndim if isinstance(value, Constant) else getattr(value, "rank", 2)
         if rank != 2:
             refuse(node, f"matrices are due, not {rank} dimensions")
@@ -95,11 +98,39 @@ def product(translation: "Translation", node: Node, a: Value, b: Value) -> Colum
         if not isinstance(back, Columns):
             translation.mixes(node)
         return back
-    refuse(
-        node,
-        "both factors depend on the row (as in attention), which is not supported; one must be a "
-        "constant",
-    )
+    if isinstance(a, Columns) and isinstance(b, Columns):
+        return _of_two(translation, node, a, b)
+    refuse(node, "labels that are text, and maps, can't be multiplied")
+
+
+def _of_two(translation: "Translation", node: Node, a: Columns, b: Columns) -> Columns:
+    """Return a product both factors of which depend on the row: sums of products of columns."""
+    ranks = [value.rank for value in (a, b)]
+    if min(ranks) < 1 + a.batched:
+        translation.mixes(node)
+    if ranks[0] > 1 and ranks[1] > 1:
+        if a.batched and min(ranks) < 3:
+            translation.mixes(node)  # matrices of rows
+        # (.., m, 1, k) * (.., 1, n, k), summed over k.
+        left = translation.apply(node, "Unsqueeze", a, Constant(np.array([-2])))
+        order = [*range(ranks[1] - 2), ranks[1] - 1, ranks[1] - 2]
+        right = translation.apply(node, "Transpose", b, perm=order)
+        right = translation.apply(node, "Unsqueeze", right, Constant(np.array([-3])))
+    else:
+        translation.mixes(node)
+    assert isinstance(left, Columns)
+    assert isinstance(right, Columns)
+    most = math.prod(left.shape) * right.shape[-2]
+    if most > _MOST_TERMS:
+        refuse(
+            node,
+            f"both its factors depend on the row, and it adds up {most} products of a row's "
+            f"numbers; {_MOST_TERMS} are the limit",
+        )
+    products = translation.apply(node, "Mul", left, right)
+    found = translation.apply(node, "ReduceSum", products, Constant(np.array([-1])), keepdims=0)
+    assert isinstance(found, Columns)
+    return found
 
 
 def _right(translation: "Translation", node: Node, x: Columns, w: NDArray[Any]) -> Columns:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from fastscore.importers import _onnx_arithmetic as arithmetic
 from fastscore.importers._onnx_arithmetic import broadcast, floats, link, same_type, two
 from fastscore.importers._onnx_graph import Node
-from fastscore.importers._onnx_registry import operator, refuse
-from fastscore.importers._onnx_values import Columns, Constant, Label
+from fastscore.importers._onnx_registry import attribute, operator, refuse
+from fastscore.importers._onnx_values import Columns, Constant, Label, Value
 
 if TYPE_CHECKING:
     from fastscore.importers._onnx_translation import Translation
@@ -110,6 +110,35 @@ def _renumbered(translation: "Translation", node: Node) -> Label | None:
     return replace(label, classes=replace(label.classes, values=found))
 
 
+def _whole_quotient(
+    translation: "Translation", node: Node, values: list[Value], how: str
+) -> Columns:
+    """Return a quotient of integers, cut to an integer; exact up to 2**52."""
+    a, b = broadcast(translation, node, values)
+    if not isinstance(b, Columns) and not np.asarray(b).all():
+        refuse(node, "it divides an integer by 0")
+    return link(translation, _BINARY["Div"](translation, a, b), "ufunc", function=how)
+
+
+@operator("Mod")
+def modulo(translation: "Translation", node: Node) -> None:
+    """Translate the rest of a division of integers."""
+    values = [translation.operand(node, 0), translation.operand(node, 1)]
+    kind = same_type(node, values)
+    if not kind.startswith("int"):
+        refuse(
+            node,
+            f"it computes in {kind}; int32 and int64 are supported (of numbers write "
+            "x - floor(x / y) * y)",
+        )
+    translation.integers(kind)
+    how = "trunc" if attribute(node, "fmod", 0) else "floor"
+    quotient = _whole_quotient(translation, node, values, how)
+    a, b = broadcast(translation, node, values)
+    times = _BINARY["Mul"](translation, quotient, b)
+    translation.set(node, _BINARY["Sub"](translation, a, times))
+
+
 @operator(*_BINARY)
 def binary(translation: "Translation", node: Node) -> None:
     """Two numbers, or several from left to right."""
@@ -119,9 +148,12 @@ def binary(translation: "Translation", node: Node) -> None:
         return
     values = [translation.operand(node, at) for at in range(len(node.inputs))]
     for value in values:
-        floats(node, value, integers=node.op not in ("Div", "Mean"))
+        floats(node, value, integers=node.op != "Mean")
     kind = same_type(node, values)
     translation.integers(kind)
+    if node.op == "Div" and kind.startswith("int"):
+        translation.set(node, _whole_quotient(translation, node, values, "trunc"))
+        return
     parts = broadcast(translation, node, values)
     found = parts[0]
     for part in parts[1:]:

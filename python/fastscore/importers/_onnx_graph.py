@@ -36,6 +36,8 @@ class Node:
     outputs: tuple[str, ...]
     attributes: dict[str, Any] = field(repr=False)
     """int, float, str, lists of these, arrays, and graphs."""
+    opset: int | None = None
+    """The version of its domain's operators, where a function has another than the model."""
 
     @property
     def label(self) -> str:
@@ -108,6 +110,7 @@ def _graph(
             tuple(own["inputs"]),
             tuple(own["outputs"]),
             {name: attribute(found) for name, found in own["attributes"].items()},
+            own.get("opset"),
         )
         for own in part["nodes"]
     )

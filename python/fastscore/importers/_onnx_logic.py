@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastscore.importers import _onnx_arithmetic as arithmetic
-from fastscore.importers._flow import exact
-from fastscore.importers._onnx_arithmetic import broadcast, link, same_type, spread, two
+from fastscore.importers._onnx_arithmetic import (
+    affine,
+    broadcast,
+    link,
+    same_type,
+    settled,
+    spread,
+    two,
+)
 from fastscore.importers._onnx_choice import choose, looked_up
 from fastscore.importers._onnx_fold_numbers import TYPES
-from fastscore.importers._onnx_graph import Node
+from fastscore.importers._onnx_graph import Graph, Node
 from fastscore.importers._onnx_registry import attribute, operator, refuse
 from fastscore.importers._onnx_values import (
     Columns,
@@ -30,7 +36,6 @@ if TYPE_CHECKING:
 
 _FLOATS = ("float32", "float64")
 _WIDE = ("int32", "int64")
-_ADVICE = "it jumps there, so the model can't be imported exactly"
 
 
 @operator("Cast", "CastLike")
@@ -54,6 +59,9 @@ def cast(translation: "Translation", node: Node) -> None:
             return
         if value.classes.kind != "int":
             refuse(node, f"a label that is text can't be cast to {kind}")
+    if isinstance(value, Comparison) and kind == "bool":
+        translation.set(node, value)
+        return
     translation.set(node, _cast(translation, node, translation.columns(node, 0), kind))
 
 
@@ -69,14 +77,12 @@ def _cast(translation: "Translation", node: Node, x: Columns, kind: str) -> Colu
     if kind in _WIDE and (source in ("bool", *_WIDE) or _small(source)):
         return _retyped(x, kind)
     if kind in _WIDE and source in _FLOATS:
-        exact(translation.build, x.frame, node.label, _ADVICE)
-        return _whole(translation, x, kind)
+        translation.jumps(node, x)
+        return settled(_whole(translation, x, kind))
     if kind == "bool":
         if not all(never_below_zero(translation.build, c.value) for c in x.frame.columns):
-            exact(translation.build, x.frame, node.label, _ADVICE)
-        build = translation.build
-        zero = build.equal(x.value(build), 0.0)
-        return _not(translation, translation.made(zero, x.shape, x, near=False, elem_type="bool"))
+            translation.jumps(node, x)
+        return _not(translation, equals(translation, x, np.zeros(x.shape)))
     refuse(node, f"a cast of {source} to {kind} is not supported")
 
 
@@ -84,6 +90,7 @@ def _whole(translation: "Translation", x: Columns, kind: str) -> Columns:
     """Return whole numbers: the least of the type for what it does not hold, as x86 casts them."""
     bound = 2.0**31 if kind == "int32" else 2.0**63
     found = link(translation, x, "ufunc", elem_type=kind, function="trunc")
+    found = link(translation, found, "add", value=0.0)  # integers have no -0
     found = link(translation, found, "clip", low=-bound, high=bound)
     return link(translation, found, "fill_missing", value=-bound, also=bound)
 
@@ -101,21 +108,19 @@ def _retyped(x: Columns, kind: str) -> Columns:
 
 def _not(translation: "Translation", x: Columns) -> Columns:
     ones = np.ones(len(x.frame))
-    return arithmetic.affine(translation, x, -ones, ones)
+    return affine(translation, x, -ones, ones)
 
 
 @operator("Greater", "Less", "GreaterOrEqual", "LessOrEqual")
 def compare(translation: "Translation", node: Node) -> None:
-    """Compare numbers that have the source's very bits: 1 where it holds, 0 for NaN too."""
+    """Compare: 1 where it holds, 0 for NaN too. At computed numbers it jumps, which is noted."""
     values = [translation.operand(node, 0), translation.operand(node, 1)]
     translation.integers(same_type(node, values))
     found = _comparison(translation, node, values)
     if found is not None:
         translation.set(node, found)
         return
-    for value in values:
-        if isinstance(value, Columns):
-            exact(translation.build, value.frame, node.label, _ADVICE)
+    translation.jumps(node, *values)
     a, b = broadcast(translation, node, values)
     if node.op.startswith("Less"):
         a, b = b, a
@@ -129,7 +134,7 @@ def compare(translation: "Translation", node: Node) -> None:
     if node.op.endswith("OrEqual"):
         equal = _equal(translation, node, values)
         above = two(translation, "maximum", above, equal)
-    translation.set(node, replace(above, elem_type="bool"))
+    translation.set(node, settled(replace(above, elem_type="bool")))
 
 
 def _comparison(translation: "Translation", node: Node, values: list[Value]) -> Comparison | None:
@@ -152,7 +157,7 @@ def _comparison(translation: "Translation", node: Node, values: list[Value]) -> 
         return None
     at = bounds.flat[0]
     if not np.isfinite(at):
-        refuse(node, f"it compares computed numbers with {at}, which is not finite")
+        return None
     if node.op.endswith("OrEqual"):
         # x >= c is x > the number before c.
         at = np.nextafter(at, at.dtype.type(-np.inf))
@@ -179,35 +184,68 @@ def equal(translation: "Translation", node: Node) -> None:
 
 
 def _equal(translation: "Translation", node: Node, values: list[Value]) -> Columns:
-    for value in values:
-        if isinstance(value, Columns):
-            exact(translation.build, value.frame, node.label, _ADVICE)
     a, b = broadcast(translation, node, values)
     if isinstance(a, Columns) and isinstance(b, Columns):
-        refuse(node, "both sides depend on the row; one must be a constant")
+        translation.jumps(node, a, b)
+        return _same(translation, a, b)
     x, numbers = (a, b) if isinstance(a, Columns) else (b, a)
     assert isinstance(x, Columns)
-    flat = np.asarray(numbers, dtype=np.float64).ravel()
+    if np.isfinite(np.asarray(numbers, dtype=np.float64)).any():
+        translation.jumps(node, x)
+    return equals(translation, x, numbers)
+
+
+def equals(translation: "Translation", x: Columns, numbers: Any) -> Columns:
+    """Return whether columns equal numbers, each its own; nothing equals NaN."""
+    flat = np.broadcast_to(np.asarray(numbers, dtype=np.float64), x.shape).ravel()
     build = translation.build
     prefix = f"equal{len(build.steps)}"
     build.tensor(f"{prefix}.feature", range(len(flat)), np.int32)
     build.tensor(f"{prefix}.value", flat, np.float64)
     made = build.add({"op": "one_hot", "input": x.value(build), "tensors": prefix})
-    found = translation.made(made, x.shape, x, near=False, elem_type="bool")
+    found = settled(translation.made(made, x.shape, x, near=False, elem_type="bool"))
     known = ~np.isnan(flat)
     if known.all():
         return found
     # Nothing equals NaN, which the step takes for a number of its own.
-    return arithmetic.affine(translation, found, known.astype(np.float64), np.zeros(len(flat)))
+    return affine(translation, found, known.astype(np.float64), np.zeros(len(flat)))
+
+
+def _same(translation: "Translation", a: Columns, b: Columns) -> Columns:
+    """Return whether columns equal others: neither is above, and none is NaN."""
+    like = _retyped(a, "float64")
+    larger = two(translation, "maximum", like, _retyped(b, "float64"))
+    parts = [_above(translation, like, a, b), _above(translation, like, b, a)]
+    parts.append(_is(translation, larger, np.nan))
+    found = parts[0]
+    for part in parts[1:]:
+        found = two(translation, "sum", found, part)
+    return settled(replace(_not(translation, found), elem_type="bool"))
+
+
+def _is(translation: "Translation", x: Columns, number: float) -> Columns:
+    """Return whether columns are a number, which may be NaN or infinite."""
+    made = translation.build.equal(x.value(translation.build), number)
+    return settled(translation.made(made, x.shape, x, near=False, elem_type="bool"))
 
 
 @operator("IsNaN")
 def is_nan(translation: "Translation", node: Node) -> None:
     """Tell NaN."""
+    translation.set(node, _is(translation, translation.columns(node, 0), np.nan))
+
+
+@operator("IsInf")
+def is_infinite(translation: "Translation", node: Node) -> None:
+    """Tell infinities, of one sign or of both."""
     x = translation.columns(node, 0)
-    build = translation.build
-    made = build.equal(x.value(build), np.nan)
-    translation.set(node, translation.made(made, x.shape, x, near=False, elem_type="bool"))
+    signs = {"detect_positive": np.inf, "detect_negative": -np.inf}
+    found = [_is(translation, x, own) for name, own in signs.items() if attribute(node, name, 1)]
+    if not found:
+        none = looked_up(translation, x, np.zeros(()), np.zeros(()), "bool")
+        translation.set(node, settled(none))
+        return
+    translation.set(node, found[0] if len(found) == 1 else two(translation, "sum", *found))
 
 
 @operator("Not")
@@ -239,20 +277,37 @@ def connect(translation: "Translation", node: Node) -> None:
     translation.set(node, found)
 
 
+@operator("If")
+def branch(translation: "Translation", node: Node) -> None:
+    """Translate the graph that a constant chooses."""
+    condition = translation.get(node, 0)
+    if not isinstance(condition, Constant):
+        refuse(
+            node,
+            "its condition depends on the row, and control flow is not supported; choose with "
+            "Where instead (torch.where)",
+        )
+    if condition.array.size != 1:
+        refuse(node, f"its condition is {condition.array.size} truths")
+    name = "then_branch" if condition.array.reshape(()) else "else_branch"
+    translation.branch(node, attribute(node, name, None, Graph))
+
+
 @operator("Where")
 def where(translation: "Translation", node: Node) -> None:
     """Choose: by constants any values, by what a row holds between two numbers."""
     condition = translation.get(node, 0)
     values = [translation.operand(node, 1), translation.operand(node, 2)]
     kind = same_type(node, values)
+    translation.integers(kind)
     if isinstance(condition, Comparison) and _is_softplus(translation, condition, values):
         translation.set(node, values[1])
         return
     if isinstance(condition, Constant | Sized):
         translation.set(node, _by_constant(translation, node, [condition, *values]))
         return
-    _truth(node, translation.columns(node, 0))
-    truth, yes, no = broadcast(translation, node, [condition, *values])
+    truths = _truth(node, translation.columns(node, 0))
+    truth, yes, no = broadcast(translation, node, [truths, *values])
     assert isinstance(truth, Columns)
     if isinstance(yes, Columns) or isinstance(no, Columns):
         translation.set(node, choose(translation, truth, yes, no, kind))

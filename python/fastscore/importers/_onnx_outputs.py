@@ -41,7 +41,9 @@ def targets(translation: "Translation", classes: Any) -> None:
         )
     for name, value in outputs:
         target = None if len(outputs) == 1 else name
-        if isinstance(value, Label):
+        if isinstance(value, Comparison):
+            _truths(translation, value, target, given.get(name, given.get(None)))
+        elif isinstance(value, Label):
             _classifier(translation, value, None, target, given.get(name, given.get(None)))
         elif isinstance(value, Columns):
             _values(translation, value, name, target, given.get(name, given.get(None)))
@@ -99,6 +101,8 @@ def _decided(value: Value) -> Value:
 def _width(value: Value) -> str:
     if isinstance(value, Label):
         return value.scores.width
+    if isinstance(value, Comparison):
+        return value.numbers.width
     if isinstance(value, Maps):
         return value.shares.width
     return value.width if isinstance(value, Columns) else "float64"
@@ -165,20 +169,12 @@ def _values(
     given: Labels | None,
 ) -> None:
     """Translate a target of numbers: with `classes=` that of a classifier."""
-    if columns.elem_type == "bool" and len(columns.frame) and not columns.frame.near:
-        # False or True, each column on its own.
-        value = _value(translation, columns)
-        truths = Labels("bool", "bool", [False, True]) if given is None else given
-        if len(truths.values) != 2:
-            raise ValueError(f"classes= has {len(truths.values)} labels, and truths are two")
-        translation.build.target(
-            margin=value, rule="above", at=0.5, value=value, labels=truths, name=name
-        )
+    if columns.elem_type == "bool" and len(columns.frame):
+        _truths(translation, Comparison(columns, 0.5), name, given)
         return
-    if columns.elem_type not in ("float32", "float64"):
-        raise UnsupportedModelError(
-            f"the output {output!r} is of type {columns.elem_type}, and no label of a classifier; "
-            "supported are float32 and float64"
+    if not columns.elem_type.startswith("float"):
+        translation.notes.append(
+            f"output {output!r} is of type {columns.elem_type}, and given as float64"
         )
     if not len(columns.frame):
         raise UnsupportedModelError(f"the output {output!r} has no numbers")
@@ -214,6 +210,19 @@ def _values(
     rule: dict[str, Any] = {"rule": "argmax"} if width > 1 else {"rule": "above", "at": 0.5}
     translation.build.target(
         margin=margin, value=value, probability=probability, labels=given, name=name, **rule
+    )
+
+
+def _truths(
+    translation: "Translation", found: Comparison, name: str | None, given: Labels | None
+) -> None:
+    """Translate a target of truths, False or True, each column on its own."""
+    truths = Labels("bool", "bool", [False, True]) if given is None else given
+    if len(truths.values) != 2:
+        raise ValueError(f"classes= has {len(truths.values)} labels, and truths are two")
+    value = _value(translation, found.numbers)
+    translation.build.target(
+        margin=value, rule="above", at=found.at, value=value, labels=truths, name=name
     )
 
 

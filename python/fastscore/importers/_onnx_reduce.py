@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from fastscore._options import Labels
 from fastscore.importers import _onnx_arithmetic as arithmetic
-from fastscore.importers._flow import Column
+from fastscore.importers._flow import Column, Frame
 from fastscore.importers._onnx_arithmetic import broadcast, floats, link, two
 from fastscore.importers._onnx_graph import Node
 from fastscore.importers._onnx_registry import attribute, operator, refuse
-from fastscore.importers._onnx_values import Columns, Label, Moved, Value
+from fastscore.importers._onnx_values import Columns, Label
 
 if TYPE_CHECKING:
     from fastscore.importers._onnx_translation import Translation
@@ -31,6 +31,8 @@ _HOW = {
     "ReduceLogSumExp": "",
 }
 
+_OF_INTEGERS = ("sum", "max", "min", "product", "l1", "sum_square")
+
 _EMPTY = (
     "its input has no numbers to reduce; leave the node out, or give it one number or more a row"
 )
@@ -43,12 +45,9 @@ def reduce(translation: "Translation", node: Node) -> None:
     if translation.opset(node) >= (13 if node.op == "ReduceSum" else 18):
         given = translation.optional_constant(node, 1)
     given = None if given is None else np.ravel(given)
-    moved = translation.get(node, 0)
-    if isinstance(moved, Moved):
-        translation.set(node, _of_moved(translation, node, moved, () if given is None else given))
-        return
     x = translation.columns(node, 0)
-    floats(node, x)
+    floats(node, x, integers=_HOW[node.op] in _OF_INTEGERS)
+    translation.integers(x.elem_type)
     axes = list(range(x.rank)) if given is None or not len(given) else [int(a) for a in given]
     if (given is None or not len(given)) and attribute(node, "noop_with_empty_axes", 0):
         translation.set(node, _of_each(translation, node, x))
@@ -74,26 +73,6 @@ def _of_each(translation: "Translation", node: Node, x: Columns) -> Columns:
     return x
 
 
-def _of_moved(translation: "Translation", node: Node, x: Moved, given: Any) -> Value:
-    """Reduce a tensor whose rows are not first, where they are without what is reduced."""
-    floats(node, x.columns)
-    rank = x.arrays[0].ndim
-    if not len(given) or not _HOW[node.op] or node.op == "ReduceLogSum":
-        translation.mixes(x.node)
-    axes = sorted({int(axis) % rank if -rank <= axis < rank else rank for axis in given})
-    if axes[-1] >= rank:
-        refuse(node, f"its axes {list(given)} are not those of {rank} dimensions")
-    order = [axis for axis in range(rank) if axis not in axes] + axes
-    first = translation.laid(x.node, x.columns, [array.transpose(order) for array in x.arrays])
-    if not isinstance(first, Columns):
-        translation.mixes(x.node)
-    last = list(range(rank - len(axes), rank))
-    found = reduced(translation, node, first, last, _HOW[node.op], kept=False)
-    if not attribute(node, "keepdims", 1):
-        return found
-    return translation.moved(node, found, lambda array, _: np.expand_dims(array, tuple(axes)))
-
-
 def reduced(
     translation: "Translation",
     node: Node,
@@ -112,12 +91,12 @@ def reduced(
     value = build.link(
         moved.value(build), "reduce", width=x.width, how=how, **arithmetic.grouped(groups)
     )
-    exact = how in ("max", "min")
+    exact = how in ("max", "min") or not x.elem_type.startswith("float")
     note = (
         "ONNX Runtime's largest and smallest of a row with NaN depend on where in the row that is; "
         "here they are NaN"
     )
-    if exact and note not in translation.notes:
+    if how in ("max", "min") and note not in translation.notes:
         translation.notes.append(note)
     return translation.made(value, _shape(x, axes, lead, kept), x, near=not exact)
 
@@ -311,32 +290,111 @@ def _two(translation: "Translation", node: Node, op: str, a: Columns, b: Columns
     return two(translation, op, left, right)
 
 
+@operator("CumSum")
+def cumulative_sum(translation: "Translation", node: Node) -> None:
+    """Translate sums up to each element of an axis, from either end, with it or without."""
+    x = translation.columns(node, 0)
+    floats(node, x, integers=True)
+    translation.integers(x.elem_type)
+    axis = int(translation.constant(node, 1).reshape(()))
+    moved, lead, order = arithmetic.last(translation, node, x, [axis])
+    groups = arithmetic.count(lead)
+    each = len(x.frame) // max(groups, 1)
+    places = np.arange(len(x.frame)).reshape(groups, each).T
+    if attribute(node, "reverse", 0):
+        places = places[::-1]
+    parts = [replace(moved, frame=moved.frame.take(own), shape=(groups,)) for own in places]
+    if attribute(node, "exclusive", 0) and parts:
+        parts = [arithmetic.spread(translation, parts[0], np.zeros(())), *parts[:-1]]
+    sums = parts[:1]
+    for part in parts[1:]:
+        sums.append(two(translation, "sum", sums[-1], part))
+    columns = [own.frame.columns for own in sums]
+    if attribute(node, "reverse", 0):
+        columns = columns[::-1]
+    frame = replace(moved.frame, columns=tuple(own[at] for at in range(groups) for own in columns))
+    found = arithmetic.back(replace(moved, frame=frame), order)
+    translation.set(node, found.near() if x.elem_type.startswith("float") else found)
+
+
+@operator("GlobalAveragePool", "GlobalMaxPool")
+def global_pool(translation: "Translation", node: Node) -> None:
+    """Reduce all that comes after the channels, the dimension after the rows."""
+    x = translation.columns(node, 0)
+    floats(node, x)
+    how = "max" if node.op == "GlobalMaxPool" else "mean"
+    if x.rank < 3:
+        refuse(node, f"it pools over dimensions after the second, and its input has {x.rank}")
+    translation.set(node, reduced(translation, node, x, list(range(2, x.rank)), how))
+
+
+@operator("Hardmax")
+def hardmax(translation: "Translation", node: Node) -> None:
+    """1 for the first of the largest along an axis, 0 for the others."""
+    x = translation.columns(node, 0)
+    floats(node, x)
+    axis = attribute(node, "axis", -1 if translation.opset(node) >= 13 else 1)
+    axes = [axis] if translation.opset(node) >= 13 else arithmetic.from_axis(node, x, axis)
+    moved, lead, order = arithmetic.last(translation, node, x, axes)
+    translation.jumps(node, x)
+    columns = _voted(translation, moved, arithmetic.count(lead))
+    found = replace(moved, frame=replace(moved.frame, columns=columns))
+    translation.set(node, arithmetic.settled(arithmetic.back(found, order)))
+
+
+def _voted(translation: "Translation", x: Columns, groups: int) -> tuple[Column, ...]:
+    """Return 1 for the first of the largest of each group, which lie one after another, else 0."""
+    build = translation.build
+    each = len(x.frame) // max(groups, 1)
+    columns: list[Column] = []
+    for group in range(groups):
+        part = replace(x, frame=x.frame.take(range(group * each, (group + 1) * each)))
+        value = build.link(part.value(build), "vote", hit=1.0, miss=0.0, scan=True)
+        columns += translation.made(value, (each,), x, near=False).frame.columns
+    return tuple(columns)
+
+
 @operator("ArgMax", "ArgMin")
 def argmax(translation: "Translation", node: Node) -> None:
     """Translate the number of the largest column, as the label of a classifier."""
     x = translation.columns(node, 0)
     floats(node, x)
-    if attribute(node, "select_last_index", 0):
-        refuse(node, "select_last_index=1 is not supported: of equal numbers the first is taken")
     kept = attribute(node, "keepdims", 1) == 1
     axis = attribute(node, "axis", 0)
-    translation.set(node, _label(translation, node, x, axis, node.op == "ArgMax", kept))
+    last = bool(attribute(node, "select_last_index", 0))
+    largest = node.op == "ArgMax"
+    translation.set(node, _label(translation, node, x, axis, largest, kept, last=last))
 
 
 def _label(
-    translation: "Translation", node: Node, x: Columns, axis: int, largest: bool, kept: bool
-) -> Label:
+    translation: "Translation",
+    node: Node,
+    x: Columns,
+    axis: int,
+    largest: bool,
+    kept: bool,
+    *,
+    last: bool = False,
+) -> Label | Columns:
+    """Return the number of the largest: a label where a row has one, else numbers."""
     moved, lead, _ = arithmetic.last(translation, node, x, [axis])
-    if arithmetic.count(lead) != 1 or not len(x.frame):
-        refuse(
-            node,
-            f"it picks among the columns of shape {x.shape} along axis {axis}; supported "
-            "is one label a row",
-        )
+    if not len(x.frame):
+        refuse(node, _EMPTY)
     if not largest:
         moved = link(translation, moved, "ufunc", function="negative")
-    count = len(moved.frame)
-    classes = Labels("int64", "int", list(range(count)))
+    groups = arithmetic.count(lead)
+    count = len(moved.frame) // groups
+    numbers = list(range(count))
+    if last:
+        # Of equal ones the first from the end.
+        numbers = numbers[::-1]
+        order = np.arange(len(moved.frame)).reshape(groups, count)[:, ::-1]
+        moved = replace(moved, frame=moved.frame.take(order.ravel().tolist()))
+    if groups != 1:
+        translation.jumps(node, x)
+        shape = _shape(x, [axis], lead, kept)
+        return _numbers(translation, moved, groups, numbers, shape)
+    classes = Labels("int64", "int", numbers)
     return Label(
         Columns(moved.frame, (count,), x.elem_type, x.batched),
         "scan",
@@ -345,6 +403,21 @@ def _label(
         batched=x.batched,
         least=not largest,
     )
+
+
+def _numbers(
+    translation: "Translation", x: Columns, groups: int, numbers: list[int], shape: tuple[int, ...]
+) -> Columns:
+    """Return the numbers of the largest of groups of columns."""
+    build = translation.build
+    each = len(numbers)
+    votes = Columns(Frame(_voted(translation, x, groups)), (len(x.frame),), "int64", x.batched)
+    weights = np.kron(np.eye(groups), np.asarray(numbers, dtype=np.float64))
+    assert weights.shape == (groups, groups * each)
+    value = build.linear(
+        f"numbers{len(build.steps)}", weights, np.zeros(groups), value=votes.value(build)
+    )
+    return arithmetic.settled(translation.made(value, shape, votes, near=False))
 
 
 @operator("TopK")

@@ -12,9 +12,11 @@ from fastscore._errors import FastscoreError, UnsupportedModelError
 from fastscore.importers._builder import Builder, NotFiniteError
 from fastscore.importers._flow import Column, Frame, joined, narrowed
 from fastscore.importers._onnx_fold import fold
+from fastscore.importers._onnx_fold_by_steps import fold_by_steps
 from fastscore.importers._onnx_graph import Graph, Node, Tensor
 from fastscore.importers._onnx_labels import numbers_of
 from fastscore.importers._onnx_registry import NEWEST, OLDEST, find, refuse
+from fastscore.importers._onnx_rows import rows_first
 from fastscore.importers._onnx_values import (
     Columns,
     Comparison,
@@ -29,6 +31,8 @@ from fastscore.importers._onnx_values import (
 
 _TRIALS = (5, 11)
 """Numbers of rows that stand for any number: what holds for both of them keeps rows apart."""
+_APPLIED = 21
+"""The version of operators that translations apply themselves."""
 _INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
 _NUMBERS = ("float32", "float64", "bool", *_INTEGERS)
 _MOST_COLUMNS = 1 << 22
@@ -68,7 +72,9 @@ class Translation:
         """How many elements constants may still be given that are not in the file."""
         self._columns = 0
         self._nodes = _needed(graph)
-        self._versions()
+        self._versions(self._nodes)
+        self._jumps: list[str] = []
+        self._applied = 0
         self.batch = _batch(graph.inputs)
         """The number of rows that the graph is made for; None for any."""
         self.batched = self.batch != 1
@@ -78,11 +84,27 @@ class Translation:
 
     def run(self) -> None:
         """Translate all nodes."""
-        for node in self._nodes:
+        self.translate(self._nodes)
+        for output in self.graph.outputs:
+            value = self.values.get(output.name)
+            if isinstance(value, Moved):
+                self.mixes(value.node)
+        if self._jumps:
+            first, *others = self._jumps
+            more = f" and {len(others)} more" if others else ""
+            self.notes.append(
+                f"{first}{more}: jumps at numbers that are computed before; a value within the "
+                "bound of what is computed may take the other side of such a number"
+            )
+
+    def translate(self, nodes: Sequence[Node]) -> None:
+        """Translate nodes, in their order."""
+        for node in nodes:
             known = [self.values.get(name) for name in node.inputs if name]
             try:
                 with np.errstate(all="ignore"):
-                    if not fold(self, node, known):
+                    done = fold(self, node, known) or fold_by_steps(self, node, known)
+                    if not (done or rows_first(self, node, known)):
                         find(node)(self, node)
             except NotFiniteError as error:
                 refuse(node, str(error))
@@ -93,18 +115,32 @@ class Translation:
             for name in node.outputs:
                 if name in self._read and name not in self.values:
                     refuse(node, f"its output {name!r} is not supported")
-        for output in self.graph.outputs:
-            value = self.values.get(output.name)
-            if isinstance(value, Moved):
-                self.mixes(value.node)
 
-    def _versions(self) -> None:
-        for domain in {node.domain for node in self._nodes}:
-            newest, version = NEWEST.get(domain), self.graph.opsets.get(domain)
+    def branch(self, node: Node, graph: Graph) -> None:
+        """Translate a graph within a node; its outputs are the node's."""
+        self.values.update((name, Constant(array)) for name, array in graph.initializers.items())
+        self._versions(graph.nodes)
+        self.translate(graph.nodes)
+        for at, output in enumerate(graph.outputs):
+            self.set(node, self.values[output.name], at)
+
+    def apply(self, node: Node, op: str, *inputs: Value, **attributes: Any) -> Value:
+        """Return what another operator of the default domain, at work for a node, gives."""
+        self._applied += 1
+        names = tuple(f"\0{self._applied}.{at}" for at in range(len(inputs)))
+        result = f"\0{self._applied}"
+        self.values.update(zip(names, inputs, strict=True))
+        name = node.name or next(filter(None, node.outputs), "")
+        self.translate([Node(name, op, "", names, (result,), attributes, opset=_APPLIED)])
+        for own in names:
+            del self.values[own]
+        return self.values.pop(result)
+
+    def _versions(self, nodes: Sequence[Node]) -> None:
+        for domain, version in {(node.domain, self.opset(node)) for node in nodes}:
+            newest = NEWEST.get(domain)
             if newest is None:
                 continue  # the node is refused by its operator
-            if version is None:
-                version = 1
             name = domain or "ai.onnx"
             if not OLDEST[domain] <= version <= newest:
                 raise UnsupportedModelError(
@@ -115,7 +151,7 @@ class Translation:
 
     def opset(self, node: Node) -> int:
         """Return the version of a node's operator set."""
-        return self.graph.opsets.get(node.domain, 1)
+        return self.graph.opsets.get(node.domain, 1) if node.opset is None else node.opset
 
     # Reading a node's inputs.
 
@@ -133,12 +169,38 @@ class Translation:
 
     def operand(self, node: Node, at: int) -> Value:
         """Return an input to compute with: labels that are numbers are a column."""
-        found = self.get(node, at)
+        found = self.operand_anywhere(node, at)
         if isinstance(found, Moved):
             self.mixes(found.node)
-        if isinstance(found, Label) and found.classes.kind == "int":
-            return numbers_of(self.build, node, found)
         return found
+
+    def operand_anywhere(self, node: Node, at: int) -> Value:
+        """Return an input to compute with, wherever its rows are."""
+        found = self.get(node, at)
+        if isinstance(found, Label) and found.classes.kind == "int":
+            self.jumps(node, found.scores)
+            return numbers_of(self.build, node, found)
+        if isinstance(found, Comparison):
+            self.jumps(node, found.numbers)
+            return self.truth(found)
+        return found
+
+    def truth(self, comparison: Comparison) -> Columns:
+        """Return a comparison as numbers: 1 where it holds, else 0."""
+        x = comparison.numbers
+        source, kind = x.value(self.build), {"name": "above", "at": comparison.at}
+        value = self.build.shared(
+            "above",
+            (source, comparison.at),
+            lambda: {"op": "link", "input": source, "kind": kind | {"above": 1.0, "other": 0.0}},
+        )
+        return whole_of(value, x, comparison.elem_type)
+
+    def jumps(self, node: Node, *values: Value) -> None:
+        """Note a node that jumps at numbers whose last bits may differ from the source's."""
+        near = any(isinstance(value, Columns) and value.frame.near for value in values)
+        if near and node.label not in self._jumps:
+            self._jumps.append(node.label)
 
     def columns(self, node: Node, at: int) -> Columns:
         """Return an input that depends on the row, as numbers."""
@@ -149,8 +211,6 @@ class Translation:
             Text: "text, which only operators of ai.onnx.ml read",
             Label: "a label that is text, which can only be an output",
             Maps: "a map of labels, which can only be an output",
-            Comparison: "a comparison of computed numbers, whose last bits may differ: the value "
-            "would jump, so it can't be computed with exactly",
         }.get(type(found), "the same for every row, which is not supported here")
         refuse(node, f"its input {node.inputs[at]!r} is {what}")
 
@@ -194,14 +254,7 @@ class Translation:
 
         `near`: the last bits may differ from the source's; they may anyway where `like` is.
         """
-        kind = elem_type or like.elem_type
-        width = "float32" if kind == "float32" else "float64"
-        near = near or like.frame.near
-        columns = (
-            Column(value, i, None, "number", width=width, near=near)
-            for i in range(math.prod(shape))
-        )
-        return Columns(Frame(tuple(columns)), tuple(shape), kind, like.batched)
+        return whole_of(value, like, elem_type, shape=shape, near=near or like.frame.near)
 
     def final(self, name: str, found: Columns, before: Columns) -> None:
         """Note that a whole value is what a sigmoid or softmax gave."""
@@ -286,6 +339,12 @@ class Translation:
             if not isinstance(found, Columns):
                 self.mixes(node)
             return replace(value, shape=found.shape)
+        if isinstance(value, Comparison):
+            numbers = self.moved(node, value.numbers, move)
+            if isinstance(numbers, Columns):
+                return replace(value, numbers=numbers)
+            self.jumps(node, value.numbers)
+            return self.moved(node, self.truth(value), move)
         if isinstance(value, Moved):
             own = [_try(node, move, array, trial) for trial, array in enumerate(value.arrays)]
             return self.laid(value.node, value.columns, own)
@@ -428,6 +487,23 @@ class Translation:
                 "give their names with features=, or export the model with that number"
             )
         return tuple(dim for dim in own if dim is not None)
+
+
+def whole_of(
+    value: int,
+    like: Columns,
+    elem_type: str | None = None,
+    *,
+    shape: Sequence[int] | None = None,
+    near: bool = False,
+) -> Columns:
+    """Return all columns of a value of the builder as a tensor; its type and shape are `like`'s."""
+    kind, own = elem_type or like.elem_type, like.shape if shape is None else tuple(shape)
+    width = "float32" if kind == "float32" else "float64"
+    columns = (
+        Column(value, i, None, "number", width=width, near=near) for i in range(math.prod(own))
+    )
+    return Columns(Frame(tuple(columns)), own, kind, like.batched)
 
 
 def _try(node: Node, move: Move, array: NDArray[Any], trial: int) -> NDArray[Any]:

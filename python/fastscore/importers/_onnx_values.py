@@ -110,8 +110,7 @@ class Maps:
 class Comparison:
     """Whether computed numbers, whose last bits may differ from the source's, are above a number.
 
-    As a number this would jump; it can be the label of two classes, or choose where both sides
-    meet.
+    It can be the label of two classes; as a number it jumps, which is noted.
     """
 
     numbers: Columns
@@ -162,3 +161,12 @@ Value = Constant | Sized | Columns | Text | Label | Maps | Comparison | Moved
 def constant(values: Sequence[Any] | NDArray[Any], dtype: Any = None) -> Constant:
     """Return a constant of numbers."""
     return Constant(np.asarray(values, dtype=dtype))
+
+
+def rank_of(value: Value) -> int:
+    """Return how many dimensions a tensor has in the graph."""
+    if isinstance(value, Moved | Sized):
+        return value.arrays[0].ndim
+    if isinstance(value, Constant):
+        return value.array.ndim
+    return getattr(value, "rank", 0)

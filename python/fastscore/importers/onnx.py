@@ -16,6 +16,7 @@ from fastscore.importers import (  # noqa: F401, for the operators that they reg
     _onnx_activations,
     _onnx_choice,
     _onnx_dense,
+    _onnx_einsum,
     _onnx_elementwise,
     _onnx_fold_numbers,
     _onnx_logic,
@@ -23,6 +24,7 @@ from fastscore.importers import (  # noqa: F401, for the operators that they reg
     _onnx_ml_scale,
     _onnx_ml_tables,
     _onnx_ml_trees,
+    _onnx_place,
     _onnx_reduce,
     _onnx_shape,
 )

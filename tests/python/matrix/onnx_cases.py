@@ -1,6 +1,7 @@
 """Networks in ONNX: graphs of PyTorch's two exporters, and single nodes, asked of ONNX Runtime."""
 
 import copy
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import fastscore
 import numpy as np
 import onnx
 from fastscore._source_onnx import OnnxSource
-from onnx_support import INT64, node, proto, run
+from onnx_nets import Net, experts, transformer
+from onnx_support import node, proto, run
 
 from matrix.case import Bound, Case, Library, Refusal
 
@@ -50,20 +52,26 @@ LIBRARY = Library(
     {"ONNX": _write},
     note="Files, with external data in their own folder, and live `onnx.ModelProto`; operator sets "
     "7 to 26; the source is ONNX Runtime on one thread. Rows are the first dimension and stay "
-    "apart; a graph made for a fixed number of rows scores any. Gemm and MatMul with a constant "
-    "factor; Add, Sub, Mul, Div, Pow, Max, Min, Sum, Mean; all activations and functions of one "
-    "number but IsInf and BitShift; Batch-, Layer-, RMS-, Group-, Instance-, Lp- and "
-    "MeanVarianceNormalization; Softmax, LogSoftmax; reductions, ArgMax, ArgMin, TopK (k=1); "
-    "Concat, Split, Slice, Gather, also as an embedding, Reshape, Flatten, Squeeze, Unsqueeze, "
-    "Transpose, Expand, Tile, Identity, Dropout, Cast; Where, OneHot, comparisons and logic of "
-    "features and constants; local functions. What no row has a part in is computed at import. "
-    "The margin is what the last sigmoid or softmax gets, which a graph does not give. NaN and "
-    "infinities give what ONNX Runtime gives (a label passes NaN over, casts to integers are "
-    "those of x86), but: ReduceMax and ReduceMin of rows with NaN are NaN, where ONNX Runtime's "
-    "depend on its place; Sigmoid is exact far out, where ONNX Runtime's is 0 at float32 (so "
-    "that Log(Sigmoid) is finite); LogSoftmax of float64 with inf is NaN in the whole row. "
-    "Integers are computed with and compared as float64, exact up to 2**53, without wrapping "
-    "around; integer and bool inputs refuse NaN and infinities, not fractions.",
+    "apart, on whichever axis they are in between; a graph made for a fixed number of rows scores "
+    "any. Gemm, MatMul and Einsum of one or two tensors, attention within a row and mixtures of "
+    "experts among them; Add, Sub, Mul, Div, Mod (of integers), Pow, Max, Min, Sum, Mean; all "
+    "activations and functions of one number but BitShift; Batch-, Layer-, RMS-, Group-, "
+    "Instance-, Lp- and MeanVarianceNormalization; Softmax, LogSoftmax, Hardmax; reductions, "
+    "CumSum, GlobalAveragePool, GlobalMaxPool, ArgMax, ArgMin, TopK (k=1); Concat, Split, Slice, "
+    "Gather, also as an embedding, GatherElements, GatherND, ScatterElements, ScatterND, Pad, "
+    "Trilu, Compress, Reshape, Flatten, Squeeze, Unsqueeze, Transpose, Expand, Tile, Identity, "
+    "Dropout, Cast; Where, OneHot, comparisons and logic; If by a constant; local functions. What "
+    "no row has a part in is computed at import. Where a graph jumps at computed numbers "
+    "(comparisons, Floor, Ceil, Round, Sign, casts to integers, ArgMax that is computed with), a "
+    "value within its bound of such a number may take the other side; the model's notes name the "
+    "nodes, and `verify` allows it in those rows alone. Integers that are no labels are given as "
+    "float64. The margin is what the last sigmoid or softmax gets, which a graph does not give. "
+    "NaN and infinities give what ONNX Runtime gives (a label passes NaN over, casts to "
+    "integers are those of x86), but: ReduceMax and ReduceMin of rows with NaN are NaN, where "
+    "ONNX Runtime's depend on its place; Sigmoid is exact far out, where ONNX Runtime's is 0 at "
+    "float32 (so that Log(Sigmoid) is finite); LogSoftmax of float64 with inf is NaN in the "
+    "whole row. Integers are computed with and compared as float64, exact up to 2**53, without "
+    "wrapping around; integer and bool inputs refuse NaN and infinities, not fractions.",
     unasked=frozenset({"margin"}),
 )
 
@@ -102,10 +110,26 @@ def _torch(name: str, *, how: str = "dynamo") -> Any:
     return make
 
 
+def _built(make: Any, columns: int, kind: Any = np.float32) -> Any:
+    def of(rng: np.random.Generator) -> tuple[Any, Any]:
+        net = Net(kind)
+        make(net)
+        return net.model({"x": ("n", columns)}), rng.normal(size=(ROWS, columns)).astype(kind)
+
+    return of
+
+
+def _jumps(net: Net) -> None:
+    h = net.linear("x", 5, 4)
+    leaky = net("Mul", h, net.c(0.1, net.kind))
+    y = net("Where", net("Greater", h, net.c(0, net.kind)), h, leaky)
+    net("Add", y, net("Floor", h), out="y")
+
+
 FILES = ("ONNX",)
 ACTIVATIONS = ["relu", "leaky_relu", "prelu", "elu", "selu", "celu", "gelu", "gelu_tanh", "silu"]
 ACTIVATIONS += ["mish", "softplus", "softsign", "sigmoid", "hardsigmoid", "hardswish", "tanh"]
-ACTIVATIONS += ["logsigmoid", "hardtanh", "relu6", "tanhshrink", "glu"]
+ACTIVATIONS += ["logsigmoid", "hardtanh", "relu6", "tanhshrink", "softshrink", "hardshrink", "glu"]
 NORMALISATIONS = ["batch_norm", "layer_norm", "rms_norm", "group_norm"]
 GRAPHS = {
     "linear": "one layer",
@@ -128,6 +152,26 @@ CASES: list[Case] = [
     *(
         Case("PyTorch, dynamo=False", what, _torch(name, how="script"), VALUES, FILES)
         for name, what in GRAPHS.items()
+    ),
+    *(
+        Case("attention within a row", f"{how}, {kind.__name__}", make, VALUES, FILES)
+        for kind in (np.float32, np.float64)
+        for how, name in (
+            ("of heads", "sdpa"),
+            ("heads beside rows", "beside"),
+            ("tokens first", "torch"),
+        )
+        for make in [_built(functools.partial(transformer, how=name, heads=2), 4, kind)]
+    ),
+    *(
+        Case(
+            "mixture of experts", what, _built(functools.partial(experts, op=op), 5), VALUES, FILES
+        )
+        for what, op in (("MatMul", "bmm"), ("Einsum", "einsum"))
+    ),
+    *(
+        Case("jumps at computed numbers", kind.__name__, _built(_jumps, 5, kind), VALUES, FILES)
+        for kind in (np.float32, np.float64)
     ),
     *(
         Case(f"PyTorch, dynamo={how == 'dynamo'}", what, _torch(name, how=how), SHARES, FILES)
@@ -158,40 +202,40 @@ def _half(rng: np.random.Generator) -> Any:
     return proto([node("Relu", "x", "y")], {"x": ("n", 3)}, ["y"], kind=10)
 
 
-def _jump(rng: np.random.Generator) -> Any:
-    nodes = [node("Exp", "x", "e"), node("Floor", "e", "y")]
-    return proto(nodes, {"x": ("n", 3)}, ["y"])
-
-
-def _codes(rng: np.random.Generator) -> Any:
-    nodes = [node("Identity", "x", "y")]
-    return proto(nodes, {"x": ("n", 3)}, ["y"], kind=INT64)
+def _branches(rng: np.random.Generator) -> Any:
+    value = onnx.helper.make_tensor_value_info("b", onnx.TensorProto.FLOAT, None)
+    graph = onnx.helper.make_graph([node("Neg", "x", "b")], "branch", [], [value])
+    nodes = [
+        node("Greater", "x w", "c"),
+        node("If", "c", "y", then_branch=graph, else_branch=graph),
+    ]
+    return proto(nodes, {"x": ("n", 1)}, ["y"], {"w": np.zeros(1, np.float32)})
 
 
 REFUSALS: list[Refusal] = [
     Refusal(
-        "Conv, pooling, recurrent layers, Loop, If, Scan, Einsum, quantisation",
+        "Conv, pooling but of all, recurrent layers, Loop (nn.EmbeddingBag), Scan, quantisation",
         _node("Conv", "x w", 3, 3),
         "(Conv)",
-        "networks of dense layers, without convolution, recurrence, attention or control flow",
+        "networks of dense layers, without convolution, recurrence or loops",
     ),
     Refusal(
-        "attention: both factors of a MatMul depend on the row",
-        _node("MatMul", "x x", 3, 3),
+        "products of what a row holds, as in attention, of more than 131 072 terms",
+        _node("MatMul", "x x", 64, 64),
         "(MatMul)",
-        "one must be a constant",
+        "are the limit",
+    ),
+    Refusal(
+        "If by what a row holds",
+        _branches,
+        "(If)",
+        "choose with Where instead (torch.where)",
     ),
     Refusal(
         "what moves or mixes rows",
         _node("ReduceSum", "x zero", 3),
         "(ReduceSum)",
         "only graphs that work on each row alone are supported",
-    ),
-    Refusal(
-        "Floor, Ceil, Round, Sign, comparisons of computed numbers but as a label",
-        _jump,
-        "(Floor)",
-        "it can't be translated",
     ),
     Refusal(
         "inputs of float16, bfloat16 or float8",
@@ -204,11 +248,5 @@ REFUSALS: list[Refusal] = [
         _version,
         "version 99",
         "export it for one of these (opset_version=)",
-    ),
-    Refusal(
-        "outputs of integers that are no labels",
-        _codes,
-        "output 'y'",
-        "supported are float32 and float64",
     ),
 ]
