@@ -293,7 +293,10 @@ fn sorted(nodes: Vec<Inlined>, known: &Scope) -> Result<Vec<Inlined>> {
         }
     }
     if let Some(at) = (0..nodes.len()).find(|&at| due[at] > 0) {
-        return Err(format_error(format!("{} reads, by way of others, what it makes: a cycle", label(&nodes[at].node))));
+        return Err(format_error(format!(
+            "{} reads, by way of others, what it makes: a cycle",
+            label(&nodes[at].node)
+        )));
     }
     let mut nodes: Vec<Option<Inlined>> = nodes.into_iter().map(Some).collect();
     Ok(order.into_iter().filter_map(|at| nodes[at].take()).collect())
