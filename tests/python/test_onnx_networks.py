@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from onnx import helper
 from onnx_nets import Net, experts, transformer
-from onnx_support import DOUBLE, FLOAT, INT64, proto, run
+from onnx_support import DOUBLE, FLOAT, INT64, node, proto, run
 
 BOOL = 9
 INF, NAN = np.inf, np.nan
@@ -398,3 +398,47 @@ def test_products_of_rows_that_are_too_many():
     model = proto(net.nodes, {"x": ("n", 4096)}, ["y"], net.constants)
     with pytest.raises(fastscore.UnsupportedModelError, match=r"\(MatMul\).*are the limit"):
         fastscore.import_model(model)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "new_axis"), [(None, 1), (2, 0), (2, 1), ([1, 3, 2], 0), ([1, 3, 2], 1)]
+)
+def test_sequences(sizes, new_axis):
+    """torch.split, unbind and stack, where an exporter keeps sequences."""
+    net = Net()
+    h = net.linear("x", 4, 6)
+    given = [] if sizes is None else [net.c(sizes)]
+    parts = net("SplitToSequence", h, *given, axis=1, **({"keepdims": 0} if sizes is None else {}))
+    one = [net("SequenceAt", parts, net.c(at)) for at in (-1, 0, 1)]
+    if sizes == [1, 3, 2]:
+        one = one[:1] * 3
+    stacked = net("SequenceConstruct", *one[:2])
+    stacked = net("SequenceInsert", stacked, net("Relu", one[2]), net.c(0))
+    found = net("ConcatFromSequence", stacked, axis=1, new_axis=new_axis)
+    count = net("Cast", net("SequenceLength", parts), to=FLOAT)
+    net("Mul", found, count, out="y")
+    check(net, {"x": ("n", 4)}, {"x": rows(4)})
+
+
+def test_sequences_that_are_refused():
+    for nodes, message in (
+        ([node("SequenceConstruct", "x x", "s"), node("SequenceAt", "s two", "y")], "no tensor 2"),
+        ([node("SequenceConstruct", "x x", "s"), node("Relu", "s", "y")], "is a sequence"),
+        ([node("SplitToSequence", "x", "y", axis=0)], "must stay apart"),
+        ([node("SplitToSequence", "x", "y", axis=2)], "no axis 2"),
+        ([node("SequenceAt", "x two", "y")], "is no sequence"),
+    ):
+        model = proto(nodes, {"x": ("n", 3)}, ["y"], {"two": np.array(2)})
+        with pytest.raises(fastscore.UnsupportedModelError, match=f"node 'the node'.*{message}"):
+            fastscore.import_model(model)
+
+
+def test_constants_of_places():
+    """What exporters leave of masks and indices: eye, nonzero, bits."""
+    net = Net()
+    eye = net("EyeLike", net.c(np.zeros((3, 4)), np.float32), k=1)
+    at = net("Transpose", net("NonZero", net.c([[0, 1, 1], [1, 0, 0]])), perm=[1, 0])
+    first = net("Gather", net("BitwiseXor", at, net.c([[1, 0]])), net.c(0), axis=1)
+    w = net("MatMul", eye, net.w(4, 2))
+    net("Gather", net("MatMul", "x", w), first, axis=1, out="y")
+    check(net, {"x": ("n", 3)}, {"x": rows(3)})

@@ -8,7 +8,16 @@ from numpy.typing import NDArray
 
 from fastscore.importers._onnx_graph import Node
 from fastscore.importers._onnx_registry import attribute, refuse
-from fastscore.importers._onnx_values import Columns, Constant, Moved, Sized, Text, Value
+from fastscore.importers._onnx_values import (
+    Columns,
+    Comparison,
+    Constant,
+    Label,
+    Moved,
+    Sized,
+    Text,
+    Value,
+)
 
 if TYPE_CHECKING:
     from fastscore.importers._onnx_translation import Translation
@@ -103,7 +112,9 @@ def _measured(translation: "Translation", node: Node, inputs: list[Array | None]
 
 def _measure(translation: "Translation", node: Node) -> bool:
     value = translation.get(node, 0)
-    if isinstance(value, Columns | Text):
+    if isinstance(value, Comparison):
+        value = value.numbers
+    if isinstance(value, Columns | Text | Label):
         rows = translation.trials if value.batched else (None,)
         shapes = [((own,) if own else ()) + value.shape for own in rows]
     elif isinstance(value, Moved):

@@ -45,6 +45,9 @@ _TWO: dict[str, Any] = {
     "And": np.logical_and,
     "Or": np.logical_or,
     "Xor": np.logical_xor,
+    "BitwiseAnd": np.bitwise_and,
+    "BitwiseOr": np.bitwise_or,
+    "BitwiseXor": np.bitwise_xor,
 }
 _ONE: dict[str, Any] = {
     "Neg": np.negative,
@@ -60,6 +63,7 @@ _ONE: dict[str, Any] = {
     "Cos": np.cos,
     "Tanh": np.tanh,
     "IsNaN": np.isnan,
+    "BitwiseNot": np.bitwise_not,
 }
 _REDUCE: dict[str, Any] = {
     "ReduceSum": np.sum,
@@ -158,6 +162,23 @@ def two(translation: "Translation", node: Node, inputs: list[Array | None]) -> A
 def one(translation: "Translation", node: Node, inputs: list[Array | None]) -> Array:
     """Compute a function of each number."""
     return np.asarray(_ONE[node.op](given(inputs, 0, node)))
+
+
+@folds("NonZero")
+def non_zero(translation: "Translation", node: Node, inputs: list[Array | None]) -> Array:
+    """Return the places of numbers that are not 0, a column each."""
+    array = np.atleast_1d(given(inputs, 0, node))
+    return np.asarray(np.nonzero(array), dtype=np.int64)
+
+
+@folds("EyeLike")
+def eye(translation: "Translation", node: Node, inputs: list[Array | None]) -> Array:
+    """Return ones on a diagonal."""
+    like = given(inputs, 0, node)
+    if like.ndim != 2:
+        refuse(node, f"a matrix is due, not {like.ndim} dimensions")
+    kind = TYPES.get(attribute(node, "dtype", 0), str(like.dtype))
+    return np.eye(like.shape[0], like.shape[1], k=int(attribute(node, "k", 0))).astype(kind)
 
 
 @folds("Where")

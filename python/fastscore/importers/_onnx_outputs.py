@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING, Any
 from fastscore._errors import UnsupportedModelError
 from fastscore._options import Labels, labels
 from fastscore.importers._flow import Frame, joined
-from fastscore.importers._onnx_values import Columns, Comparison, Label, Maps, Text, Value
+from fastscore.importers._onnx_values import (
+    Columns,
+    Comparison,
+    Label,
+    Maps,
+    Several,
+    Text,
+    Value,
+)
 
 if TYPE_CHECKING:
     from fastscore.importers._onnx_translation import Translation
@@ -48,9 +56,11 @@ def targets(translation: "Translation", classes: Any) -> None:
         elif isinstance(value, Columns):
             _values(translation, value, name, target, given.get(name, given.get(None)))
         else:
-            what = {Maps: "a map without its label", Text: "a text input itself"}.get(
-                type(value), "the same for all rows"
-            )
+            what = {
+                Maps: "a map without its label",
+                Text: "a text input itself",
+                Several: "a sequence of tensors",
+            }.get(type(value), "the same for all rows")
             raise UnsupportedModelError(
                 f"the output {name!r} is {what}, which is no score; export the model with outputs "
                 "that are numbers of each row"

@@ -24,6 +24,7 @@ from fastscore.importers._onnx_values import (
     Label,
     Maps,
     Moved,
+    Several,
     Sized,
     Text,
     Value,
@@ -211,6 +212,7 @@ class Translation:
             Text: "text, which only operators of ai.onnx.ml read",
             Label: "a label that is text, which can only be an output",
             Maps: "a map of labels, which can only be an output",
+            Several: "a sequence, which operators of sequences read",
         }.get(type(found), "the same for every row, which is not supported here")
         refuse(node, f"its input {node.inputs[at]!r} is {what}")
 
@@ -349,7 +351,7 @@ class Translation:
             own = [_try(node, move, array, trial) for trial, array in enumerate(value.arrays)]
             return self.laid(value.node, value.columns, own)
         if not isinstance(value, Columns | Text):
-            refuse(node, "a map of labels can only be an output")
+            refuse(node, "maps of labels can only be outputs, and sequences have no elements")
         plain = Columns(value.frame, value.shape, value.elem_type, value.batched)
         trials = range(len(self.trials) if value.batched else 1)
         places = [_try(node, move, self.places(plain, i), i) for i in trials]

@@ -155,7 +155,14 @@ class Moved:
         return self.columns.elem_type
 
 
-Value = Constant | Sized | Columns | Text | Label | Maps | Comparison | Moved
+@dataclass(frozen=True, slots=True)
+class Several:
+    """A sequence of tensors."""
+
+    values: tuple["Value", ...]
+
+
+Value = Constant | Sized | Columns | Text | Label | Maps | Comparison | Moved | Several
 
 
 def constant(values: Sequence[Any] | NDArray[Any], dtype: Any = None) -> Constant:
@@ -169,4 +176,18 @@ def rank_of(value: Value) -> int:
         return value.arrays[0].ndim
     if isinstance(value, Constant):
         return value.array.ndim
-    return getattr(value, "rank", 0)
+    return len(sizes_of(value))
+
+
+def sizes_of(value: Value) -> tuple[int | None, ...]:
+    """Return the dimensions of a tensor in the graph; None for what the number of rows decides."""
+    if isinstance(value, Moved | Sized):
+        shapes = zip(*(array.shape for array in value.arrays), strict=True)
+        return tuple(own[0] if len(set(own)) == 1 else None for own in shapes)
+    if isinstance(value, Constant):
+        return value.array.shape
+    if isinstance(value, Comparison):
+        return sizes_of(value.numbers)
+    if isinstance(value, Columns | Text | Label):
+        return (None, *value.shape) if value.batched else value.shape
+    return ()

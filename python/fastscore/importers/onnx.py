@@ -26,6 +26,7 @@ from fastscore.importers import (  # noqa: F401, for the operators that they reg
     _onnx_ml_trees,
     _onnx_place,
     _onnx_reduce,
+    _onnx_sequence,
     _onnx_shape,
 )
 from fastscore.importers._builder import wide_refused
