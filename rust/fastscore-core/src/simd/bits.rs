@@ -124,7 +124,7 @@ mod x86 {
     #[derive(Clone, Copy)]
     pub(super) struct Avx512<const VBMI: bool>(());
 
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,fma")]
     pub(super) fn run_avx2(work: impl BitWork) {
         work.run(Avx2(()));
     }
