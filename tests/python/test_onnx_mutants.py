@@ -14,6 +14,8 @@ import numpy as np
 import onnx
 from fastscore import FastscoreError
 from onnx import AttributeProto, TensorProto
+from onnx_graphs import Graphs
+from onnx_nets import Net, experts, transformer
 
 FOLDER = Path(__file__).parents[1] / "golden" / "onnx"
 NUMBERS = [0, 1, -1, 2, 3, 5, 7, 100, -100, 2**31, -(2**31), 2**62, -(2**63), 2**63 - 1]
@@ -87,11 +89,32 @@ def attribute(rng, own):
         own.name = "axis"
 
 
+def drawn(rng):
+    """Return a random graph of many operators."""
+    graph = Graphs(rng.choice, rng.randint, rng.choice(["float32", "float64"]))
+    for _ in range(12):
+        graph.step()
+    return graph.model(graph.values[-1])
+
+
+def networks():
+    """Return networks with attention, a mixture of experts."""
+    for how in ("sdpa", "beside", "torch"):
+        net = Net()
+        transformer(net, how, 2)
+        yield net.model({"x": ("n", 4)})
+    for how in ("bmm", "einsum"):
+        net = Net()
+        experts(net, how)
+        yield net.model({"x": ("n", 5)})
+
+
 def test_mutants():
     seconds = float(os.environ.get("FASTSCORE_FUZZ_SECONDS", "3"))
     seed = int(os.environ.get("FASTSCORE_FUZZ_SEED", "0")) or random.randrange(1, 10**9)
     rng = random.Random(seed)
     protos = [onnx.load(path) for path in sorted(FOLDER.glob("*.onnx"))]
+    protos += [drawn(rng) for _ in range(40)] + list(networks()) * 4
     pool = [own.graph for own in protos]
     accepted = count = 0
     end = time.monotonic() + seconds

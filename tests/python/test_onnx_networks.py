@@ -442,3 +442,31 @@ def test_constants_of_places():
     w = net("MatMul", eye, net.w(4, 2))
     net("Gather", net("MatMul", "x", w), first, axis=1, out="y")
     check(net, {"x": ("n", 3)}, {"x": rows(3)})
+
+
+def test_embeddings_and_normalisations_of_flat_tensors():
+    """codes.view(-1), and BatchNorm1d of tokens without their rows."""
+    net = Net()
+    flat = net("Reshape", "codes", net.c([-1]))
+    vectors = net("Reshape", net("Gather", net.w(9, 3), flat), net.c([-1, 4, 3]))
+    tokens = net("Reshape", vectors, net.c([-1, 3]))
+    variance = net.c([0.5, 1.0, 2.0], np.float32)
+    normal = net("BatchNormalization", tokens, net.w(3), net.w(3), net.w(3), variance)
+    net("ReduceMax", net("Reshape", normal, net.c([-1, 4, 3])), axes=[1], keepdims=0, out="y")
+    codes = np.random.default_rng(0).integers(0, 9, (40, 4))
+    check(net, {"codes": ("n", 4)}, {"codes": codes}, opset=17)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize("base", [10.0, [0.3, 2.0, 1.0]])
+def test_powers_of_constants(base, kind):
+    net = Net(kind)
+    net("Pow", net.c(base, kind), net("Tanh", "x"), out="y")
+    check(net, {"x": ("n", 3)}, {"x": rows(3, dtype=kind)})
+
+
+def test_powers_that_are_refused():
+    for names, message in (("x x", "one must be a constant"), ("c x", "is not above 0")):
+        model = proto([node("Pow", names, "y")], {"x": ("n", 3)}, ["y"], {"c": np.float32(-2)})
+        with pytest.raises(fastscore.UnsupportedModelError, match=rf"\(Pow\).*{message}"):
+            fastscore.import_model(model)

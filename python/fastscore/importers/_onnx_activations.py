@@ -211,10 +211,17 @@ def power(translation: "Translation", node: Node) -> None:
         assert isinstance(found, Columns)
         translation.set(node, link(translation, found, "ufunc", near=True, function="exp2"))
         return
+    exponent = translation.operand(node, 1)
+    if isinstance(base, Constant) and isinstance(exponent, Columns):
+        translation.set(node, _of_base(translation, node, base, exponent))
+        return
     x = _input(translation, node)
-    exponent = translation.get(node, 1)
     if not isinstance(exponent, Constant):
-        refuse(node, "its exponent depends on the row; only constants are supported")
+        refuse(
+            node,
+            "its base and its exponent depend on the row; one must be a constant (of numbers above "
+            "0 write exp(exponent * log(base)))",
+        )
     found, powers = broadcast(translation, node, [x, exponent])
     assert isinstance(found, Columns)
     assert not isinstance(powers, Columns)
@@ -233,6 +240,24 @@ def power(translation: "Translation", node: Node) -> None:
         parts |= dict(zip(own, made, strict=True))
     frame = Frame(tuple(parts[at] for at in range(len(numbers))))
     translation.set(node, replace(found, frame=frame))
+
+
+def _of_base(translation: "Translation", node: Node, base: Constant, exponent: Columns) -> Columns:
+    """Return powers of constants above 0: 2 ** (exponent * log2(base)), at float64."""
+    floats(node, exponent)
+    found, numbers = broadcast(translation, node, [exponent, base])
+    assert isinstance(found, Columns)
+    bases = np.asarray(numbers, dtype=np.float64).ravel()
+    if not (np.isfinite(bases) & (bases > 0)).all():
+        refuse(node, "its base is not above 0 and finite, and its exponent depends on the row")
+    build = translation.build
+    value = build.link(
+        found.value(build), "affine", scale=np.log2(bases).tolist(), shift=[-0.0] * len(bases)
+    )
+    value = build.link(value, "ufunc", function="exp2")
+    if found.width == "float32":
+        value = build.link(value, "round_to_float32")
+    return translation.made(value, found.shape, found)
 
 
 def _power(translation: "Translation", x: Columns, number: float) -> Columns:

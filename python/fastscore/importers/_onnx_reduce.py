@@ -358,7 +358,7 @@ def _voted(translation: "Translation", x: Columns, groups: int) -> tuple[Column,
 def argmax(translation: "Translation", node: Node) -> None:
     """Translate the number of the largest column, as the label of a classifier."""
     x = translation.columns(node, 0)
-    floats(node, x)
+    floats(node, x, integers=True)
     kept = attribute(node, "keepdims", 1) == 1
     axis = attribute(node, "axis", 0)
     last = bool(attribute(node, "select_last_index", 0))

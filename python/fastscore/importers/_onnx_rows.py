@@ -81,7 +81,7 @@ def rows_first(translation: "Translation", node: Node, known: Sequence[Value | N
     if not moved and (node.op not in _SEVERAL or not _shifted(known)):
         return False
     if node.domain or node.op not in COMPUTED:
-        return False
+        return not node.domain and node.op in _FLAT and _flat(translation, node)
     values = [
         None if not name else translation.operand_anywhere(node, at)
         for at, name in enumerate(node.inputs)
@@ -106,6 +106,38 @@ def rows_first(translation: "Translation", node: Node, known: Sequence[Value | N
         if name in translation.values:
             back = _back(translation, node, translation.values[name], layout)
             translation.set(node, _squeezed(translation, node, back, rank), at)
+    return True
+
+
+_FLAT = ("Gather", "BatchNormalization")
+
+
+def _flat(translation: "Translation", node: Node) -> bool:
+    """Translate an embedding or a normalisation by columns of rows beside another dimension."""
+    embedding = node.op == "Gather"
+    at = 1 if embedding else 0
+    value = translation.operand_anywhere(node, at)
+    layout = _found(translation, value) if isinstance(value, Moved) else None
+    if layout is None:
+        return False
+    table = translation.values[node.inputs[0]]
+    if embedding and not (isinstance(table, Constant) and attribute(node, "axis", 0) == 0):
+        return False
+    if not embedding and (rank_of(value) != 2 or layout.axis != -2):
+        return False
+    first = _first(translation, node, value, layout, rank_of(value))
+    if not embedding:  # (rows, beside, channels): channels come after the rows
+        first = translation.apply(node, "Transpose", first, perm=[0, 2, 1])
+    before = translation.values[node.inputs[at]]
+    translation.values[node.inputs[at]] = first
+    find(node)(translation, node)
+    translation.values[node.inputs[at]] = before
+    found = translation.values[node.outputs[0]]
+    if embedding:
+        layout = replace(layout, axis=layout.axis + 1 - rank_of(table))
+    else:
+        found = translation.apply(node, "Transpose", found, perm=[0, 2, 1])
+    translation.set(node, _back(translation, node, found, layout))
     return True
 
 
