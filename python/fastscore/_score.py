@@ -1,5 +1,6 @@
 """The one way from data to scores: check the arguments, pick the container, run the model."""
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -30,7 +31,7 @@ def score(
     try:
         layout = layouts[output]
     except (KeyError, TypeError):
-        raise _no_output(output, layouts) from None
+        raise _no_output(output, layouts, core) from None
     check_missing(missing)
     if type(data) is _ndarray and data.ndim == 2:
         dtype = data.dtype
@@ -52,14 +53,29 @@ def check_output(output: object, outputs: Iterable[str]) -> None:
         raise _no_output(output, outputs)
 
 
-def _no_output(output: object, outputs: Iterable[str]) -> Exception:
+def _no_output(
+    output: object, outputs: Iterable[str], core: _core.Model | None = None
+) -> Exception:
     if not isinstance(output, str):
         return TypeError(
             f"output must be a str, one of {_listed(OUTPUTS)}, not {type(output).__name__}"
         )
     if output in OUTPUTS:
-        return ValueError(f"the model has no output {output!r}; it has {_listed(outputs)}")
+        said = f"the model has no output {output!r}; it has {_listed(outputs)}"
+        return ValueError(said if core is None else said + _part(output, core))
     return ValueError(f"output={output!r} is not known; choose one of {_listed(OUTPUTS)}")
+
+
+def _part(output: str, core: _core.Model) -> str:
+    """Return what works where only some of the targets have an output."""
+    targets = json.loads(core.spec)["targets"]
+    has = [target["name"] or at for at, target in enumerate(targets) if target.get(output)]
+    if output not in ("probability", "score") or not has:
+        return ""
+    return (
+        f"; of its {len(targets)} targets only {_listed(has)} would have it: import a model that "
+        "has no others"
+    )
 
 
 def _listed(names: Any) -> str:

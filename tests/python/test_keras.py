@@ -1,5 +1,6 @@
 """Keras models, live and from their files, against Keras itself."""
 
+import time
 from typing import Any
 
 import fastscore
@@ -133,6 +134,22 @@ def test_vocabularies_that_were_adapted(rng, tmp_path):
     same_bits(ours.predict(rows), theirs)
 
 
+@pytest.mark.parametrize("text", [True, False])
+def test_large_vocabularies(text, tmp_path):
+    count = 100_000
+    words = [f"word {at}" for at in range(count)] if text else list(range(7, 7 + count))
+    lookup = (Layers.StringLookup if text else Layers.IntegerLookup)(vocabulary=words)
+    start = keras.Input((1,), dtype="string" if text else "int64")
+    table = Layers.Embedding(count + 1, 1, embeddings_initializer="normal")
+    model = keras.Model(start, Layers.Flatten()(table(lookup(start))))
+    began = time.process_time()
+    ours = fastscore.import_model(model)
+    assert time.process_time() - began < 5
+    known = [words[0], words[-1], words[777], "none" if text else 3]
+    rows = np.array(known, dtype=object if text else float).reshape(-1, 1)
+    same_bits(ours.predict(rows), np.asarray(table.embeddings)[[1, count, 778, 0], 0])
+
+
 def test_statistics_that_were_adapted(rng, tmp_path):
     data = rng.normal(size=(50, 3)) * [1, 5, 9] + 100
     layer = Layers.Normalization()
@@ -235,6 +252,17 @@ def test_numbers_and_labels_apart(rng, tmp_path):
         fastscore.import_model(one, classes=[0, 1])
     with pytest.raises(ValueError, match=r"classes= has 2 labels, but the output .* has 3 classes"):
         fastscore.import_model(logits, classes=[0, 1])
+
+
+def test_shares_of_one_output_among_others(rng):
+    start = keras.Input((4,))
+    churn = Layers.Dense(1, activation="sigmoid", name="churn")(start)
+    model = keras.Model(start, [churn, Layers.Dense(1, name="amount")(start)])
+    ours = holds(model, rng.normal(size=(20, 4)))
+    with pytest.raises(ValueError, match=r"of its 2 targets only 'churn' would .* no others"):
+        ours.predict_proba(np.ones((1, 4)))
+    alone = fastscore.import_model(keras.Model(start, churn))
+    assert alone.predict_proba(np.ones((1, 4))).shape == (1, 2)
 
 
 def test_what_a_model_says_of_itself(rng, tmp_path):

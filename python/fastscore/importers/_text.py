@@ -125,7 +125,9 @@ def values_of(
 ) -> Values:
     """Match a column with these values of a step: text or numbers, one of them perhaps missing."""
     where = f"{owner}: {shown(build, column)}"
-    at = [i for i, value in enumerate(values) if is_missing(value)]
+    # A vocabulary may have a million of them.
+    plain = set(map(type, values)) <= {str, int}
+    at = [] if plain else [i for i, value in enumerate(values) if is_missing(value)]
     if len(at) > 1:
         raise UnsupportedModelError(
             f"{where} has None and NaN as two categories, which Arrow data can't tell apart; fit "
@@ -134,7 +136,7 @@ def values_of(
     positions = [i for i in range(len(values)) if i not in at]
     own = [values[i] for i in positions]
     if own and all(isinstance(value, str) for value in own):
-        keys = text_of(build, column, owner).add([str(value) for value in own])
+        keys = text_of(build, column, owner).add(map(str, own))
         column = as_text(column)
     elif any(isinstance(value, str) for value in own):
         raise UnsupportedModelError(f"{where} has text and numbers; make them one type")
@@ -184,26 +186,30 @@ def lookups(build: Builder, tables: Sequence[Lookup]) -> int:
     """Append a step that looks numbers up; a table is a column of its output."""
     frame = Frame(tuple(each.column for each in tables))
     value, places = gather(build, frame)
-    keys, found, offset = [], [], [0]
-    for each in tables:
-        for key in sorted(each.table):
-            keys.append(key)
-            found.append(each.table[key])
-        offset.append(len(keys))
-    missing, other = [each.missing for each in tables], [each.other for each in tables]
-    content = (value, *places, *offset, *keys, *map(repr, (*found, *missing, *other)))
+    pairs = [_sorted(each.table) for each in tables]
+    parts: dict[str, NDArray[Any]] = {
+        "column": np.array(places, dtype=np.int32),
+        "offset": np.cumsum([0, *(len(keys) for keys, _ in pairs)], dtype=np.int64),
+        "key": np.concatenate([keys for keys, _ in pairs]),
+        "value": np.concatenate([found for _, found in pairs]),
+        "missing": np.array([each.missing for each in tables], dtype=np.float64),
+        "other": np.array([each.other for each in tables], dtype=np.float64),
+    }
 
     def step() -> dict[str, Any]:
         prefix = f"map{len(build.steps)}"
-        build.tensor(f"{prefix}.column", places, np.int32)
-        build.tensor(f"{prefix}.offset", offset, np.int64)
-        build.tensor(f"{prefix}.key", keys, np.float64)
-        build.tensor(f"{prefix}.value", found, np.float64)
-        build.tensor(f"{prefix}.missing", missing, np.float64)
-        build.tensor(f"{prefix}.other", other, np.float64)
+        for name, part in parts.items():
+            build.tensor(f"{prefix}.{name}", part, part.dtype)
         return {"op": "map", "input": value, "tensors": prefix}
 
-    return build.shared("map", content, step)
+    return build.shared("map", (value, *(part.tobytes() for part in parts.values())), step)
+
+
+def _sorted(table: Mapping[float, float]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the keys of a table, rising, and what each becomes."""
+    keys = np.fromiter(table.keys(), np.float64, len(table))
+    order = np.argsort(keys, kind="stable")
+    return keys[order], np.fromiter(table.values(), np.float64, len(table))[order]
 
 
 def one_hot(build: Builder, cells: Sequence[tuple[Column, float]]) -> Frame:
