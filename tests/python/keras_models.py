@@ -157,6 +157,7 @@ def series_layers() -> dict[str, Callable[[], Any]]:
         "GlobalMaxPooling1D, keepdims": lambda: Layers.GlobalMaxPooling1D(keepdims=True),
         "SpatialDropout1D": lambda: Layers.SpatialDropout1D(0.3),
         "TimeDistributed": lambda: Layers.TimeDistributed(Layers.Dense(2, activation="relu")),
+        "EinsumDense": lambda: Layers.EinsumDense("abc,cd->abd", (None, 3), bias_axes="d"),
         "Normalization, axis=1": lambda: Layers.Normalization(
             axis=1, mean=np.arange(5.0), variance=np.arange(1.0, 6)
         ),

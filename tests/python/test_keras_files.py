@@ -215,7 +215,14 @@ def over(layer: Any, shape: tuple[int, ...] = (4,), dtype: str = "float32") -> A
         (lambda: over(Layers.Conv1D(2, 2), (5, 4)), ("Conv1D", "convolutions")),
         (lambda: over(Layers.MaxPooling1D(), (4, 4)), ("MaxPooling1D", "convolutions")),
         (lambda: over(Layers.Hashing(3), dtype="int64"), ("Hashing", "vocabulary")),
-        (lambda: over(Layers.EinsumDense("ab,bc->ac", 3)), ("EinsumDense", "docs/support.md")),
+        (
+            lambda: over(Layers.EinsumDense("abc,cde->abde", (None, 2, 3)), (3, 4)),
+            ("EinsumDense", "'abc,cde->abde'", "'ab,bc->ac'"),
+        ),
+        (
+            lambda: over(Layers.EinsumDense("abc,cd->abd", (3, 5), bias_axes="bd"), (3, 4)),
+            ("EinsumDense", "bias_axes='bd'"),
+        ),
         (lambda: over(Layers.Dense(2, activation="sparsemax")), ("sparsemax", "use one of")),
         (lambda: over(Layers.Dense(2, dtype="mixed_bfloat16")), ("mixed_bfloat16", "float64")),
         (lambda: over(Layers.Dense(2, dtype="float16")), ("'float16'", "set_weights")),

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from fastscore._errors import ModelFormatError
-from fastscore.importers._flow import Column, Frame, refuse, refuse_unknown, whole
+from fastscore.importers._flow import Frame, refuse, refuse_unknown, whole
 from fastscore.importers._keras_activations import variables
 from fastscore.importers._keras_config import Layer
 from fastscore.importers._keras_norm import reduced
 from fastscore.importers._keras_registry import layer
-from fastscore.importers._keras_values import FLOATS, Tensor, Translation
+from fastscore.importers._keras_values import FLOATS, Tensor, Translation, called
 from fastscore.importers._text import Lookup, lookups, one_hot, refuse_others, values_of
 
 _EXACT = 2**53
@@ -32,7 +32,7 @@ def _embedding(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     if not len(known):
         raise layer.refuse("all columns of its table have NaN, which is not supported")
     build = t.build
-    features = _named(t, t.unsettled(x))
+    features = called(t.build, t.unsettled(x))
     value, places = t.gathered(x)
     prefix = f"embedding{len(build.steps)}"
     build.tensor(f"{prefix}.table", table.astype(width), np.float64)
@@ -82,24 +82,8 @@ def _category(t: Translation, layer: Layer, x: Tensor) -> Tensor:
         root = t.build.link(t.value(x), "ufunc", function="sqrt")
         name = f"CategoryEncoding {layer.name!r}"
         refuse(t.build, given, name, non_finite=True)
-        refuse_unknown(t.build, root, range(x.size), _named(t, given), name)
+        refuse_unknown(t.build, root, range(x.size), called(t.build, given), name)
     return encoded(t, layer, x, int(layer.config["num_tokens"]), layer.width)
-
-
-def _named(t: Translation, frame: Frame) -> list[Column]:
-    """Return columns with names by which errors call them."""
-    names = t.build.names
-
-    def name(column: Column) -> str:
-        at = column.feature
-        if at is None:
-            return str(column.index)
-        return str(at) if names is None else names[at]
-
-    return [
-        column if column.name is not None else replace(column, name=name(column))
-        for column in frame.columns
-    ]
 
 
 def encoded(t: Translation, layer: Layer, x: Tensor, depth: int, width: str) -> Tensor:

@@ -1,5 +1,7 @@
 """Layers of Keras that multiply, and those that do nothing when a model scores."""
 
+import re
+
 import numpy as np
 
 from fastscore.importers._flow import joined, whole
@@ -19,6 +21,7 @@ from fastscore.importers._keras_values import INTEGERS, Tensor, Translation, siz
     "AlphaDropout",
     "ActivityRegularization",
     "Identity",
+    "TFDIdentity",
 )
 def _identity(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     """Only the type may change: layers cast numbers to their own."""
@@ -29,11 +32,41 @@ _NUMBERS = 1 << 26
 """The most weights of a layer that is called on several vectors a row: each has its own copy."""
 
 
+@layer("EinsumDense")
+def _einsum(t: Translation, layer: Layer, x: Tensor) -> Tensor:
+    """Of one matrix over the last axis, which is a Dense layer: `ab,bc->ac`, `...x,xy->...y`."""
+    equation = str(layer.config.get("equation")).replace(" ", "")
+    found = _LAST_AXIS.fullmatch(equation)
+    rank = len(found["rows"]) if found and found["rows"] != "..." else len(x.shape)
+    letters = found["rows"].strip(".") + found["x"] + found["y"] if found else ""
+    biased = layer.config.get("bias_axes")
+    if (
+        found is None
+        or rank != len(x.shape)
+        or len(set(letters)) < len(letters)
+        or biased not in (None, "", found["y"])
+    ):
+        raise layer.refuse(
+            f"equation={equation!r} with bias_axes={biased!r} is not supported; use one matrix "
+            "over the last axis, as 'ab,bc->ac' or '...x,xy->...y', or keras.layers.Dense"
+        )
+    return _product(t, layer, x, biased=bool(biased))
+
+
+_LAST_AXIS = re.compile(
+    r"(?P<rows>\.\.\.|[a-zA-Z]+)(?P<x>[a-zA-Z]),(?P=x)(?P<y>[a-zA-Z])->(?P=rows)(?P=y)"
+)
+
+
 @layer("Dense")
 def _dense(t: Translation, layer: Layer, x: Tensor) -> Tensor:
+    return _product(t, layer, x, biased=bool(layer.config.get("use_bias", True)))
+
+
+def _product(t: Translation, layer: Layer, x: Tensor, *, biased: bool) -> Tensor:
+    """Append the product of the last axis, and the activation."""
     width = layer.width
     x = t.cast(x, width, str(layer))
-    biased = bool(layer.config.get("use_bias", True))
     kernel, *rest = variables(layer, 1 + biased)
     if kernel.ndim != 2 or not x.shape or kernel.shape[0] != x.shape[-1]:
         raise layer.refuse(f"its kernel of shape {kernel.shape} does not fit {x.shape[-1:]}")

@@ -37,6 +37,14 @@ def keras2(what: str) -> UnsupportedModelError:
     )
 
 
+def feature_space(what: str) -> UnsupportedModelError:
+    """Return the error of features without the network that they are made for."""
+    return UnsupportedModelError(
+        f"{what} encodes features for a network, which it does not hold; import both as one model: "
+        "keras.Model(space.get_inputs(), network(space.get_encoded_features()))"
+    )
+
+
 def live_graph(model: Any) -> Graph:
     """Return the graph of a live model."""
     try:
@@ -105,6 +113,8 @@ def refuse_other(obj: Any) -> None:
             f"keras.wrappers.{kind.__name__} is a wrapper; import its network: "
             "fastscore.import_model(wrapper.model_), with classes= for labels"
         )
+    if kind.__module__.startswith("keras.") and kind.__name__ == "FeatureSpace":
+        raise feature_space("A keras.utils.FeatureSpace")
     for base in kind.__mro__[1:]:
         if base.__module__.split(".")[0] in _LIBRARIES and base.__name__ in LIVE:
             raise UnsupportedModelError(

@@ -102,6 +102,12 @@ def _concatenate(t: Translation, layer: Layer, tensors: list[Tensor]) -> Tensor:
     return concatenated(t, tensors, axis, layer)
 
 
+@merge("TFDConcat")
+def _feature_space(t: Translation, layer: Layer, tensors: list[Tensor]) -> Tensor:
+    """Join the encoded features of a FeatureSpace."""
+    return _concatenate(t, layer, tensors)
+
+
 def concatenated(t: Translation, tensors: Sequence[Tensor], axis: int, owner: Layer) -> Tensor:
     """Join tensors of one type along an axis: their columns, in another order."""
     if len({len(x.shape) for x in tensors}) != 1:

@@ -42,7 +42,12 @@ class LivePlace:
         found: dict[str, Any] = {}
         self.layer.save_own_variables(found)
         keys = sorted((key for key in found if key.isdigit()), key=int)
-        return [_array(found[key]) for key in keys]
+        arrays = [_array(found[key]) for key in keys]
+        if arrays and type(self.layer).__name__ == "Normalization":
+            # It computes with what it took from them last, whatever they were set to since.
+            for at, own in enumerate((self.layer.mean, self.layer.variance)):
+                arrays[at] = _array(own).reshape(arrays[at].shape)
+        return arrays
 
     def layers(
         self,

@@ -5,7 +5,7 @@ numbers about (Reshape, Permute, Concatenate, slices) is a choice of columns and
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from fastscore._errors import ModelFormatError, UnsupportedModelError
 from fastscore.importers._builder import Builder
-from fastscore.importers._flow import Frame, gather, value_of, whole
+from fastscore.importers._flow import Column, Frame, gather, refuse_unknown, value_of, whole
+from fastscore.importers._text import Lookup, lookups
 
 FLOATS = ("float32", "float64")
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
@@ -89,6 +90,22 @@ def axes_of(owner: Any, axes: Any, shape: tuple[int, ...]) -> list[int]:
     return sorted({axis_of(owner, axis, shape) for axis in given})
 
 
+def called(build: Builder, frame: Frame) -> list[Column]:
+    """Return columns with names by which errors call them."""
+    names = build.names
+
+    def name(column: Column) -> str:
+        at = column.feature
+        if at is None:
+            return str(column.index)
+        return str(at) if names is None else names[at]
+
+    return [
+        column if column.name is not None else replace(column, name=name(column))
+        for column in frame.columns
+    ]
+
+
 class Translation:
     """The builder, and how tensors become its steps."""
 
@@ -100,6 +117,8 @@ class Translation:
         """The layer that is being translated, for errors."""
         self._fold = fold
         """Whether batch normalisations become a part of matrix products."""
+        self._checked: set[tuple[int, str]] = set()
+        """Integers that are known to be within their type."""
         self._work = 0
         self._constants = 0
         self._products = 0
@@ -144,7 +163,25 @@ class Translation:
         if dtype != "float32":
             kind = {"name": "ufunc", "function": "trunc"}
         step = {"op": "link", "input": value, "kind": kind}
-        return whole(self.build.shared("settled", (value, dtype), lambda: step), len(frame))
+        settled = self.build.shared("settled", (value, dtype), lambda: step)
+        if dtype in INTEGERS:
+            self._within(settled, frame, dtype)
+        return whole(settled, len(frame))
+
+    def _within(self, value: int, frame: Frame, dtype: str) -> None:
+        """Refuse numbers beyond an integer type, in which Keras would have others."""
+        if (value, dtype) in self._checked:
+            return
+        self._checked.add((value, dtype))
+        limits = np.iinfo(dtype)
+        edges = [float(limits.min), float(limits.max) + 1]
+        side = self.build.bins(value, [edges] * len(frame))
+        tables = [
+            Lookup(c, {1.0: 1.0}, math.nan, math.nan) for c in whole(side, len(frame)).columns
+        ]
+        known = lookups(self.build, tables)
+        columns = called(self.build, frame)
+        refuse_unknown(self.build, known, range(len(frame)), columns, f"an Input of {dtype}")
 
     def value(self, x: Tensor) -> int:
         """Return a value whose columns are the tensor's."""

@@ -17,7 +17,14 @@ from fastscore.importers import _keras_inputs as ends
 from fastscore.importers._builder import Builder, wide_refused
 from fastscore.importers._keras_archive import CONFIG, WEIGHTS, Archive, WholeFile
 from fastscore.importers._keras_config import Graph, read
-from fastscore.importers._keras_live import LIVE, checked, keras2, live_epsilon, live_graph
+from fastscore.importers._keras_live import (
+    LIVE,
+    checked,
+    feature_space,
+    keras2,
+    live_epsilon,
+    live_graph,
+)
 from fastscore.importers._keras_store import FilePlace, Place, WholePlace
 from fastscore.importers._keras_values import EPSILON, Translation
 from fastscore.importers._source import source, version
@@ -80,6 +87,8 @@ def _file(
         written = file.version()
         if written.startswith(("0.", "1.", "2.")):
             raise keras2(f"what Keras {written} wrote")
+        if entry.get("class_name") == "FeatureSpace":
+            raise feature_space("A FeatureSpace's file")
         graph = read(entry, place(file))
         build, outputs = _translate(graph)
     except (FastscoreError, MemoryError):

@@ -124,9 +124,9 @@ LIBRARY = Library(
     "with Keras on TensorFlow. Files are read with h5py and without Keras, those of Keras 3.0 to "
     "3.15 are tested, models within models in whole-model `.h5` files from 3.3 on. An input of "
     "several axes is its numbers in row-major order, an output likewise. Integer inputs are "
-    "numbers, text inputs columns of text. NaN and infinities are accepted, but in integer inputs. "
-    "Not as Keras has them: integers beyond the type of an integer input, which wrap around there "
-    "and are taken as they are here; a softmax of some NaN or infinities beside other numbers, "
+    "numbers, text inputs columns of text. NaN and infinities are accepted, but in integer inputs, "
+    "where numbers beyond their type are errors, too. Not as Keras has them: "
+    "a softmax of some NaN or infinities beside other numbers, "
     "which is NaN throughout here, and in TensorFlow in part; numbers near the largest of their "
     "type around a BatchNormalization, which is a part of the product beside it here and overflows "
     "later; denormal numbers in Discretization, which TensorFlow takes for 0.",
