@@ -470,3 +470,67 @@ def test_powers_that_are_refused():
         model = proto([node("Pow", names, "y")], {"x": ("n", 3)}, ["y"], {"c": np.float32(-2)})
         with pytest.raises(fastscore.UnsupportedModelError, match=rf"\(Pow\).*{message}"):
             fastscore.import_model(model)
+
+
+def bags(net, how, *, start="i"):
+    """nn.EmbeddingBag of (n, 4) codes, as the older exporter writes it: a loop over the rows."""
+    flat = net("Reshape", "codes", net.c([-1]))
+    size = net("Size", "codes")
+    offsets = net("Range", net.c(0), size, net.c(4))
+    length = net("Unsqueeze", net("Size", flat), net.c([0]))
+    ends = net("Concat", offsets, length, axis=0)
+    begin = net("Slice", ends, net.c([0]), net.c([2**63 - 1]), net.c([0]), net.c([1]))
+    stop = net("Slice", ends, net.c([1]), net.c([2**63 - 1]), net.c([0]), net.c([1]))
+    table, zero = net.w(9, 3), net.c([0])
+    own = {} if how == "ReduceSum" else {"axes": [0]}
+    body = helper.make_graph(
+        [
+            helper.make_node("Gather", [begin, start], ["b0"], axis=0),
+            helper.make_node("Gather", [stop, "i"], ["e0"], axis=0),
+            helper.make_node("Unsqueeze", ["b0", zero], ["b"]),
+            helper.make_node("Unsqueeze", ["e0", zero], ["e"]),
+            helper.make_node("Slice", [flat, "b", "e", zero], ["own"]),
+            helper.make_node("Gather", [table, "own"], ["vectors"], axis=0),
+            helper.make_node(
+                how,
+                ["vectors", *([zero] if how == "ReduceSum" else [])],
+                ["bag"],
+                keepdims=0,
+                **own,
+            ),
+            helper.make_node("Identity", ["going"], ["still"]),
+        ],
+        "body",
+        [
+            helper.make_tensor_value_info("i", INT64, []),
+            helper.make_tensor_value_info("going", BOOL, []),
+        ],
+        [
+            helper.make_tensor_value_info("still", BOOL, []),
+            helper.make_tensor_value_info("bag", FLOAT, [3]),
+        ],
+    )
+    count = net("Squeeze", net("Shape", stop), zero)
+    return net("Loop", count, net.c(True, bool), body=body)
+
+
+@pytest.mark.parametrize("how", ["ReduceSum", "ReduceMean", "ReduceMax"])
+def test_bags_of_embeddings(how):
+    net = Net()
+    net("Identity", net.linear(bags(net, how), 3, 2), out="y")
+    codes = np.random.default_rng(0).integers(0, 9, (40, 4))
+    check(net, {"codes": ("n", 4)}, {"codes": codes}, opset=17)
+
+
+def test_loops_that_mix_rows_are_refused():
+    net = Net()
+    net.constants["first"] = np.array(0)
+    net("Identity", bags(net, "ReduceSum", start="first"), out="y")
+    model = net.model({"codes": ("n", 4)}, opset=17, kinds={"codes": INT64})
+    with pytest.raises(fastscore.UnsupportedModelError, match="node '"):
+        fastscore.import_model(model)
+    nodes = [node("Loop", "three true x", "y", body=helper.make_graph([], "b", [], []))]
+    constants = {"three": np.array(3), "true": np.array(True)}
+    model = proto(nodes, {"x": ("n", 3)}, ["y"], constants)
+    with pytest.raises(fastscore.UnsupportedModelError, match="only those over the rows"):
+        fastscore.import_model(model)

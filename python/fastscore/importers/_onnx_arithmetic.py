@@ -49,6 +49,8 @@ def broadcast(
             places = translation.kept(node, own, value)
             found.append(laid_out(value, places))
         elif not batched:
+            if isinstance(value, Sized):
+                translation.mixes(node)
             found.append(own[0])
         else:
             first = own[0][:1]

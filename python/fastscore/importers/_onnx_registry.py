@@ -38,7 +38,7 @@ def find(node: Node) -> Operator:
 
 _ADVICE = {
     "": "docs/support.md lists those that are: networks of dense layers, without convolution, "
-    "recurrence or loops (in the place of nn.EmbeddingBag, an nn.Embedding and its sum or mean)",
+    "recurrence or loops",
     "ai.onnx.ml": "docs/support.md lists those that are",
 }
 _CUSTOM = "only the domains ai.onnx and ai.onnx.ml have operators that are known"

@@ -157,9 +157,13 @@ def slice_(translation: "Translation", node: Node) -> None:
             zip(starts[trial], ends[trial], own_axes, own_steps, strict=True)
         ):
             size = array.shape[axis]
-            if sizes.setdefault(at, size) != size and any(
-                own[0][at] == own[trial][at] and 1 < abs(own[trial][at]) < 2**31 - 1
-                for own in (starts, ends)
+            if (
+                translation.passes is None
+                and sizes.setdefault(at, size) != size
+                and any(
+                    own[0][at] == own[trial][at] and 1 < abs(own[trial][at]) < 2**31 - 1
+                    for own in (starts, ends)
+                )
             ):
                 # Not the whole of any number of rows, if it is of those that are tried.
                 translation.mixes(node)
@@ -302,6 +306,8 @@ def _columns(
         refuse(node, "labels, maps and constants beside text can't be joined")
     arrays = translation.trial_arrays(value)
     row = arrays[0]
+    if isinstance(value, Sized) and not like.batched:
+        translation.mixes(node)
     if like.batched:
         for rows, array in zip(translation.trials, arrays, strict=True):
             known = array.dtype.kind == "f"

@@ -76,11 +76,13 @@ class Translation:
         self._versions(self._nodes)
         self._jumps: list[str] = []
         self._applied = 0
+        self.passes: Sequence[int] | None = None
+        """Within a loop over the rows which of them each trial is about."""
         self.batch = _batch(graph.inputs)
         """The number of rows that the graph is made for; None for any."""
         self.batched = self.batch != 1
         """Whether values have a dimension for rows: not where the graph is made for one row."""
-        self.trials = _TRIALS if self.batch is None else (self.batch,)
+        self.trials: tuple[int, ...] = _TRIALS if self.batch is None else (self.batch,)
         self._inputs(features)
 
     def run(self) -> None:
@@ -117,12 +119,13 @@ class Translation:
                 if name in self._read and name not in self.values:
                     refuse(node, f"its output {name!r} is not supported")
 
-    def branch(self, node: Node, graph: Graph) -> None:
-        """Translate a graph within a node; its outputs are the node's."""
+    def branch(self, node: Node | None, graph: Graph) -> None:
+        """Translate a graph within a node; its outputs are the node's, where that is given."""
         self.values.update((name, Constant(array)) for name, array in graph.initializers.items())
         self._versions(graph.nodes)
         self.translate(graph.nodes)
-        for at, output in enumerate(graph.outputs):
+        for at, output in enumerate(graph.outputs if node else ()):
+            assert node is not None
             self.set(node, self.values[output.name], at)
 
     def apply(self, node: Node, op: str, *inputs: Value, **attributes: Any) -> Value:
@@ -286,8 +289,11 @@ class Translation:
     def first(self, arrays: Sequence[NDArray[Any]], like: Columns) -> NDArray[Any] | None:
         """Return what one row has of arrays of places; None where rows do not stand first."""
         if not like.batched:
-            return arrays[0]
+            same = all(np.array_equal(array, arrays[0]) for array in arrays[1:])
+            return arrays[0] if same else None
         count = len(like.frame)
+        if self.passes is not None:
+            return _own(arrays, self.passes, count)
         for rows, array in zip(self.trials, arrays, strict=True):
             starts = count * np.arange(rows).reshape((-1,) + (1,) * max(array.ndim - 1, 0))
             if (
@@ -306,7 +312,9 @@ class Translation:
             refuse(node, f"the graph has more than {_MOST_COLUMNS} numbers a row")
         kept = self.first(arrays, like)
         if kept is not None:
-            return replace(like, frame=like.frame.take(kept.ravel().tolist()), shape=kept.shape)
+            frame, batched = like.frame.take(kept.ravel().tolist()), like.batched
+            batched = batched and self.passes is None
+            return replace(like, frame=frame, shape=kept.shape, batched=batched)
         if len(arrays) == 1:
             self.mixes(node)  # where only one number of rows is possible, none is told from others
         return Moved(replace(like, shape=(len(like.frame),)), tuple(arrays), node)
@@ -353,7 +361,8 @@ class Translation:
         if not isinstance(value, Columns | Text):
             refuse(node, "maps of labels can only be outputs, and sequences have no elements")
         plain = Columns(value.frame, value.shape, value.elem_type, value.batched)
-        trials = range(len(self.trials) if value.batched else 1)
+        several = value.batched or self.passes is not None
+        trials = range(len(self.trials) if several else 1)
         places = [_try(node, move, self.places(plain, i), i) for i in trials]
         if max(array.size for array in places) > _MOST_PLACES:
             refuse(node, f"the graph has more than {_MOST_COLUMNS} numbers a row")
@@ -489,6 +498,16 @@ class Translation:
                 "give their names with features=, or export the model with that number"
             )
         return tuple(dim for dim in own if dim is not None)
+
+
+def _own(arrays: Sequence[NDArray[Any]], rows: Sequence[int], count: int) -> NDArray[Any] | None:
+    """Return what each pass of a loop has of its own row; None where it has others'."""
+    first = arrays[0] - rows[0] * count
+    for row, array in zip(rows, arrays, strict=True):
+        own = array - row * count
+        if own.shape != first.shape or not np.array_equal(own, first):
+            return None
+    return first if ((first >= 0) & (first < count)).all() else None
 
 
 def whole_of(

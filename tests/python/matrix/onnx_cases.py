@@ -50,27 +50,29 @@ LIBRARY = Library(
     "onnxruntime",
     expected,
     {"ONNX": _write},
-    note="Files, with external data in their own folder, and live `onnx.ModelProto`; operator sets "
-    "7 to 26; the source is ONNX Runtime on one thread. Rows are the first dimension and stay "
-    "apart, on whichever axis they are in between; a graph made for a fixed number of rows scores "
-    "any. Gemm, MatMul and Einsum of one or two tensors, attention within a row and mixtures of "
-    "experts among them; Add, Sub, Mul, Div, Mod (of integers), Pow, Max, Min, Sum, Mean; all "
-    "activations and functions of one number but BitShift; Batch-, Layer-, RMS-, Group-, "
-    "Instance-, Lp- and MeanVarianceNormalization; Softmax, LogSoftmax, Hardmax; reductions, "
-    "CumSum, GlobalAveragePool, GlobalMaxPool, ArgMax, ArgMin, TopK (k=1); Concat, Split, Slice, "
-    "Gather, also as an embedding, GatherElements, GatherND, ScatterElements, ScatterND, Pad, "
-    "Trilu, Compress, Reshape, Flatten, Squeeze, Unsqueeze, Transpose, Expand, Tile, Identity, "
-    "Dropout, Cast; Where, OneHot, comparisons and logic; If by a constant; local functions. What "
-    "no row has a part in is computed at import. Where a graph jumps at computed numbers "
-    "(comparisons, Floor, Ceil, Round, Sign, casts to integers, ArgMax that is computed with), a "
-    "value within its bound of such a number may take the other side; the model's notes name the "
-    "nodes, and `verify` allows it in those rows alone. Integers that are no labels are given as "
-    "float64. The margin is what the last sigmoid or softmax gets, which a graph does not give. "
-    "NaN and infinities give what ONNX Runtime gives (a label passes NaN over, casts to "
-    "integers are those of x86), but: ReduceMax and ReduceMin of rows with NaN are NaN, where "
-    "ONNX Runtime's depend on its place; Sigmoid is exact far out, where ONNX Runtime's is 0 at "
-    "float32 (so that Log(Sigmoid) is finite); LogSoftmax of float64 with inf is NaN in the "
-    "whole row. Integers are computed with and compared as float64, exact up to 2**53, without "
+    note="Files, with external data in their own folder, and live `onnx.ModelProto`; operator "
+    "sets 7 to 26; the source is ONNX Runtime on one thread. Rows are the first dimension "
+    "and stay apart, on whichever axis they are in between; a graph made for a fixed number "
+    "of rows scores any. Gemm, MatMul and Einsum of one or two tensors, attention within a "
+    "row and mixtures of experts among them; Add, Sub, Mul, Div, Mod (of integers), Pow, "
+    "Max, Min, Sum, Mean; all activations and functions of one number but BitShift; Batch-, "
+    "Layer-, RMS-, Group-, Instance-, Lp- and MeanVarianceNormalization; Softmax, "
+    "LogSoftmax, Hardmax; reductions, CumSum, GlobalAveragePool, GlobalMaxPool, ArgMax, "
+    "ArgMin, TopK (k=1); Concat, Split, Slice, Gather, also as an embedding, "
+    "GatherElements, GatherND, ScatterElements, ScatterND, Pad, Trilu, Compress, Reshape, "
+    "Flatten, Squeeze, Unsqueeze, Transpose, Expand, Tile, Identity, Dropout, Cast; Where, "
+    "OneHot, comparisons and logic; If by a constant, a Loop over the rows; local "
+    "functions. What no row has a part in is computed at import. Where a graph jumps at "
+    "computed numbers (comparisons, Floor, Ceil, Round, Sign, casts to integers, ArgMax "
+    "that is computed with), a value within its bound of such a number may take the other "
+    "side; the model's notes name the nodes, and `verify` allows it in those rows alone. "
+    "Integers that are no labels are given as float64. The margin is what the last sigmoid "
+    "or softmax gets, which a graph does not give. NaN and infinities give what ONNX "
+    "Runtime gives (a label passes NaN over, casts to integers are those of x86), but: "
+    "ReduceMax and ReduceMin of rows with NaN are NaN, where ONNX Runtime's depend on its "
+    "place; Sigmoid is exact far out, where ONNX Runtime's is 0 at float32 (so that "
+    "Log(Sigmoid) is finite); LogSoftmax of float64 with inf is NaN in the whole row. "
+    "Integers are computed with and compared as float64, exact up to 2**53, without "
     "wrapping around; integer and bool inputs refuse NaN and infinities, not fractions.",
     unasked=frozenset({"margin"}),
 )
@@ -214,7 +216,7 @@ def _branches(rng: np.random.Generator) -> Any:
 
 REFUSALS: list[Refusal] = [
     Refusal(
-        "Conv, pooling but of all, recurrent layers, Loop (nn.EmbeddingBag), Scan, quantisation",
+        "Conv, pooling but of all, recurrent layers, Loop but over the rows, Scan, quantisation",
         _node("Conv", "x w", 3, 3),
         "(Conv)",
         "networks of dense layers, without convolution, recurrence or loops",
