@@ -21,6 +21,8 @@ def replacing(path: str) -> Iterator[str]:
         raise FileNotFoundError(
             errno.ENOENT, "there is no such folder: make it first, or save elsewhere", folder
         )
+    if os.path.isdir(target):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder: name a file in it", path)
     # File names have at most 255 bytes.
     stem = name.encode()[:200].decode(errors="ignore")
     temporary = os.path.join(folder, f".{stem}.fastscore-{os.getpid()}-{secrets.token_hex(4)}.tmp")

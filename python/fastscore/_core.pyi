@@ -6,6 +6,7 @@ from typing import Any, final
 from numpy.typing import NDArray
 
 __all__ = [
+    "INTERFACE",
     "Dictionary",
     "Model",
     "ScoreColumn",
@@ -21,6 +22,8 @@ __all__ = [
 ]
 
 __version__: str
+INTERFACE: int
+"""The number of what the Python sources and the extension expect of each other."""
 
 @final
 class Model:

@@ -96,9 +96,9 @@ class Scorer(BaseEstimator):  # type: ignore[misc]
     Parameters
     ----------
     estimator
-        What `fastscore.import_model` takes of scikit-learn, LightGBM, XGBoost and CatBoost. One
-        that is fitted already is used as it is at the first score, without `fit`: fitted anew, it
-        takes a new Scorer.
+        An estimator of scikit-learn, LightGBM, XGBoost or CatBoost that `fastscore.import_model`
+        takes. One that is fitted already is used as it is at the first score, without `fit`: fitted
+        anew, it takes a new Scorer.
 
     Attributes
     ----------

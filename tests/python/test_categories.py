@@ -370,8 +370,10 @@ class TestPolicies:
             model.predict(data, missing=missing, threads=2)
         message = str(caught.value)
         assert isinstance(caught.value, ValueError)
-        for word in ('"a"', f"{count} value", f"row {rows // 2}", '"q\\"z"', "unknown="):
+        for word in ('"a"', f"{count} value", f"row {rows // 2}", '"q\\"z"'):
             assert word in message
+        # The model refuses what is missing: unknown="missing" would help where that becomes null.
+        assert ('unknown={"a": "missing"}' in message) is (missing == "propagate")
 
     def test_raise_counts_only_values_in_use(self):
         model = model_of(encoding(0, "string", ["x"], unknown="raise"))

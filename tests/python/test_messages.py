@@ -13,9 +13,11 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, OrdinalEncoder
 from support import same_bits
 
 FRAME = pd.DataFrame({"a": [1, 2, 3, 4], "b": [0.5, 1.5, 2.5, 3.5]})
@@ -61,10 +63,30 @@ def test_what_is_no_column(column, said):
         MODEL.predict({"a": [1, 2, 3, 4], "b": column})
 
 
+def test_the_count_of_columns_where_one_side_has_no_names():
+    nameless = fastscore.import_model(
+        RandomForestRegressor(2, random_state=0).fit(FRAME.to_numpy(), [1.0, 2.0, 3.0, 4.0])
+    )
+    wide = FRAME.assign(c=0)
+    with pytest.raises(
+        fastscore.SchemaError, match=r"3 columns, the model 2 .*features=\[\.\.\.\]"
+    ):
+        nameless.predict(wide)
+    with pytest.raises(fastscore.SchemaError, match=r"3 columns, the model 2 .*in its order"):
+        MODEL.predict(wide.to_numpy())
+    with pytest.raises(fastscore.SchemaError, match=r"3 columns, the model 2 features$"):
+        nameless.predict(wide.to_numpy())
+    named = fastscore.import_model(nameless, features=["a", "b"])
+    same_bits(named.predict(wide), nameless.predict(FRAME))
+
+
 def test_the_folder_that_is_not_there_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match="no such folder") as caught:
         MODEL.save(tmp_path / "missing" / "m.fscore")
     assert str(caught.value).endswith(repr(str(tmp_path / "missing")))
+    with pytest.raises(IsADirectoryError, match="name a file in it") as caught:
+        MODEL.save(tmp_path)
+    assert caught.value.filename == str(tmp_path)
 
 
 def test_the_hint_of_unknown_categories_can_be_pasted():
@@ -83,6 +105,21 @@ def test_the_hint_of_unknown_categories_can_be_pasted():
         given = eval(f"dict({keyword})")
         again = fastscore.import_model(booster, **given)
         assert again.predict(other).notna().all()
+
+
+def test_only_what_works_is_suggested_for_unknown_categories():
+    words = pd.DataFrame({"word": ["a", "b", "a", "b"]})
+    data = words.assign(n=[0.5, 1.5, 2.5, 3.5])
+    linear = make_pipeline(
+        make_column_transformer((OrdinalEncoder(), ["word"]), remainder="passthrough"),
+        LogisticRegression(),
+    ).fit(data, [0, 1, 0, 1])
+    model = fastscore.import_model(linear, unknown={"word": "raise"})
+    with pytest.raises(fastscore.UnknownCategoryError, match=r'row 1: "q"; replace them$'):
+        model.predict(data.assign(word=["a", "q", "a", "b"]))
+    given = fastscore.import_model(linear, unknown={"word": "missing"})
+    with pytest.raises(fastscore.FastscoreError):
+        given.predict(data.assign(word=["a", "q", "a", "b"]))
 
 
 def test_traces_name_errors_as_users_do():

@@ -46,9 +46,8 @@ pub enum Error {
     /// Categories that the model does not know, where its policy is to raise.
     #[error(
         "column {column} has {count} value(s) that are not among the model's categories, the first in row {row}: \
-         {value}; replace them, or take them for missing: import or load the model with \
-         unknown={{{}: \"missing\"}}",
-        .column.trim_start_matches("number ")
+         {value}; replace them{}",
+        as_missing(.policy_of.as_deref())
     )]
     UnknownCategory {
         /// The column, quoted by name or `number i`.
@@ -59,6 +58,8 @@ pub enum Error {
         count: usize,
         /// The first such value.
         value: String,
+        /// The column as a key of `unknown=`, where the model scores rows in which it is missing.
+        policy_of: Option<String>,
     },
     /// NaN where a step of the source refuses it.
     #[error(
@@ -133,6 +134,13 @@ pub enum Error {
     /// The caller asked to stop.
     #[error("interrupted")]
     Interrupted,
+}
+
+/// How unknown categories are scored all the same.
+fn as_missing(policy_of: Option<&str>) -> String {
+    policy_of.map_or_else(String::new, |key| {
+        format!(", or take them for missing: import or load the model with unknown={{{key}: \"missing\"}}")
+    })
 }
 
 impl Error {

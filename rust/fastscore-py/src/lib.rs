@@ -22,6 +22,9 @@ use pyo3::prelude::*;
 
 use errors::to_python;
 
+/// The number of what the Python sources and this module expect of each other; `fastscore/_build.py` has the same.
+const INTERFACE: u32 = 1;
+
 /// How many workers a call takes.
 #[pyfunction]
 #[pyo3(signature = (threads, /))]
@@ -41,6 +44,7 @@ fn simd_level() -> PyResult<String> {
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("INTERFACE", INTERFACE)?;
     module.add_class::<model::Model>()?;
     module.add_class::<table::Table>()?;
     module.add_class::<table::Dictionary>()?;

@@ -336,7 +336,9 @@ def test_a_model_without_names_takes_columns_by_position(
     arguments = ["score", tmp_path / "in.parquet", "--model", tmp_path / "m.fscore", "--output"]
     out = tmp_path / "out.parquet"
 
-    assert "10" in cli(*arguments, out).error()
+    error = cli(*arguments, out).error()
+    assert "the data has 10 columns, the model 9 features" in error
+    assert "import it with --features; what --keep names is not counted" in error
 
     assert cli(*arguments, out, "--keep", "id").code == 0
     expected = nameless.predict(known[columns].to_numpy()).tolist()

@@ -104,8 +104,14 @@ fn quote(names: Option<&[String]>, index: usize) -> String {
 fn by_position(features: &Features, table: &Table) -> Result<Binding> {
     if table.columns() != features.count {
         let why = match (&features.names, table.names()) {
-            (None, Some(_)) => " (the model has no feature names, so columns are taken by position)",
-            (Some(_), None) => " (the data has no column names, so columns are taken by position)",
+            (None, Some(_)) => {
+                " (the model has no feature names, so columns are taken by position: pass its columns only, in its \
+                 order, or name its features: import or load it with features=[...])"
+            }
+            (Some(_), None) => {
+                " (the data has no column names, so columns are taken by position: pass the model's columns only, in \
+                 its order)"
+            }
             _ => "",
         };
         return Err(Error::Schema(format!(

@@ -40,6 +40,8 @@ pub(super) struct Reader<'t> {
     absent: Absent,
     /// What is refused of some loaded feature.
     checks: Checks,
+    /// Whether steps refuse values too, which may be those that a missing one becomes.
+    guarded: bool,
 }
 
 /// A feature that is loaded.
@@ -122,8 +124,20 @@ impl<'t> Reader<'t> {
         let (features, absent) = (model.features(), model.input().absent);
         let tells = |loaded: &Loaded| matches!(loaded.way, Way::Numbers) && loaded.checks.are_of_float64();
         let sums_tell = loaded.iter().all(tells);
-        let mut reader =
-            Reader { table, loaded, slot, sparse_slot, array: None, streams, sums_tell, features, absent, checks };
+        let guarded = !model.guards().is_empty();
+        let mut reader = Reader {
+            table,
+            loaded,
+            slot,
+            sparse_slot,
+            array: None,
+            streams,
+            sums_tell,
+            features,
+            absent,
+            checks,
+            guarded,
+        };
         reader.array = reader.find_array();
         reader
     }
@@ -187,6 +201,17 @@ impl<'t> Reader<'t> {
     /// The column of a slot, for messages.
     pub(super) fn name(&self, slot: usize) -> String {
         super::bind::describe(self.features, self.table, self.loaded[slot].feature, self.loaded[slot].column)
+    }
+
+    /// Whether a missing value in a slot's column is certainly not refused.
+    pub(super) fn takes_missing(&self, slot: usize) -> bool {
+        !self.guarded && !self.loaded[slot].checks.missing
+    }
+
+    /// A slot's feature as a key of `unknown=`, for messages.
+    pub(super) fn key(&self, slot: usize) -> String {
+        let feature = self.loaded[slot].feature;
+        self.features.names.as_ref().map_or_else(|| feature.to_string(), |names| format!("{:?}", names[feature]))
     }
 
     /// The value in a row of a feature's column, for messages; empty where it is a plain number.

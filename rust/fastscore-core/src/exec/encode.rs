@@ -43,9 +43,18 @@ impl Problem {
     }
 
     /// The error for a column with this problem.
-    pub(super) fn error(self, column: String, row: usize, count: usize, value: String) -> Error {
+    ///
+    /// `policy_of`: the key of `unknown=` with which the model would score such a row.
+    pub(super) fn error(
+        self,
+        column: String,
+        row: usize,
+        count: usize,
+        value: String,
+        policy_of: Option<String>,
+    ) -> Error {
         match self {
-            Problem::Unknown => Error::UnknownCategory { column, row, count, value },
+            Problem::Unknown => Error::UnknownCategory { column, row, count, value, policy_of },
             Problem::Key => Error::Schema(format!(
                 "column {column} has in row {row} {value}, which its dictionary does not have: the data is damaged"
             )),

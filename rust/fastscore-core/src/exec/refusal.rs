@@ -147,7 +147,11 @@ impl Reader<'_> {
             Refused::NonFinite => {
                 Error::NonFinite { column, row, count, width: width_name(self.loaded()[at].checks.non_finite) }
             }
-            Refused::Uncoded(problem) => problem.error(column, row, count, self.describe(at, row)),
+            Refused::Uncoded(problem) => {
+                let scores = on_refused != OnRefused::Raise || self.takes_missing(at);
+                let policy_of = scores.then(|| self.key(at));
+                problem.error(column, row, count, self.describe(at, row), policy_of)
+            }
         })
     }
 
