@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import fastscore
 import numpy as np
 from networks import keras
+from support import same_bits
 
 Layers = keras.layers
 ops = keras.ops
@@ -40,6 +42,27 @@ ACTIVATIONS = [
     "sparse_sigmoid",
     "glu",
 ]
+
+
+def parts(values: Any) -> list[Any]:
+    """The arrays of one output or of several."""
+    return [np.asarray(part) for part in (values if isinstance(values, list) else [values])]
+
+
+def holds(model: Any, data: Any, tmp_path: Any = None, **keywords: Any) -> fastscore.Model:
+    """Verify a model with Keras, and its files with the live one."""
+    ours = fastscore.import_model(model, **keywords)
+    report = ours.verify(data, source=model)
+    assert report.ok, report
+    if tmp_path is not None:
+        model.save(tmp_path / "model.keras")
+        loaded = fastscore.load(tmp_path / "model.keras", **keywords)
+        assert loaded.outputs == ours.outputs
+        for output in ours.outputs:
+            live, file = (parts(each.score(data, output=output)) for each in (ours, loaded))
+            for one, other in zip(live, file, strict=True):
+                same_bits(other, one)
+    return ours
 
 
 def filled(model: Any, rng: np.random.Generator) -> Any:

@@ -10,6 +10,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from keras_models import holds
 from networks import WARNINGS, keras, tf
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from support import same_bits
@@ -22,26 +23,6 @@ pytestmark = pytest.mark.filterwarnings(*WARNINGS)
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(11)
-
-
-def parts(values: Any) -> list[Any]:
-    return [np.asarray(part) for part in (values if isinstance(values, list) else [values])]
-
-
-def holds(model: Any, data: Any, tmp_path: Any = None, **keywords: Any) -> fastscore.Model:
-    """Verify a model with Keras, and its files with the live one."""
-    ours = fastscore.import_model(model, **keywords)
-    report = ours.verify(data, source=model)
-    assert report.ok, report
-    if tmp_path is not None:
-        model.save(tmp_path / "model.keras")
-        loaded = fastscore.load(tmp_path / "model.keras", **keywords)
-        assert loaded.outputs == ours.outputs
-        for output in ours.outputs:
-            live, file = (parts(each.score(data, output=output)) for each in (ours, loaded))
-            for one, other in zip(live, file, strict=True):
-                same_bits(other, one)
-    return ours
 
 
 @pytest.mark.parametrize("width", models.WIDTHS)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fastscore import UnknownCategoryError, UnsupportedModelError
+from keras_models import holds
 from networks import WARNINGS, keras, tf
 
 Layers = keras.layers
@@ -18,13 +19,6 @@ pytestmark = pytest.mark.filterwarnings(*WARNINGS)
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(14)
-
-
-def holds(model: Any, data: Any) -> fastscore.Model:
-    ours = fastscore.import_model(model)
-    report = ours.verify(data, source=model)
-    assert report.ok, report
-    return ours
 
 
 def kept(model: Any, data: Any, path: Any) -> None:
@@ -122,15 +116,23 @@ def test_integers_beyond_their_type_are_errors(dtype, rng):
             ours.predict(rows)
 
 
-def test_integers_beyond_the_table_of_a_lookup(rng):
-    start = keras.Input((1,), dtype="int8")
-    lookup = Layers.IntegerLookup(vocabulary=[1, 2])
-    model = models.filled(
-        keras.Model(start, Layers.Flatten()(Layers.Embedding(3, 2)(lookup(start)))), rng
-    )
-    ours = holds(model, np.array([[1.0], [2.0], [-128.0], [127.0]]))
-    with pytest.raises(UnknownCategoryError, match="an Input of int8"):
-        ours.predict(np.array([[257.0]]))
+@pytest.mark.parametrize(
+    ("dtype", "wrong", "build"),
+    [
+        ("int8", 257, lambda x: Layers.Embedding(3, 2)(Layers.IntegerLookup(vocabulary=[1, 2])(x))),
+        ("int8", 257, Layers.Embedding(300, 2)),
+        ("uint8", -1, Layers.Embedding(300, 2)),
+        ("uint8", -1, Layers.Embedding(3, 2)),
+        ("uint8", 257, Layers.CategoryEncoding(3, output_mode="one_hot")),
+        ("int16", 65537, Layers.Discretization([1.0], output_mode="one_hot")),
+    ],
+)
+def test_integers_beyond_their_type_that_are_looked_up(dtype, wrong, build, rng):
+    start = keras.Input((1,), dtype=dtype)
+    model = keras.Model(start, Layers.Dense(2)(Layers.Flatten()(build(start))))
+    ours = holds(models.filled(model, rng), np.array([[1.0], [2.0], [0.0]]))
+    with pytest.raises(UnknownCategoryError, match=f"an Input of {dtype}"):
+        ours.predict(np.array([[wrong]]))
 
 
 # --- what was done to the model

@@ -12,7 +12,7 @@ from fastscore.importers._keras_activations import variables
 from fastscore.importers._keras_config import Layer
 from fastscore.importers._keras_norm import reduced
 from fastscore.importers._keras_registry import layer
-from fastscore.importers._keras_values import FLOATS, Tensor, Translation, called
+from fastscore.importers._keras_values import FLOATS, INTEGERS, Tensor, Translation, called
 from fastscore.importers._text import Lookup, lookups, one_hot, refuse_others, values_of
 
 _EXACT = 2**53
@@ -33,6 +33,8 @@ def _embedding(t: Translation, layer: Layer, x: Tensor) -> Tensor:
         raise layer.refuse("all columns of its table have NaN, which is not supported")
     build = t.build
     features = called(t.build, t.unsettled(x))
+    if x.dtype.startswith("uint") or (x.dtype in INTEGERS and len(table) > np.iinfo(x.dtype).max):
+        t.frame(x)  # refuses what is beyond the type, which may be a row
     value, places = t.gathered(x)
     prefix = f"embedding{len(build.steps)}"
     build.tensor(f"{prefix}.table", table.astype(width), np.float64)

@@ -5,7 +5,6 @@ from bisect import bisect_left, bisect_right, insort
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from fastscore._errors import ModelFormatError, UnsupportedModelError
 from fastscore._options import Labels
@@ -13,6 +12,7 @@ from fastscore.importers._builder import Builder
 from fastscore.importers._flow import Frame, numbers, raw, refuse
 from fastscore.importers._keras_config import Graph, Layer, leaves
 from fastscore.importers._keras_values import FLOATS, INTEGERS, Tensor, Translation, size
+from fastscore.importers._targets import add_scores
 
 _COLUMNS = 1 << 18
 _OUTPUTS = 4096
@@ -224,35 +224,19 @@ def last_link(build: Builder, out: Output) -> str | None:
 def target(build: Builder, out: Output, labels: Labels | None, name: str | None) -> None:
     """Append an output as a target: with classes, or as numbers."""
     step = build.steps[out.value - 1]
-    kind = step["kind"] if step["op"] == "link" else {}
-    link = kind.get("name")
-    one = out.size == 1 and link == "logistic"
-    several = link == "softmax" and kind.get("groups", 1) == 1 and out.size > 1
-    margin = step["input"] if one or several else out.value
-    if margin == 0:
-        margin = build.columns(0, range(build.n_features))
-    probability: int | None = out.value if several else None
-    if one:
-        probability = build.link(out.value, "complement", out.dtype)
-    rule: dict[str, Any] = {"rule": "value"}
-    if labels is not None:
-        due = 2 if one else out.size
-        if out.size == 1 and not one:
-            raise ValueError(
-                f"classes= needs an output that ends in a sigmoid or has a column a class; "
-                f"{out.name!r} has one column of plain numbers"
-            )
-        if len(labels.values) != due:
-            raise ValueError(
-                f"classes= has {len(labels.values)} labels, but the output {out.name!r} has {due} "
-                "classes"
-            )
-        rule = {"rule": "above", "at": 0.5} if one else {"rule": "argmax"}
-    build.target(
-        margin=margin,
+    link = last_link(build, out)
+    one = link == "logistic" and out.size == 1
+    several = link == "softmax" and step["kind"].get("groups", 1) == 1 and out.size > 1
+    before = step["input"] if one or several else out.value
+    if before == 0:
+        before = build.columns(0, range(build.n_features))
+    add_scores(
+        build,
+        out.name,
         value=out.value,
-        probability=probability,
-        labels=labels,
+        before=before,
+        link="sigmoid" if one else "softmax" if several else None,
+        width=out.dtype,
+        given=labels,
         name=name,
-        **rule,
     )

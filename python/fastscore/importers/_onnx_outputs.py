@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fastscore._errors import UnsupportedModelError
-from fastscore._options import Labels, labels
+from fastscore._options import Labels
 from fastscore.importers._flow import Frame, joined
 from fastscore.importers._onnx_values import (
     Columns,
@@ -15,6 +15,7 @@ from fastscore.importers._onnx_values import (
     Text,
     Value,
 )
+from fastscore.importers._targets import add_scores, given_labels
 
 if TYPE_CHECKING:
     from fastscore.importers._onnx_translation import Translation
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
 def targets(translation: "Translation", classes: Any) -> None:
     """Add a target for each output; a label and its shares are one."""
-    given = _given(translation, classes)
-    if given:
-        translation.notes.append("class labels were given with classes=")
     outputs = [
         (output.name, _decided(translation.values[output.name]))
         for output in translation.graph.outputs
@@ -32,29 +30,27 @@ def targets(translation: "Translation", classes: Any) -> None:
     outputs = _gathered(translation, outputs)
     label = outputs[0][1]
     pair = len(outputs) == 2 and isinstance(label, Label) and _belongs(label, outputs[1][1])
+    names = [output.name for output in translation.graph.outputs]
+    given = given_labels(classes, names, names[0] if pair or len(outputs) == 1 else None)
+    if given:
+        translation.notes.append("class labels were given with classes=")
     widths = {_width(value) for _, value in outputs[pair:]}
     translation.build.output_width = "float32" if widths == {"float32"} else None
     if pair:
         shares = outputs[1][1]
         assert isinstance(label, Label)
         assert isinstance(shares, Columns | Maps)
-        names = [output.name for output in translation.graph.outputs]
-        own = next((given[name] for name in (None, *names) if name in given), None)
+        own = next((given[name] for name in names if name in given), None)
         _classifier(translation, label, shares, None, own)
         return
-    if None in given and len(outputs) > 1:
-        shown = ", ".join(repr(name) for name, _ in outputs)
-        raise ValueError(
-            f"classes= must be a dict, {{output: labels}}, for a graph of several outputs: {shown}"
-        )
     for name, value in outputs:
         target = None if len(outputs) == 1 else name
         if isinstance(value, Comparison):
-            _truths(translation, value, target, given.get(name, given.get(None)))
+            _truths(translation, value, target, given.get(name))
         elif isinstance(value, Label):
-            _classifier(translation, value, None, target, given.get(name, given.get(None)))
+            _classifier(translation, value, None, target, given.get(name))
         elif isinstance(value, Columns):
-            _values(translation, value, name, target, given.get(name, given.get(None)))
+            _values(translation, value, name, target, given.get(name))
         else:
             what = {
                 Maps: "a map without its label",
@@ -65,20 +61,6 @@ def targets(translation: "Translation", classes: Any) -> None:
                 f"the output {name!r} is {what}, which is no score; export the model with outputs "
                 "that are numbers of each row"
             )
-
-
-def _given(translation: "Translation", classes: Any) -> dict[str | None, Labels]:
-    """Return the labels of `classes=` by output; None: of the only one."""
-    if classes is None:
-        return {}
-    if not isinstance(classes, dict):
-        return {None: labels(classes, "classes=")}
-    names = [output.name for output in translation.graph.outputs]
-    for name in classes:
-        if name not in names:
-            shown = ", ".join(map(repr, names))
-            raise ValueError(f"classes= names the output {name!r}; the graph has {shown}")
-    return {name: labels(own, f"classes={{{name!r}: ...}}") for name, own in classes.items()}
 
 
 def _gathered(
@@ -195,31 +177,15 @@ def _values(
         )
     value = _value(translation, columns)
     kind, before = translation.finals.get(value, ("", columns))
-    margin = value if kind not in ("sigmoid", "softmax") else _value(translation, before)
-    probability = None
-    width = len(columns.frame)
-    if kind == "sigmoid" and width == 1:
-        build = translation.build
-        probability = build.link(value, "complement", width=columns.width)
-    elif kind == "softmax" and width > 1:
-        probability = value
-    if given is None:
-        translation.build.target(
-            margin=margin, rule="value", value=value, probability=probability, name=name
-        )
-        return
-    if width == 1 and probability is None:
-        raise ValueError(
-            "classes= does not apply: the model gives one number, and it is no sigmoid's, so it "
-            "decides between no classes"
-        )
-    if len(given.values) != max(width, 2):
-        raise ValueError(
-            f"classes= has {len(given.values)} labels, the model gives {max(width, 2)} classes"
-        )
-    rule: dict[str, Any] = {"rule": "argmax"} if width > 1 else {"rule": "above", "at": 0.5}
-    translation.build.target(
-        margin=margin, value=value, probability=probability, labels=given, name=name, **rule
+    add_scores(
+        translation.build,
+        output,
+        value=value,
+        before=value if kind not in ("sigmoid", "softmax") else _value(translation, before),
+        link=kind,
+        width=columns.width,
+        given=given,
+        name=name,
     )
 
 

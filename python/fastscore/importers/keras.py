@@ -11,7 +11,7 @@ import numpy as np
 
 from fastscore import _core
 from fastscore._errors import FastscoreError, ModelFormatError, UnsupportedModelError
-from fastscore._options import Labels, Options, labels
+from fastscore._options import Labels, Options
 from fastscore.importers import _keras_graph as graphs
 from fastscore.importers import _keras_inputs as ends
 from fastscore.importers._builder import Builder, wide_refused
@@ -28,6 +28,7 @@ from fastscore.importers._keras_live import (
 from fastscore.importers._keras_store import FilePlace, Place, WholePlace
 from fastscore.importers._keras_values import EPSILON, Translation
 from fastscore.importers._source import source, version
+from fastscore.importers._targets import given_labels
 
 HDF5 = b"\x89HDF\r\n\x1a\n"
 _KEYWORDS = ("features", "classes", "categories")
@@ -125,8 +126,9 @@ def _finish(
     written: str,
     kind: str,
 ) -> _core.Model:
-    given = _classes(options, outputs)
+    names = [out.name for out in outputs]
     several = len(outputs) > 1
+    given = given_labels(options.classes, names, None if several else names[0])
     for out in outputs:
         ends.target(build, out, given.get(out.name), out.name if several else None)
     widths = {out.dtype for out in outputs}
@@ -170,23 +172,3 @@ def _notes(given: dict[str, Labels], build: Builder, outputs: list[ends.Output])
                 "exclude each other: the label is that of the largest one"
             )
     return notes
-
-
-def _classes(options: Options, outputs: list[ends.Output]) -> dict[str, Labels]:
-    """Return the labels of each output that has some."""
-    if options.classes is None:
-        return {}
-    names = [out.name for out in outputs]
-    if not isinstance(options.classes, Mapping):
-        if len(outputs) > 1:
-            raise ValueError(
-                "classes= of a model of several outputs is a dict, {output: labels}; the outputs "
-                f"are {', '.join(map(repr, names))}"
-            )
-        return {names[0]: labels(options.classes, "classes=")}
-    unknown = [name for name in options.classes if name not in names]
-    if unknown:
-        raise ValueError(
-            f"classes= names {unknown[0]!r}, but the outputs are {', '.join(map(repr, names))}"
-        )
-    return {name: labels(each, f"classes[{name!r}]") for name, each in options.classes.items()}
