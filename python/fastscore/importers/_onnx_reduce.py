@@ -1,4 +1,4 @@
-"""Operators of ONNX over axes: sums and their like, norms, normalisations, largest elements."""
+"""Operators of ONNX over axes: sums and their like, norms, normalisations."""
 
 import math
 from dataclasses import replace
@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastscore._options import Labels
 from fastscore.importers import _onnx_arithmetic as arithmetic
-from fastscore.importers._flow import Column, Frame
+from fastscore.importers._flow import Column
 from fastscore.importers._onnx_arithmetic import broadcast, floats, link, two
 from fastscore.importers._onnx_graph import Node
 from fastscore.importers._onnx_registry import attribute, operator, refuse
-from fastscore.importers._onnx_values import Columns, Label
+from fastscore.importers._onnx_values import Columns
 
 if TYPE_CHECKING:
     from fastscore.importers._onnx_translation import Translation
@@ -33,7 +32,7 @@ _HOW = {
 
 _OF_INTEGERS = ("sum", "max", "min", "product", "l1", "sum_square")
 
-_EMPTY = (
+EMPTY = (
     "its input has no numbers to reduce; leave the node out, or give it one number or more a row"
 )
 
@@ -85,7 +84,7 @@ def reduced(
     """Return a tensor reduced over axes."""
     moved, lead, _ = arithmetic.last(translation, node, x, axes)
     if not len(x.frame):
-        refuse(node, _EMPTY)
+        refuse(node, EMPTY)
     build = translation.build
     groups = arithmetic.count(lead)
     value = build.link(
@@ -98,10 +97,12 @@ def reduced(
     )
     if how in ("max", "min") and note not in translation.notes:
         translation.notes.append(note)
-    return translation.made(value, _shape(x, axes, lead, kept), x, near=not exact)
+    return translation.made(value, reduced_shape(x, axes, lead, kept), x, near=not exact)
 
 
-def _shape(x: Columns, axes: list[int], lead: tuple[int, ...], kept: bool) -> tuple[int, ...]:
+def reduced_shape(
+    x: Columns, axes: list[int], lead: tuple[int, ...], kept: bool
+) -> tuple[int, ...]:
     if not kept:
         return lead
     own = {(axis + x.rank if axis < 0 else axis) - x.batched for axis in axes}
@@ -116,7 +117,7 @@ def _log_sum_exp(
     groups = arithmetic.count(lead)
     each = len(x.frame) // max(groups, 1)
     if not each:
-        refuse(node, _EMPTY)
+        refuse(node, EMPTY)
     build = translation.build
     columns: list[Column] = []
     for group in range(groups):
@@ -126,7 +127,7 @@ def _log_sum_exp(
             value = build.link(value, "round_to_float32")
         columns += translation.made(value, (1,), x).frame.columns
     frame = replace(moved.frame, columns=tuple(columns))
-    return Columns(frame, _shape(x, axes, lead, kept), x.elem_type, x.batched)
+    return Columns(frame, reduced_shape(x, axes, lead, kept), x.elem_type, x.batched)
 
 
 @operator("BatchNormalization")
@@ -326,114 +327,3 @@ def global_pool(translation: "Translation", node: Node) -> None:
     if x.rank < 3:
         refuse(node, f"it pools over dimensions after the second, and its input has {x.rank}")
     translation.set(node, reduced(translation, node, x, list(range(2, x.rank)), how))
-
-
-@operator("Hardmax")
-def hardmax(translation: "Translation", node: Node) -> None:
-    """1 for the first of the largest along an axis, 0 for the others."""
-    x = translation.columns(node, 0)
-    floats(node, x)
-    axis = attribute(node, "axis", -1 if translation.opset(node) >= 13 else 1)
-    axes = [axis] if translation.opset(node) >= 13 else arithmetic.from_axis(node, x, axis)
-    moved, lead, order = arithmetic.last(translation, node, x, axes)
-    translation.jumps(node, x)
-    columns = _voted(translation, moved, arithmetic.count(lead))
-    found = replace(moved, frame=replace(moved.frame, columns=columns))
-    translation.set(node, arithmetic.settled(arithmetic.back(found, order)))
-
-
-def _voted(translation: "Translation", x: Columns, groups: int) -> tuple[Column, ...]:
-    """Return 1 for the first of the largest of each group, which lie one after another, else 0."""
-    build = translation.build
-    each = len(x.frame) // max(groups, 1)
-    columns: list[Column] = []
-    for group in range(groups):
-        part = replace(x, frame=x.frame.take(range(group * each, (group + 1) * each)))
-        value = build.link(part.value(build), "vote", hit=1.0, miss=0.0, scan=True)
-        columns += translation.made(value, (each,), x, near=False).frame.columns
-    return tuple(columns)
-
-
-@operator("ArgMax", "ArgMin")
-def argmax(translation: "Translation", node: Node) -> None:
-    """Translate the number of the largest column, as the label of a classifier."""
-    x = translation.columns(node, 0)
-    floats(node, x, integers=True)
-    kept = attribute(node, "keepdims", 1) == 1
-    axis = attribute(node, "axis", 0)
-    last = bool(attribute(node, "select_last_index", 0))
-    largest = node.op == "ArgMax"
-    translation.set(node, _label(translation, node, x, axis, largest, kept, last=last))
-
-
-def _label(
-    translation: "Translation",
-    node: Node,
-    x: Columns,
-    axis: int,
-    largest: bool,
-    kept: bool,
-    *,
-    last: bool = False,
-) -> Label | Columns:
-    """Return the number of the largest: a label where a row has one, else numbers."""
-    moved, lead, _ = arithmetic.last(translation, node, x, [axis])
-    if not len(x.frame):
-        refuse(node, _EMPTY)
-    if not largest:
-        moved = link(translation, moved, "ufunc", function="negative")
-    groups = arithmetic.count(lead)
-    count = len(moved.frame) // groups
-    numbers = list(range(count))
-    if last:
-        # Of equal ones the first from the end.
-        numbers = numbers[::-1]
-        order = np.arange(len(moved.frame)).reshape(groups, count)[:, ::-1]
-        moved = replace(moved, frame=moved.frame.take(order.ravel().tolist()))
-    if groups != 1:
-        translation.jumps(node, x)
-        shape = _shape(x, [axis], lead, kept)
-        return _numbers(translation, moved, groups, numbers, shape)
-    classes = Labels("int64", "int", numbers)
-    return Label(
-        Columns(moved.frame, (count,), x.elem_type, x.batched),
-        "scan",
-        classes,
-        shape=_shape(x, [axis], lead, kept),
-        batched=x.batched,
-        least=not largest,
-    )
-
-
-def _numbers(
-    translation: "Translation", x: Columns, groups: int, numbers: list[int], shape: tuple[int, ...]
-) -> Columns:
-    """Return the numbers of the largest of groups of columns."""
-    build = translation.build
-    each = len(numbers)
-    votes = Columns(Frame(_voted(translation, x, groups)), (len(x.frame),), "int64", x.batched)
-    weights = np.kron(np.eye(groups), np.asarray(numbers, dtype=np.float64))
-    assert weights.shape == (groups, groups * each)
-    value = build.linear(
-        f"numbers{len(build.steps)}", weights, np.zeros(groups), value=votes.value(build)
-    )
-    return arithmetic.settled(translation.made(value, shape, votes, near=False))
-
-
-@operator("TopK")
-def top_k(translation: "Translation", node: Node) -> None:
-    """Translate the largest column and its number."""
-    x = translation.columns(node, 0)
-    floats(node, x)
-    if translation.opset(node) >= 10:
-        k = int(translation.constant(node, 1).reshape(()))
-    else:
-        k = attribute(node, "k", 0)
-    if k != 1:
-        refuse(node, f"k={k} is not supported; only the first (k=1) is, as a label")
-    axis = attribute(node, "axis", -1)
-    largest = bool(attribute(node, "largest", 1))
-    how = "max" if largest else "min"
-    translation.set(node, reduced(translation, node, x, [axis], how))
-    if len(node.outputs) > 1 and node.outputs[1]:
-        translation.set(node, _label(translation, node, x, axis, largest, True), 1)

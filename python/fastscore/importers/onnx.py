@@ -19,6 +19,7 @@ from fastscore.importers import (  # noqa: F401, for the operators that they reg
     _onnx_einsum,
     _onnx_elementwise,
     _onnx_fold_numbers,
+    _onnx_largest,
     _onnx_logic,
     _onnx_loop,
     _onnx_ml_linear,
