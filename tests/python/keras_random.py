@@ -159,7 +159,7 @@ class Network:
             lambda: Layers.LayerNormalization(
                 axis=axis, scale=self.coin(), center=self.coin(), dtype=d
             ),
-            lambda: Layers.RMSNormalization(axis=axis, dtype=d),
+            lambda: Layers.RMSNormalization(dtype=d),
             lambda: Layers.UnitNormalization(axis=axis, dtype=d),
             lambda: Layers.Dropout(0.3, dtype=d),
             lambda: Layers.GaussianNoise(0.3, dtype=d),

@@ -155,6 +155,14 @@ def test_unusual_parameters(build, rng):
         (Layers.ELU(np.inf), "ELU.*alpha=inf.*finite"),
         (Layers.LayerNormalization(epsilon=np.inf), "epsilon=inf"),
         (lambda x: ops.power(x, np.inf), "exponent=inf"),
+        (
+            lambda x: Layers.RMSNormalization(axis=1)(Layers.Reshape((2, 2))(x)),
+            r"RMSNormalization.*axis=\[1\] .*use axis=-1",
+        ),
+        (
+            keras.Sequential([keras.Input((4,), dtype="int32"), Layers.Dense(2)]),
+            r"\(InputLayer\): it is of type int32, .*float32; make them one type",
+        ),
     ],
 )
 def test_what_is_refused(build, said):

@@ -135,6 +135,20 @@ def test_integers_beyond_their_type_that_are_looked_up(dtype, wrong, build, rng)
         ours.predict(np.array([[wrong]]))
 
 
+# --- types
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize(("outer", "inner"), [("float64", "float32"), ("float32", "float64")])
+def test_models_cast_to_the_type_of_their_input(outer, inner, whole, rng, tmp_path):
+    """Whatever the types of their layers are."""
+    start = keras.Input((4,), dtype=inner)
+    dense = Layers.Dense(3, dtype="float64")
+    within = keras.Model(start, dense(start)) if whole else keras.Sequential([start, dense])
+    model = models.filled(models.functional(within, (4,), outer), rng)
+    kept(model, rng.normal(size=(30, 4)), tmp_path / "model.keras")
+
+
 # --- what was done to the model
 
 

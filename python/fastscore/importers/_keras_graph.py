@@ -273,7 +273,11 @@ def _is_default(key: str, value: Any) -> bool:
 def _nested(t: Translation, graph: Graph, given: Any) -> list[Tensor]:
     """Translate a call of a model, whose inputs and outputs Keras flattens by sorted keys."""
     if graph.sequential:
-        return [_sequence(t, graph, flat(given))]
+        first = graph.layers[0] if graph.layers else None
+        starts = flat(given)
+        if first is not None and first.kind == "InputLayer":
+            starts = [_as_input(t, first, x) for x in starts]
+        return [_sequence(t, graph, starts)]
     own = graph.inputs
     if isinstance(given, Mapping):
         # By name; Keras leaves out what it does not know.
@@ -287,7 +291,26 @@ def _nested(t: Translation, graph: Graph, given: Any) -> list[Tensor]:
             f"the model {graph.name!r} has a dict of inputs, but is called on a list, which Keras "
             "does not compute either; call it on a dict"
         )
-    return _functional(t, graph, flat(own), flat(graph.outputs), flat(given))
+    layers = {layer.name: layer for layer in graph.layers}
+    starts = [
+        _as_input(t, layers[ref.layer], x) if ref.layer in layers else x
+        for ref, x in zip(flat(own), flat(given), strict=False)
+    ]
+    starts += flat(given)[len(starts) :]
+    return _functional(t, graph, flat(own), flat(graph.outputs), starts)
+
+
+def _as_input(t: Translation, layer: Layer, x: Tensor) -> Tensor:
+    """Return a tensor of the type of the Input of a model that is called on it."""
+    dtype = str(layer.config.get("dtype") or "float32")
+    if layer.kind != "InputLayer" or x.dtype == dtype:
+        return x
+    if dtype not in FLOATS or x.dtype not in (*FLOATS, *INTEGERS):
+        raise layer.refuse(
+            f"it is of type {dtype}, but the model is called on numbers of type {x.dtype}; make "
+            "them one type"
+        )
+    return t.cast(x, dtype, str(layer))
 
 
 def _shown(value: Any) -> str:

@@ -53,6 +53,11 @@ def _rms(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     x = t.cast(x, layer.width, str(layer))
     axes = axes_of(layer, layer.config.get("axis", -1), x.shape)
     (gamma,) = variables(layer, 1)
+    if axes != list(range(len(x.shape) - len(axes), len(x.shape))):
+        raise layer.refuse(
+            f"axis={layer.config.get('axis')} of {x.shape} is not supported, as Keras scales the "
+            "last axes, whatever it goes over; use axis=-1"
+        )
     epsilon = float(layer.config.get("epsilon", 1e-6))
     return _over(t, layer, x, axes, gamma, None, epsilon, rms=True)
 
