@@ -95,10 +95,10 @@ class NetworkBound:
             hit = (x == keys) | (np.isnan(x) & np.isnan(keys))
             return hit.astype(float), ((np.abs(x - keys) <= e) & (e > 0)).astype(float)
         if op == "bins":
-            return _between(lambda v: self._bins(prefix, v), x, e)
+            return between(lambda v: self._bins(prefix, v), x, e)
         if op == "map":
             columns = self._tensors[f"{prefix}.column"]
-            return _between(lambda v: self._map(prefix, v), x[:, columns], e[:, columns])
+            return between(lambda v: self._map(prefix, v), x[:, columns], e[:, columns])
         raise NotImplementedError(f"the bound of a step {op!r}")
 
     def _linear(self, step: Step, x: Array, e: Array, width: str) -> Pair:
@@ -137,7 +137,7 @@ def _settled(x: Array, e: Array) -> Pair:
     return x, np.where(np.isnan(x), 0.0, np.where(np.isnan(e), np.inf, e))
 
 
-def _between(f: Callable[[Array], Array], x: Array, e: Array) -> Pair:
+def between(f: Callable[[Array], Array], x: Array, e: Array) -> Pair:
     """Return a function's value, and how far it moves within the bound of its input."""
     value = f(x)
     ends = [np.abs(f(x + sign * e) - value) for sign in (-1.0, 1.0)]
@@ -208,7 +208,7 @@ def _link(kind: Step, x: Array, e: Array, width: str) -> Pair:
         return _vote(kind, x, e)
     if name == "reduce":
         return _reduce(kind, x, e, part, least)
-    value, off = _between(lambda v: _elementwise(kind, v), x, e)
+    value, off = between(lambda v: _elementwise(kind, v), x, e)
     if name == "round_to_float32":
         # Numbers that are near may be rounded to neighbours.
         return value, np.where(e > 0, e + PART["float32"] * np.abs(value), 0.0)

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastscore import _core
-from fastscore._bounds_network import PART, NetworkBound, Pair, Step
+from fastscore._bounds_network import PART, NetworkBound, Pair, Step, between
 from fastscore._model import Model
+from fastscore.importers._onnx_outputs import LEFT_OUT
 from fastscore.importers._rename import tensors_of
 from fastscore.importers.onnx import step_by_step
 
@@ -44,7 +45,12 @@ class GraphBound(NetworkBound):
         self._narrow = json.loads(core.spec)["input"]["width"] == "float32"
 
     def _step(self, step: Step) -> Pair:
-        if step["op"] not in ("forest", "leaf_indicator", "distances", "polynomial", "interpolate"):
+        if step["op"] == "interpolate":
+            return self._interpolated(step)
+        if step.get("kind", {}).get("name") == "weighted_median":
+            # One of its columns, which another may take the place of only where both are as near.
+            return self._computed(step), self._known[step["input"]][1].max(axis=1, keepdims=True)
+        if step["op"] not in ("forest", "leaf_indicator", "distances", "polynomial"):
             value, off = super()._step(step)
             name = step.get("kind", {}).get("name")
             if name == "log_sum_exp" and self._narrow:
@@ -63,6 +69,20 @@ class GraphBound(NetworkBound):
         elif step["op"] != "leaf_indicator":
             off += PART[step.get("width") or "float64"] * np.abs(value)
         return value, off
+
+    def _interpolated(self, step: Step) -> Pair:
+        """Return lines, which the source computes at the width of its features."""
+        names = (f"{step['tensors']}.{name}" for name in ("offset", "x", "y"))
+        offset, points, values = (self._tensors[name] for name in names)
+
+        def lines(x: NDArray[np.float64]) -> NDArray[np.float64]:
+            parts = [slice(offset[c], offset[c + 1]) for c in range(x.shape[1])]
+            return np.column_stack(
+                [np.interp(x[:, c], points[own], values[own]) for c, own in enumerate(parts)]
+            )
+
+        value, off = between(lines, *self._known[step["input"]])
+        return value, off + PART[json.loads(self._core.spec)["input"]["width"]] * abs(values).max()
 
     def _computed(self, step: Step) -> NDArray[np.float64]:
         """Return what our own step gives: a model that ends with it is asked."""
@@ -110,10 +130,17 @@ class OnnxSource:
         self._source = source
         self._model = model
         self._targets = model._structure["targets"]
+        outputs = [own.name for own in self._session.get_outputs()]
+        self._names = [name for name in outputs if not self._is_left_out(name)]
         self._given = any("classes=" in note for note in model._structure["source"]["notes"])
         self._asked: tuple[Any, list[Any]] | None = None
         self._bound: tuple[Any, GraphBound] | None = None
         self.name = f"ONNX Runtime {onnxruntime.__version__}"
+
+    def _is_left_out(self, name: str) -> bool:
+        """Whether the model has not this output of the graph, which is the same for all rows."""
+        notes = self._model._structure["source"]["notes"]
+        return any(note.startswith(f"{LEFT_OUT}{name!r}:") for note in notes)
 
     def output(self, output: str, x: Any) -> Any:
         """Return an output: what is before a last softmax or sigmoid the graph does not give."""
@@ -130,7 +157,7 @@ class OnnxSource:
             if target["classes"] is None:
                 return values
             if labels is not None:
-                return labels.reshape(-1, 1)
+                return labels
             assert values is not None
             one = values.shape[1] == 1
             codes = values[:, 0] > target["prediction"]["at"] if one else values.argmax(axis=1)
@@ -151,14 +178,22 @@ class OnnxSource:
         found = self._run(x)
         target = self._targets[number]
         if len(self._targets) == 1 and len(found) == 2:
-            return self._labels(found[0], number), found[1]
+            values = found[1]
+            width = found[0].shape[1]
+            if values.shape[1] == 2 * width > 2:  # both shares of each of several labels
+                values = values[:, width:]
+            return self._labels(found[0], number), values
+        if target["classes"] is not None and found[0].shape[1] == len(self._targets) > 1:
+            # A column of labels for each target, and perhaps the shares of all side by side.
+            counts = [0, *np.cumsum([len(self.classes(t)) for t in range(len(self._targets))])]
+            own = found[1][:, counts[number] : counts[number + 1]] if len(found) > 1 else None
+            return self._labels(found[0][:, [number]], number), own
         own = found[number]
         names = target["classes"] is not None and own.dtype.kind in "iOU"
         return (self._labels(own, number), None) if names else (None, own)
 
     def _labels(self, found: NDArray[Any], number: int) -> NDArray[Any]:
-        flat = found.reshape(-1)
-        return self.classes(number).take(flat.astype(np.intp)) if self._given else flat
+        return self.classes(number).take(found.astype(np.intp)) if self._given else found
 
     def _run(self, x: Any) -> list[Any]:
         """Return all outputs: (rows, columns), maps as their values in order."""
@@ -175,7 +210,7 @@ class OnnxSource:
                 # A graph for so many rows gets the last of them over and over.
                 places = np.minimum(np.arange(fixed), count - 1)
                 rows = rows.iloc[places] if hasattr(rows, "iloc") else rows[places]
-            found = self._session.run(None, self._inputs(rows))
+            found = self._session.run(self._names, self._inputs(rows))
             parts.append([_numbers(own, len(rows))[:count] for own in found])
         joined = [np.concatenate(column) for column in zip(*parts, strict=True)]
         self._asked = x, joined
@@ -288,6 +323,8 @@ def _session(onnxruntime: Any, source: Any) -> Any:
 
 
 def _numbers(output: Any, rows: int) -> NDArray[Any]:
+    if isinstance(output, list) and output and isinstance(output[0], np.ndarray):
+        return np.hstack(output)  # a table for each target
     if isinstance(output, list):  # a map a row
         return np.asarray([list(own.values()) for own in output], dtype=np.float64)
     return np.asarray(output).reshape(rows, -1)

@@ -136,6 +136,37 @@ def model_of(x, attributes, *, targets=1, op="TreeEnsembleRegressor"):
     return one(op, {"x": x}, {"y": "float32"}, n_targets=targets, **attributes)
 
 
+def leaves_of(model):
+    """The model with the number of each tree's leaf as its one output: that leaf's weight."""
+    found = onnx.ModelProto()
+    found.CopyFrom(model)
+    nodes = list(found.graph.node)
+    (at,) = (i for i, own in enumerate(nodes) if own.op_type.startswith("TreeEnsemble"))
+    del found.graph.node[at + 1 :]
+    node = found.graph.node[at]
+    own = {each.name: helper.get_attribute_value(each) for each in node.attribute}
+    kept = {name: each for name, each in own.items() if name.startswith("nodes_")}
+    trees = list(dict.fromkeys(own["nodes_treeids"]))
+    leaves = [
+        (trees.index(tree), tree, number)
+        for tree, number, mode in zip(
+            own["nodes_treeids"], own["nodes_nodeids"], own["nodes_modes"], strict=True
+        )
+        if mode == b"LEAF"
+    ]
+    places, of_tree, numbers = map(list, zip(*leaves, strict=True))
+    weights = {"treeids": of_tree, "nodeids": numbers, "ids": places}
+    del node.attribute[:]
+    kept |= {f"target_{name}": each for name, each in weights.items()}
+    kept |= {"target_weights": [float(each) for each in numbers], "n_targets": len(trees)}
+    node.attribute.extend(_attribute(name, value) for name, value in kept.items())
+    node.op_type = "TreeEnsembleRegressor"
+    node.output[:] = ["leaves"]
+    del found.graph.output[:]
+    found.graph.output.append(helper.make_tensor_value_info("leaves", TensorProto.FLOAT, None))
+    return found
+
+
 def array(values, dtype):
     """A tensor as an attribute."""
     return numpy_helper.from_array(np.asarray(values, dtype=dtype), "attribute")

@@ -68,7 +68,9 @@ def convert(estimator, x, y, *, zipmap=False, double=False):
     with quiet():
         estimator.fit(x.astype(float), y)
         kind = DoubleTensorType if double else FloatTensorType
-        classifier = hasattr(estimator, "classes_") and not isinstance(estimator, svm.LinearSVC)
+        last = getattr(estimator, "steps", [(None, estimator)])[-1][1]
+        without = isinstance(last, svm.LinearSVC | prep.TargetEncoder)
+        classifier = hasattr(estimator, "classes_") and not without
         return skl2onnx.to_onnx(
             estimator,
             initial_types=[("X", kind([None, x.shape[1]]))],
@@ -91,6 +93,7 @@ def check(model, feeds, data, *, atol=1e-6, rtol=1e-6):
     np.testing.assert_array_equal(np.asarray(ours.predict(data)), label.ravel())
     if isinstance(shares, list):
         shares = np.array([[each[c] for c in ours.classes_.tolist()] for each in shares])
+    shares = shares.reshape(len(shares), -1)
     # Of two classes some converters give the score of the second alone.
     output = "probability" if shares.shape[1] > 1 else "margin"
     found = np.asarray(ours.score(data, output=output)).reshape(shares.shape)
@@ -110,6 +113,7 @@ CLASSIFIERS = {
     "BernoulliNB": naive_bayes.BernoulliNB(),
     "RidgeClassifier": linear_model.RidgeClassifier(),
     "SGD": linear_model.SGDClassifier(loss="log_loss", max_iter=5, random_state=0),
+    "modified huber": linear_model.SGDClassifier(loss="modified_huber", max_iter=5, random_state=0),
     "LDA": discriminant_analysis.LinearDiscriminantAnalysis(),
     "QDA": discriminant_analysis.QuadraticDiscriminantAnalysis(reg_param=0.1),
     "Bagging": ensemble.BaggingClassifier(n_estimators=3, random_state=0),
@@ -126,12 +130,16 @@ CLASSIFIERS = {
         [("a", LOGISTIC), ("b", tree.DecisionTreeClassifier(max_depth=3))],
         flatten_transform=False,
     ),
+    "AdaBoost": ensemble.AdaBoostClassifier(n_estimators=12, random_state=0),
+    "AdaBoost of trees": ensemble.AdaBoostClassifier(
+        tree.DecisionTreeClassifier(max_depth=3), n_estimators=5, random_state=0
+    ),
     "Stacking": ensemble.StackingClassifier(
         [("a", LOGISTIC), ("b", tree.DecisionTreeClassifier(max_depth=3))], cv=2
     ),
 }
 # ONNX Runtime sums at float32, too, so that large terms which cancel leave no more than this.
-ROUGH = {"GaussianNB", "QDA", "SGD", "LDA", "OneVsOne", "MLP", "RidgeClassifier"}
+ROUGH = {"modified huber", "GaussianNB", "QDA", "SGD", "LDA", "OneVsOne", "MLP", "RidgeClassifier"}
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
@@ -160,6 +168,10 @@ REGRESSORS = {
     "HistGradientBoosting": ensemble.HistGradientBoostingRegressor(max_iter=4),
     "MLP": neural_network.MLPRegressor(hidden_layer_sizes=(8, 4), max_iter=3, random_state=0),
     "Bagging": ensemble.BaggingRegressor(n_estimators=3, random_state=0),
+    "AdaBoost": ensemble.AdaBoostRegressor(n_estimators=8, random_state=0),
+    "AdaBoost of lines": ensemble.AdaBoostRegressor(
+        linear_model.Ridge(), n_estimators=4, random_state=0
+    ),
     "Voting": ensemble.VotingRegressor(
         [("a", linear_model.Ridge()), ("b", tree.DecisionTreeRegressor(max_depth=3))]
     ),
@@ -188,6 +200,8 @@ TRANSFORMERS = {
     "PCA": PCA(2),
     "KBinsDiscretizer": prep.KBinsDiscretizer(3, encode="ordinal"),
     "Binarizer": prep.Binarizer(threshold=1.5),
+    "QuantileTransformer": prep.QuantileTransformer(n_quantiles=40),
+    "one quantile twice": prep.QuantileTransformer(n_quantiles=100),
     "SelectKBest": feature_selection.SelectKBest(k=2),
 }
 
@@ -252,15 +266,6 @@ def test_outliers():
 REFUSED = {
     "SVC": (svm.SVC(), "SVMClassifier.*support vector machines with kernels"),
     "KNeighbors": (neighbors.KNeighborsClassifier(), "Scan.*not supported"),
-    "AdaBoost": (
-        ensemble.AdaBoostClassifier(n_estimators=3),
-        "Cast.*compares column 0.*it jumps there",
-    ),
-    "AdaBoost of numbers": (ensemble.AdaBoostRegressor(n_estimators=3), "TopK.*k=3"),
-    "modified huber": (
-        linear_model.SGDClassifier(loss="modified_huber", max_iter=5),
-        "Cast.*it jumps there",
-    ),
 }
 
 
@@ -269,6 +274,30 @@ def test_what_is_refused_names_its_node(name):
     estimator, message = REFUSED[name]
     with pytest.raises(fastscore.UnsupportedModelError, match=message):
         fastscore.import_model(convert(estimator, X, Y))
+
+
+@pytest.mark.parametrize("name", ["DecisionTree", "RandomForest", "ExtraTrees"])
+@pytest.mark.parametrize("kind", ["labels", "numbers"])
+def test_leaves_are_those_of_the_option_decision_leaf(name, kind):
+    """skl2onnx's own output of leaves, and scikit-learn's: the number of a node within its tree."""
+    made = ensemble.ExtraTreesRegressor(**SMALL) if name == "ExtraTrees" else REGRESSORS.get(name)
+    estimator = CLASSIFIERS[name] if kind == "labels" else made
+    x, more = rows(), {"zipmap": False} if kind == "labels" else {}
+    ours = fastscore.import_model(convert(estimator, X, Y)).leaf_index(x)
+    with quiet():
+        model = skl2onnx.to_onnx(
+            estimator,
+            initial_types=[("X", FloatTensorType([None, 5]))],
+            options={id(estimator): {"decision_leaf": True} | more},
+            target_opset=OPSETS,
+        )
+    np.testing.assert_array_equal(ours, run(model, {"X": x})[-1])
+    np.testing.assert_array_equal(ours, estimator.apply(x).reshape(len(x), -1))
+
+
+def test_several_ensembles_have_no_leaves():
+    model = fastscore.import_model(convert(CLASSIFIERS["Bagging"], X, Y))
+    assert "leaf" not in model.outputs
 
 
 # One input a column: text, integers and floats.
@@ -317,6 +346,27 @@ def test_pipelines_of_columns(kind, name, zipmap):
     # Columns are found by name, and a null is as NaN is.
     turned = table[used[::-1]].astype({"text": "string"})
     np.testing.assert_array_equal(ours.predict_proba(turned), ours.predict_proba(table[used]))
+
+
+@pytest.mark.parametrize(("targets", "looked_up"), [(1, True), (4, True), (5, False)])
+def test_codes_before_a_small_product_are_looked_up(targets, looked_up):
+    """Summed up at float64 then, and rounded once: as near to the sum as is promised."""
+    table = frame()[["a", "b", "text", "code"]].fillna(12.5)
+    y = np.random.default_rng(0).normal(size=(len(table), targets))
+    pipeline = make_pipeline(encoder("one-hot"), linear_model.Ridge())
+    types = {"text": StringTensorType([None, 1]), "code": Int64TensorType([None, 1])}
+    with quiet():
+        model = skl2onnx.to_onnx(
+            pipeline.fit(table, y),
+            initial_types=[(c, types.get(c, FloatTensorType([None, 1]))) for c in table],
+            target_opset=OPSETS,
+        )
+    table.loc[::5, "text"] = "unseen"
+    kinds = {"text": object, "code": np.int64}
+    feeds = {c: table[c].to_numpy(kinds.get(c, np.float32))[:, None] for c in table}
+    ours = check(model, feeds, table)
+    assert ("coefficients of categories looked up" in str(ours.explain_plan())) == looked_up
+    assert ours.verify(table, source=model).ok
 
 
 # LightGBM, XGBoost, CatBoost.

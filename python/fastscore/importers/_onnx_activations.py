@@ -10,7 +10,8 @@ from fastscore.importers._flow import Column, Frame
 from fastscore.importers._onnx_arithmetic import broadcast, floats, link
 from fastscore.importers._onnx_graph import Node
 from fastscore.importers._onnx_registry import attribute, operator, refuse
-from fastscore.importers._onnx_values import Columns, Constant
+from fastscore.importers._onnx_several import is_label, without_signs
+from fastscore.importers._onnx_values import Columns, Constant, Signs
 from fastscore.importers._signs import raised
 
 if TYPE_CHECKING:
@@ -160,6 +161,9 @@ def exact_function(translation: "Translation", node: Node) -> None:
 def step_function(translation: "Translation", node: Node) -> None:
     """Translate a function that jumps."""
     x = _input(translation, node)
+    if node.op == "Sign" and x.frame.near and is_label(translation, node):
+        translation.set(node, Signs(x, x.elem_type))
+        return
     translation.jumps(node, x)
     found = link(translation, x, "ufunc", function=_STEPS[node.op])
     translation.set(node, arithmetic.settled(found))
@@ -168,7 +172,8 @@ def step_function(translation: "Translation", node: Node) -> None:
 @operator("Clip")
 def clip(translation: "Translation", node: Node) -> None:
     """Within bounds."""
-    x = translation.columns(node, 0)
+    given = translation.get(node, 0)
+    x = given.numbers if isinstance(given, Signs) else translation.columns(node, 0)
     floats(node, x, integers=True)
     bounds: list[float | None] = []
     for at, name in ((1, "min"), (2, "max")):
@@ -190,6 +195,9 @@ def clip(translation: "Translation", node: Node) -> None:
             bound = float(np.finfo(x.elem_type).max) * (-1.0 if name == "min" else 1.0)
         bounds.append(bound)
     low, high = bounds
+    if isinstance(given, Signs):
+        translation.set(node, without_signs(node, given, low, high))
+        return
     if low is not None and high is not None and low > high:
         # min(max(x, low), high): the upper bound has the last word.
         x = link(translation, x, "clip", low=low, high=None)

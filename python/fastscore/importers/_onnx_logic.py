@@ -20,11 +20,13 @@ from fastscore.importers._onnx_choice import choose, looked_up
 from fastscore.importers._onnx_fold_numbers import TYPES
 from fastscore.importers._onnx_graph import Graph, Node
 from fastscore.importers._onnx_registry import attribute, operator, refuse
+from fastscore.importers._onnx_several import is_label
 from fastscore.importers._onnx_values import (
     Columns,
     Comparison,
     Constant,
     Label,
+    Signs,
     Sized,
     Text,
     Value,
@@ -51,6 +53,12 @@ def cast(translation: "Translation", node: Node) -> None:
         if label is not None:
             translation.set(node, label)
             return
+        if is_label(translation, node):
+            translation.set(node, replace(value, elem_type=kind))
+            return
+    if isinstance(value, Signs):
+        translation.set(node, replace(value, elem_type=kind))
+        return
     if isinstance(value, Label):
         known = value.classes.values if value.classes.kind == "int" else [math.inf]
         most = {"float32": 2**24, "float64": 2**53}.get(kind, 2**63 if kind in _WIDE else 0)

@@ -173,7 +173,6 @@ class Sums:
     """The step, and what the outputs of a row are known to have."""
 
     value: int
-    step: int
     scored: tuple[str, ...]
     """Per target whether rows get a weight for it: `always`, `never` or `sometimes`."""
 
@@ -222,7 +221,7 @@ def forest(
         for (tree, leaves), target in zip(trees, targets, strict=True):
             made.add(tree, single[leaves], target)
     found = made.step(build, value=value, width=width, sum_width=width)
-    return Sums(found, found - 1, scored)
+    return Sums(found, scored)
 
 
 def _scored(nodes: Nodes, trees: list[tuple[Tree, NDArray[Any]]]) -> tuple[str, ...]:
@@ -271,4 +270,4 @@ def _apart(
                 )
             made.add(tree, own[leaves], target * len(trees) + at)
     found = made.step(build, value=value, width=width, sum_width=width)
-    return Sums(found, found - 1, scored)
+    return Sums(found, scored)

@@ -10,7 +10,8 @@ from fastscore.importers._flow import refuse as refuse_values
 from fastscore.importers._onnx_graph import Node
 from fastscore.importers._onnx_ml import DOMAIN, columns, given, rows, single
 from fastscore.importers._onnx_registry import operator, refuse
-from fastscore.importers._onnx_values import Columns
+from fastscore.importers._onnx_several import is_label
+from fastscore.importers._onnx_values import Columns, Comparison
 
 if TYPE_CHECKING:
     from fastscore.importers._onnx_translation import Translation
@@ -143,9 +144,12 @@ def binarizer(translation: "Translation", node: Node) -> None:
     if not np.isfinite(at):
         refuse(node, f"its threshold is {at}")
     frame = refuse_values(build, found.frame, node.label, missing=True)
+    if frame.near and is_label(translation, node):
+        translation.set(node, Comparison(replace(found, frame=frame), at, "float32"))
+        return
+    translation.jumps(node, found)
     value = build.link(value_of(build, frame), "above", at=at, above=1.0, other=0.0)
-    near = found.frame.near
-    translation.set(node, translation.made(value, found.shape, found, near=near))
+    translation.set(node, translation.made(value, found.shape, found, near=False))
 
 
 @operator("FeatureVectorizer", domain=DOMAIN)

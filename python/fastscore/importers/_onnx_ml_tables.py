@@ -1,4 +1,4 @@
-"""LabelEncoder, CategoryMapper, OneHotEncoder, ArrayFeatureExtractor and ZipMap of ai.onnx.ml."""
+"""LabelEncoder, CategoryMapper, OneHotEncoder and ZipMap of ai.onnx.ml."""
 
 import math
 from collections.abc import Sequence
@@ -72,6 +72,12 @@ def _mapped(
     found = translation.get(node, 0)
     if len(keys) != len(values):
         refuse(node, f"it has {len(keys)} keys and {len(values)} values")
+    if isinstance(found, Constant):
+        table = dict(zip(keys[::-1], values[::-1], strict=True))
+        own = [table.get(key, default) for key in found.array.ravel().tolist()]
+        kind = np.dtype(object if elem_type == "string" else elem_type)
+        translation.set(node, Constant(np.array(own, dtype=kind).reshape(found.array.shape)))
+        return
     if elem_type == "string":
         _named(translation, node, found, keys, [*values, default])
         return
@@ -81,16 +87,16 @@ def _mapped(
                 refuse(node, f"the value {each} is beyond 2**53, where numbers are not exact")
     tables = []
     for column, codes in _codes(translation, node, found, keys):
-        table: dict[float, float] = {}
+        codes_of: dict[float, float] = {}
         missing = float(default)
         for code, each in zip(codes[::-1], values[::-1], strict=True):
             if math.isnan(code):
                 missing = float(each)
             else:
-                table[code] = float(each)
+                codes_of[code] = float(each)
         if isinstance(found, Label):
-            table.pop(-1.0, None)
-        tables.append(Lookup(column, table, missing, float(default)))
+            codes_of.pop(-1.0, None)
+        tables.append(Lookup(column, codes_of, missing, float(default)))
     value = lookups(build, tables)
     width = "float32" if elem_type == "float32" else "float64"
     assert isinstance(found, Columns | Text | Label)
@@ -241,56 +247,6 @@ def one_hot_encoder(translation: "Translation", node: Node) -> None:
     assert isinstance(found, Columns | Text | Label)
     frame = Frame(tuple(replace(column, width="float32") for column in frame.columns))
     translation.set(node, Columns(frame, (*found.shape, len(cats)), "float32", found.batched))
-
-
-@operator("ArrayFeatureExtractor", domain=DOMAIN)
-def array_feature_extractor(translation: "Translation", node: Node) -> None:
-    """Pick columns; or, of an array of constants, the one that a label is the number of."""
-    found, chosen = translation.get(node, 0), translation.get(node, 1)
-    if isinstance(chosen, Constant):
-        places = chosen.array.ravel().astype(np.int64)
-        size = found.array.shape[-1:] if isinstance(found, Constant) else _last(node, found)
-        if not len(places) or not size or (places < 0).any() or (places >= size[0]).any():
-            refuse(node, f"it picks columns {places.tolist()[:5]}, of {size} that there are")
-        if isinstance(found, Constant) and found.array.ndim == 1:
-            found = Constant(found.array[None])
-        translation.set(node, translation.moved(node, found, lambda array, _: array[..., places]))
-        return
-    if not isinstance(found, Constant) or found.array.ndim == 0:
-        refuse(node, "it picks columns that depend on the row, which is not supported")
-    if isinstance(chosen, Columns):
-        refuse(node, "it picks by computed numbers, which is not supported; by labels it is")
-    if not isinstance(chosen, Label) or chosen.elem_type == "string":
-        refuse(node, "what it picks is no number of a column")
-    array = found.array.reshape(-1, found.array.shape[-1])
-    if len(array) != 1:
-        refuse(node, "it picks of an array of several rows, which is not supported")
-    known = array[0]
-    if any(not 0 <= each < len(known) for each in chosen.classes.values):
-        refuse(node, f"a label is no number of its {len(known)} constants")
-    picked = [known[each] for each in chosen.classes.values]
-    if known.dtype == object or known.dtype.kind in "iub":
-        plain = [each if isinstance(each, str) else int(each) for each in picked]
-        translation.set(
-            node,
-            replace(
-                chosen,
-                classes=labels_of(node, plain),
-                shape=(),
-                elem_type="string" if known.dtype == object else "int64",
-            ),
-        )
-        return
-    index = index_of(translation.build, chosen)
-    table = {float(at): float(each) for at, each in enumerate(picked)}
-    value = lookups(translation.build, [Lookup(index, table, math.nan, math.nan)])
-    translation.set(node, Columns(whole(value, 1), (), str(known.dtype), chosen.batched))
-
-
-def _last(node: Node, found: Value) -> tuple[int, ...]:
-    if not isinstance(found, Columns | Text | Label):
-        refuse(node, f"its input {node.inputs[0]!r} is no array")
-    return found.shape[-1:]
 
 
 @operator("ZipMap", domain=DOMAIN)

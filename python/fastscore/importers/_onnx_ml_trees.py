@@ -105,6 +105,7 @@ def _regressor(
     if len(base) not in (0, nodes.targets):
         refuse(node, f"base_values has {len(base)} entries for {nodes.targets} targets")
     extreme = how in ("MIN", "MAX")
+    translation.forests.append(not extreme or nodes.targets == 1)
     sums = forest(build, own, nodes, found.frame, width, apart=extreme)
     value, trees = sums.value, len(nodes.root)
     if extreme:
@@ -145,6 +146,7 @@ def tree_ensemble_classifier(translation: "Translation", node: Node) -> None:
     if not classes:
         refuse(node, "it has no class labels")
     nodes = of_lists(own, classes=len(classes))
+    translation.forests.append(True)
     sums = forest(build, own, nodes, found.frame, width)
     name = transform_of(own)
     answer = classified(

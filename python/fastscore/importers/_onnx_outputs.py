@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Any
 from fastscore._errors import UnsupportedModelError
 from fastscore._options import Labels
 from fastscore.importers._flow import Frame, joined
+from fastscore.importers._onnx_several import labels_of_columns
 from fastscore.importers._onnx_values import (
     Columns,
     Comparison,
+    Constant,
     Label,
     Maps,
     Several,
+    SideBySide,
+    Signs,
     Text,
     Value,
 )
@@ -20,6 +24,9 @@ from fastscore.importers._targets import add_scores, given_labels
 if TYPE_CHECKING:
     from fastscore.importers._onnx_translation import Translation
 
+LEFT_OUT = "not imported is the output "
+"""How a note begins that names an output which the model has not."""
+
 
 def targets(translation: "Translation", classes: Any) -> None:
     """Add a target for each output; a label and its shares are one."""
@@ -27,13 +34,19 @@ def targets(translation: "Translation", classes: Any) -> None:
         (output.name, _decided(translation.values[output.name]))
         for output in translation.graph.outputs
     ]
-    outputs = _gathered(translation, outputs)
+    outputs = _gathered(translation, _varying(translation, outputs))
     label = outputs[0][1]
     pair = len(outputs) == 2 and isinstance(label, Label) and _belongs(label, outputs[1][1])
     names = [output.name for output in translation.graph.outputs]
-    given = given_labels(classes, names, names[0] if pair or len(outputs) == 1 else None)
+    several = isinstance(label, SideBySide) or (
+        isinstance(label, Comparison) and label.elem_type.startswith("int")
+    )
+    one = pair or several or len(outputs) == 1
+    given = given_labels(classes, names, outputs[0][0] if one else None)
     if given:
         translation.notes.append("class labels were given with classes=")
+    if _of_several(translation, outputs, given.get(outputs[0][0])):
+        return
     widths = {_width(value) for _, value in outputs[pair:]}
     translation.build.output_width = "float32" if widths == {"float32"} else None
     if pair:
@@ -55,12 +68,96 @@ def targets(translation: "Translation", classes: Any) -> None:
             what = {
                 Maps: "a map without its label",
                 Text: "a text input itself",
+                SideBySide: "labels beside others than their shares",
+                Signs: "signs of several computed numbers",
                 Several: "a sequence of tensors",
             }.get(type(value), "the same for all rows")
             raise UnsupportedModelError(
                 f"the output {name!r} is {what}, which is no score; export the model with outputs "
                 "that are numbers of each row"
             )
+
+
+def _varying(
+    translation: "Translation", outputs: list[tuple[str, Value]]
+) -> list[tuple[str, Value]]:
+    """Leave out what is the same for all rows, where there is more."""
+    found: list[tuple[str, Value]] = [own for own in outputs if not isinstance(own[1], Constant)]
+    if not found:
+        return outputs
+    for name, value in outputs:
+        if isinstance(value, Constant):
+            translation.notes.append(f"{LEFT_OUT}{name!r}: it is the same for all rows")
+    return found
+
+
+def _of_several(
+    translation: "Translation", outputs: list[tuple[str, Value]], own: Labels | None
+) -> bool:
+    """Translate labels side by side, with the shares of each; False where there are none."""
+    (_, label), *others = outputs
+    if not isinstance(label, SideBySide | Comparison) or len(others) > 1:
+        return False
+    shares = others[0][1] if others else None
+    translation.build.output_width = _several_width(label, shares)
+    if isinstance(label, Comparison):
+        shares = shares.shares if isinstance(shares, Maps) else shares
+        if not label.elem_type.startswith("int"):
+            return False
+        if shares is None or isinstance(shares, Columns):
+            return _multi_label(translation, label, shares, own)
+        label = labels_of_columns(label)
+    parts = shares.values if isinstance(shares, Several) else ()
+    if shares is not None and len(parts) != len(label.labels):
+        return False
+    pairs = [(one, parts[at] if parts else None) for at, one in enumerate(label.labels)]
+    if not all(part is None or _belongs(one, part) for one, part in pairs):
+        return False
+    for one, part in pairs:
+        assert part is None or isinstance(part, Columns | Maps)
+        _classifier(translation, one, part, None, own)
+    return True
+
+
+def _several_width(label: SideBySide | Comparison, shares: Value | None) -> str | None:
+    if isinstance(shares, Several):
+        found = {_width(part) for part in shares.values}
+    elif isinstance(shares, Columns | Maps):
+        found = {_width(shares)}
+    else:
+        scores = [label.numbers] if isinstance(label, Comparison) else label.labels
+        found = {x.width if isinstance(x, Columns) else x.scores.width for x in scores}
+    return "float32" if found == {"float32"} else None
+
+
+def _multi_label(
+    translation: "Translation", label: Comparison, shares: Columns | None, given: Labels | None
+) -> bool:
+    """Translate a column of 0 and 1 for each label, with its share, or those of both."""
+    count = len(label.numbers.frame)
+    if shares is not None and len(shares.frame) == 2 * count:
+        shares = replace(shares, frame=shares.frame.take(range(count, 2 * count)), shape=(count,))
+        if _places(shares) != _places(label.numbers):
+            return False
+    if count < 2 or (shares is not None and len(shares.frame) != count):
+        return False
+    plain = Labels(label.elem_type, "int", [0, 1])
+    if given is not None and len(given.values) != 2:
+        raise ValueError(f"classes= has {len(given.values)} labels, and each column has two")
+    value = _value(translation, label.numbers)
+    translation.build.target(
+        margin=value,
+        rule="above",
+        at=label.at,
+        value=value,
+        probability=None if shares is None else _value(translation, shares),
+        labels=plain if given is None else given,
+    )
+    return True
+
+
+def _places(x: Columns) -> list[tuple[int, int]]:
+    return [(column.value, column.index) for column in x.frame.columns]
 
 
 def _gathered(
@@ -86,8 +183,10 @@ def _gathered(
 
 def _decided(value: Value) -> Value:
     """Return a comparison of one number as the label that it is."""
-    label = value.label("bool") if isinstance(value, Comparison) else None
-    return value if label is None else label
+    if isinstance(value, Comparison):
+        kind = value.elem_type if value.elem_type.startswith("int") else "bool"
+        return value.label(kind) or value
+    return (value.label() or value) if isinstance(value, Signs) else value
 
 
 def _width(value: Value) -> str:

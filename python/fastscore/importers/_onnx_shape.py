@@ -11,6 +11,7 @@ from fastscore.importers._flow import joined, refuse_unknown
 from fastscore.importers._onnx_arithmetic import spread
 from fastscore.importers._onnx_graph import Node
 from fastscore.importers._onnx_registry import attribute, operator, refuse
+from fastscore.importers._onnx_several import side_by_side
 from fastscore.importers._onnx_values import Columns, Constant, Moved, Sized, Text, Value
 
 if TYPE_CHECKING:
@@ -214,8 +215,12 @@ def split(translation: "Translation", node: Node) -> None:
 @operator("Concat")
 def concat(translation: "Translation", node: Node) -> None:
     """Values side by side."""
-    values = [_part(translation, node, at) for at in range(len(node.inputs))]
     axis = attribute(node, "axis", 1)
+    labels = side_by_side(translation, node, axis)
+    if labels is not None:
+        translation.set(node, labels)
+        return
+    values = [_part(translation, node, at) for at in range(len(node.inputs))]
     if all(isinstance(value, Constant | Sized) for value in values):
         trials = range(len(translation.trials))
         constants = [v for v in values if isinstance(v, Constant | Sized)]

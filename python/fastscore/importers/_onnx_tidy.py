@@ -7,6 +7,11 @@ from numpy.typing import NDArray
 
 from fastscore.importers._builder import Builder
 
+_MOST_LOOKED_UP = 4
+"""Outputs up to which a product of codes is faster looked up than multiplied."""
+_BY_COLUMN = {"add", "multiply", "divide", "affine", "standardize", "impute", "round_to_float32"}
+"""Links of each column by itself."""
+
 _Line = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
@@ -19,6 +24,8 @@ class _Tidy:
     def __init__(self, build: Builder) -> None:
         self.build = build
         self.uses = [0] * (len(build.steps) + 1)
+        self.wide: set[int] = set()
+        """Products of float32 that are summed up at float64, and rounded once."""
         for step in build.steps:
             for value in _inputs(step):
                 self.uses[value] += 1
@@ -31,6 +38,10 @@ class _Tidy:
                 self._scaled_before(step)
             elif step["op"] == "link":
                 self._product_before(at, step)
+        if joined:
+            self.wide = {
+                at + 1 for at, step in enumerate(self.build.steps) if self._is_of_codes(step)
+            }
         for step in self.build.steps:
             self._skip_rounding(step)
         self._drop()
@@ -126,6 +137,46 @@ class _Tidy:
         self.build.tensors[product["intercept"]] = intercept
         return True
 
+    def _is_of_codes(self, step: dict[str, Any]) -> bool:
+        """Whether most columns of a small product are 0 or 1 by a code, which float64 looks up.
+
+        What is rounded once is no further from the source's sum at float32 than that is from the
+        exact one.
+        """
+        if step["op"] != "linear" or step.get("width") != "float32":
+            return False
+        outputs, inputs = self.build.tensors[step["coefficients"]].shape
+        if outputs > _MOST_LOOKED_UP:
+            return False
+        codes = sum(self._is_code(step["input"], column) for column in range(inputs))
+        return 2 * codes >= inputs and codes > 1
+
+    def _is_code(self, value: int, column: int) -> bool:
+        """Whether a column says if another one is a number, scaled perhaps."""
+        while value:
+            step = self.build.steps[value - 1]
+            if step["op"] == "one_hot":
+                return True
+            if step["op"] == "concat":
+                value, column = self._part(step["inputs"], column)
+                continue
+            name = step["kind"]["name"] if step["op"] == "link" else ""
+            if name == "columns":
+                column = step["kind"]["columns"][column]
+            elif name not in _BY_COLUMN:
+                return False
+            value = step["input"]
+        return False
+
+    def _part(self, values: list[int], column: int) -> tuple[int, int]:
+        """Return where a column of values side by side comes from."""
+        for value in values:
+            width = self.build.width_of(value)
+            if column < width:
+                return value, column
+            column -= width
+        return 0, column
+
     def _drop(self) -> None:
         """Leave out steps that nothing reads, and number the others anew."""
         build = self.build
@@ -134,8 +185,19 @@ class _Tidy:
             if value in needed:
                 needed.update(_inputs(build.steps[value - 1]))
         kept = [value for value in range(1, len(build.steps) + 1) if value in needed]
-        number = {0: 0} | {value: at + 1 for at, value in enumerate(kept)}
-        steps = [build.steps[value - 1] for value in kept]
+        number, steps = {0: 0}, []
+        for value in kept:
+            steps.append(build.steps[value - 1])
+            for key in ("input", "start"):
+                if key in steps[-1]:
+                    steps[-1][key] = number[steps[-1][key]]
+            if "inputs" in steps[-1]:
+                steps[-1]["inputs"] = [number[own] for own in steps[-1]["inputs"]]
+            if value in self.wide:
+                del steps[-1]["width"]
+                kind = {"name": "round_to_float32"}
+                steps.append({"op": "link", "input": len(steps), "kind": kind})
+            number[value] = len(steps)
         names = {name for step in steps for name in _tensors(step)}
         for step in build.steps:
             for name in _tensors(step):
@@ -147,12 +209,6 @@ class _Tidy:
                     if own == name or own[: len(name) + 1] == f"{name}."
                 ]:
                     del build.tensors[own]
-        for step in steps:
-            for key in ("input", "start"):
-                if key in step:
-                    step[key] = number[step[key]]
-            if "inputs" in step:
-                step["inputs"] = [number[value] for value in step["inputs"]]
         for target in build.targets:
             for key in ("margin", "probability", "score"):
                 if target.get(key) is not None:

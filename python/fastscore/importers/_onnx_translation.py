@@ -25,6 +25,8 @@ from fastscore.importers._onnx_values import (
     Maps,
     Moved,
     Several,
+    SideBySide,
+    Signs,
     Sized,
     Text,
     Value,
@@ -68,6 +70,8 @@ class Translation:
         }
         self.finals: dict[int, tuple[str, Columns]] = {}
         """Values that a sigmoid or softmax gave: its name and what it was given."""
+        self.forests: list[bool] = []
+        """Per ensemble of trees whether its step has each of its trees once."""
         self.notes: list[str] = []
         self.left = 1 << 26
         """How many elements constants may still be given that are not in the file."""
@@ -215,6 +219,8 @@ class Translation:
             Text: "text, which only operators of ai.onnx.ml read",
             Label: "a label that is text, which can only be an output",
             Maps: "a map of labels, which can only be an output",
+            Signs: "the sign of a computed number, which can only be an output",
+            SideBySide: "labels side by side, which can only be an output",
             Several: "a sequence, which operators of sequences read",
         }.get(type(found), "the same for every row, which is not supported here")
         refuse(node, f"its input {node.inputs[at]!r} is {what}")
@@ -349,6 +355,9 @@ class Translation:
             if not isinstance(found, Columns):
                 self.mixes(node)
             return replace(value, shape=found.shape)
+        if isinstance(value, Signs):
+            numbers = self.moved(node, value.numbers, move)
+            return replace(value, numbers=numbers) if isinstance(numbers, Columns) else numbers
         if isinstance(value, Comparison):
             numbers = self.moved(node, value.numbers, move)
             if isinstance(numbers, Columns):

@@ -136,6 +136,30 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class Signs:
+    """Signs of computed numbers, as labels: -1 and 1, or, clipped, whether they are above 0."""
+
+    numbers: Columns
+    elem_type: str
+
+    def label(self) -> Label | None:
+        """Return it as a label, where it is one a row: a 0 is as much of a tie as is half."""
+        if len(self.numbers.frame) != 1:
+            return None
+        x = self.numbers
+        flat = Columns(x.frame, (1,), x.elem_type, x.batched)
+        classes = Labels(self.elem_type, "int", [-1, 1])
+        return Label(flat, "above", classes, 0.0, x.shape, self.elem_type, x.batched)
+
+
+@dataclass(frozen=True, slots=True)
+class SideBySide:
+    """A label for each of several targets: (rows, targets)."""
+
+    labels: tuple[Label, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Moved:
     """Numbers that depend on the row, while rows are not the first dimension of their tensor.
 
@@ -162,7 +186,19 @@ class Several:
     values: tuple["Value", ...]
 
 
-Value = Constant | Sized | Columns | Text | Label | Maps | Comparison | Moved | Several
+Value = (
+    Constant
+    | Sized
+    | Columns
+    | Text
+    | Label
+    | Maps
+    | Comparison
+    | Signs
+    | SideBySide
+    | Moved
+    | Several
+)
 
 
 def constant(values: Sequence[Any] | NDArray[Any], dtype: Any = None) -> Constant:

@@ -23,6 +23,7 @@ from fastscore.importers import (  # noqa: F401, for the operators that they reg
     _onnx_logic,
     _onnx_loop,
     _onnx_ml_linear,
+    _onnx_ml_pick,
     _onnx_ml_scale,
     _onnx_ml_tables,
     _onnx_ml_trees,
@@ -34,6 +35,7 @@ from fastscore.importers import (  # noqa: F401, for the operators that they reg
 from fastscore.importers._builder import wide_refused
 from fastscore.importers._onnx_graph import Graph, decode
 from fastscore.importers._onnx_outputs import targets
+from fastscore.importers._onnx_patterns import recognised
 from fastscore.importers._onnx_tidy import tidy
 from fastscore.importers._onnx_translation import Translation
 from fastscore.importers._source import source
@@ -80,7 +82,7 @@ def step_by_step(data: bytes, path: str | None, features: Sequence[str] | None) 
 
 
 def _translate(graph: Graph, options: Options, *, joined: bool = True) -> _core.Model:
-    translation = Translation(graph, options.feature_names())
+    translation = Translation(recognised(graph), options.feature_names())
     translation.run()
     targets(translation, options.classes)
     tidy(translation.build, joined=joined)
@@ -91,4 +93,15 @@ def _translate(graph: Graph, options: Options, *, joined: bool = True) -> _core.
             missing=True,
             non_finite=True,
             width=translation.width,
+            leaf=_leaves(translation),
         )
+
+
+def _leaves(translation: Translation) -> int | None:
+    """Return the step whose leaves the model gives, by their numbers in the file: of one ensemble.
+
+    These are the nodes' own, or, where leaves are apart from nodes, their places among all leaves.
+    """
+    steps = translation.build.steps
+    forests = [at for at, step in enumerate(steps) if step["op"] == "forest"]
+    return forests[0] if len(forests) == 1 and translation.forests == [True] else None

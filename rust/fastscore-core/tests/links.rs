@@ -46,6 +46,8 @@ fn links(columns: usize) -> Vec<(Link, Width)> {
         Link::Standardize { shift: None, scale: None },
         Link::Impute { values: (0..columns).map(|c| c as f64 - 1.0).collect(), missing: None },
         Link::Impute { values: (0..columns).map(|c| c as f64 + 0.5).collect(), missing: Some(0.0) },
+        Link::WeightedMedian { weights: (0..columns).map(|c| f64::from(u8::from(c + 1 == columns))).collect() },
+        Link::WeightedMedian { weights: (0..columns).map(|c| if c < 2 { 8_388_608.0 } else { 1.0 }).collect() },
     ];
     let mut both = Vec::from(both);
     both.extend(Function::ALL.map(|function| Link::Ufunc { function }));
@@ -75,7 +77,6 @@ fn links(columns: usize) -> Vec<(Link, Width)> {
         Link::Vote { hit: 1.5, miss: -0.5, scan: false },
         Link::Vote { hit: 1.5, miss: -0.5, scan: true },
         Link::WeightedMedian { weights: numbers(0.0).iter().map(|w| w % 0.7 + 0.1).collect() },
-        Link::WeightedMedian { weights: (0..columns).map(|c| f64::from(u8::from(c + 1 == columns))).collect() },
         Link::RoundToFloat32 {},
         Link::LogSumExp {},
         Link::YeoJohnson { lambdas: numbers(-0.3) },
@@ -340,6 +341,7 @@ fn links_are_refused_by_their_numbers_and_inputs() {
         Link::Shrink { lambda: 0.5, bias: 0.1 },
         Link::Squareplus { b: 0.1 },
         Link::Power { exponent: 0.1 },
+        Link::WeightedMedian { weights: vec![0.1, 1.0] },
         norm(0.1, None, None),
         norm(0.5, Some(vec![0.1; 2]), None),
     ] {

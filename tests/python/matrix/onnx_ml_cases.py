@@ -12,18 +12,28 @@ import onnxmltools
 import pandas as pd
 import skl2onnx
 from onnx import helper
-from onnx_ml_support import draw, one, run
+from onnx_ml_support import draw, leaves_of, one, run
 from onnxmltools.convert.common.data_types import FloatTensorType as Floats
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import IsolationForest, RandomForestClassifier
+from sklearn.ensemble import (
+    AdaBoostClassifier,
+    AdaBoostRegressor,
+    IsolationForest,
+    RandomForestClassifier,
+)
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import (
+    OneHotEncoder,
+    OrdinalEncoder,
+    QuantileTransformer,
+    StandardScaler,
+)
 from sklearn.svm import SVC
 
-from matrix.case import EQUAL, LABELS, Bound, Case, Library, Refusal
+from matrix.case import EQUAL, LABELS, LEAVES, Bound, Case, Library, Refusal
 
 OPSETS = {"": 18, "ai.onnx.ml": 3}
 
@@ -31,6 +41,8 @@ OPSETS = {"": 18, "ai.onnx.ml": 3}
 def expected(source: Any, data: Any, output: str) -> Any:
     """What ONNX Runtime gives: before the last transformation, where that is asked for."""
     feeds = _feeds(source, data)
+    if output == "leaf":
+        return run(leaves_of(source), feeds)[0].astype(np.int32)
     found = run(source, feeds)
     if output == "prediction":
         return found[0].ravel() if len(found) == 2 else _flat(found[0])
@@ -39,7 +51,7 @@ def expected(source: Any, data: Any, output: str) -> Any:
     assert output == "margin", output
     raw = copy.deepcopy(source)
     made = [node for node in raw.graph.node if node.op_type.endswith("Classifier")]
-    if len(found) == 1 or not made:
+    if len(found) == 1 or len(made) != 1:  # of several classifiers none is the last
         return _flat(found[-1])
     _transform(made[0]).s = b"NONE"
     raw.graph.output.append(helper.make_tensor_value_info(made[0].output[1], 1, None))
@@ -86,11 +98,14 @@ LIBRARY = Library(
     "categories, missing values, SUM, AVERAGE, MIN, MAX, base values, every post_transform. "
     "Also LinearRegressor, LinearClassifier, Scaler, Normalizer, Imputer, Binarizer, "
     "FeatureVectorizer, LabelEncoder, CategoryMapper, OneHotEncoder, ArrayFeatureExtractor, "
-    "ZipMap. A label and its shares are one target. Two classes with weights of both have the "
-    "labels 0 and 1 where they are integers, and the sign of the second decides, as ONNX Runtime "
-    "has it. Sets of more than 30 members, or of others than 0 to 30, cut a number to an integer "
-    "there; so they do here.",
-    unasked=frozenset({"margin"}),
+    "ZipMap; of skl2onnx every estimator but nearest neighbours, kernels, text features, trees of "
+    "several classifications and Bagging of LinearSVC: `test_onnx_ml_supported` has the list. A "
+    "label and its shares are one target; the leaf of a graph's only ensemble is the number of the "
+    "node in its tree, as the file has it (version 5: the leaf's place); an output that is the "
+    "same for all rows is left out. Two classes with weights of both have the labels 0 and 1 where "
+    "they are integers, and the sign of the second decides, as ONNX Runtime has it. Sets of more "
+    "than 30 members, or of others than 0 to 30, cut a number to an integer; so they do here.",
+    unasked=frozenset({"margin", "leaf"}),
 )
 
 
@@ -177,20 +192,29 @@ def _lightgbm(rng: np.random.Generator) -> tuple[Any, Any]:
     return model, x
 
 
-def _outliers(rng: np.random.Generator) -> tuple[Any, Any]:
-    x = rng.normal(size=(300, 3)).astype(np.float32)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        source = IsolationForest(n_estimators=8, random_state=0).fit(x)
-        model = skl2onnx.to_onnx(
-            source, initial_types=[("X", FloatTensorType([None, 3]))], target_opset=OPSETS
-        )
-    return model, x * 2
+def _alone(estimator: Any, target: Any = lambda x: None, scale: float = 1.0) -> Any:
+    """An estimator of three numbers; `target` makes y of them."""
+
+    def make(rng: np.random.Generator) -> tuple[Any, Any]:
+        x = rng.normal(size=(300, 3)).astype(np.float32)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            source = copy.deepcopy(estimator).fit(x, target(x))
+            model = skl2onnx.to_onnx(
+                source,
+                initial_types=[("X", FloatTensorType([None, 3]))],
+                options={"zipmap": False} if hasattr(source, "classes_") else None,
+                target_opset=OPSETS,
+            )
+        return model, x * scale
+
+    return make
 
 
 ONE_HOT = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
 ORDINAL = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
 VALUE = {"prediction": EQUAL, "margin": EQUAL}
+TREES = VALUE | {"leaf": LEAVES}
 FILES = ("ONNX",)
 
 
@@ -199,14 +223,14 @@ def _classes(margin: Bound, shares: Bound = NEAR) -> dict[str, Bound]:
 
 
 CASES: list[Case] = [
-    Case("TreeEnsembleRegressor", "all modes", _trees(), VALUE, FILES),
-    Case("TreeEnsembleRegressor", "3 targets", _trees(targets=3), VALUE, FILES),
+    Case("TreeEnsembleRegressor", "all modes", _trees(), TREES, FILES),
+    Case("TreeEnsembleRegressor", "3 targets", _trees(targets=3), TREES, FILES),
     *(
         Case(
             "TreeEnsembleRegressor",
             how,
             _trees(aggregate_function=how, base_values=[0.7]),
-            VALUE,
+            TREES,
             FILES,
         )
         for how in ("AVERAGE", "MIN", "MAX")
@@ -215,22 +239,29 @@ CASES: list[Case] = [
         "TreeEnsembleClassifier",
         "3 classes",
         _trees("class", 3, post_transform="SOFTMAX"),
-        _classes(EQUAL),
+        _classes(EQUAL) | {"leaf": LEAVES},
         FILES,
     ),
     Case(
         "TreeEnsembleClassifier",
         "2 classes",
         _trees("class", 1, post_transform="LOGISTIC"),
-        _classes(EQUAL),
+        _classes(EQUAL) | {"leaf": LEAVES},
         FILES,
     ),
-    Case("onnxmltools", "LightGBM with categories", _lightgbm, VALUE, FILES),
+    Case("onnxmltools", "LightGBM with categories", _lightgbm, TREES, FILES),
     Case(
         "skl2onnx",
         "pipeline of one-hot codes, RandomForest",
         _pipeline(ONE_HOT, RandomForestClassifier(4, max_depth=5, random_state=0)),
-        _classes(EQUAL, EQUAL),
+        _classes(EQUAL, EQUAL) | {"leaf": LEAVES},
+        FILES,
+    ),
+    Case(
+        "skl2onnx",
+        "pipeline of one-hot codes, LogisticRegression",
+        _pipeline(ONE_HOT, LogisticRegression()),
+        _classes(ROUGH, ROUGH),
         FILES,
     ),
     Case(
@@ -243,8 +274,29 @@ CASES: list[Case] = [
     Case(
         "skl2onnx",
         "IsolationForest",
-        _outliers,
+        _alone(IsolationForest(n_estimators=8, random_state=0), scale=2.0),
         {"prediction": LABELS, "margin": NEAR},
+        FILES,
+    ),
+    Case(
+        "skl2onnx",
+        "AdaBoostClassifier",
+        _alone(AdaBoostClassifier(n_estimators=6), lambda x: np.digitize(x[:, 0], [-0.5, 0.5])),
+        _classes(NEAR),
+        FILES,
+    ),
+    Case(
+        "skl2onnx",
+        "AdaBoostRegressor",
+        _alone(AdaBoostRegressor(n_estimators=6), lambda x: x[:, 0] + x[:, 1]),
+        VALUE,
+        FILES,
+    ),
+    Case(
+        "skl2onnx",
+        "QuantileTransformer",
+        _alone(QuantileTransformer(n_quantiles=30)),
+        {"prediction": NEAR, "margin": NEAR},
         FILES,
     ),
 ]

@@ -35,7 +35,7 @@ pub(crate) fn link(
             out[stride..stride + rows].copy_from_slice(p);
             return;
         }
-        Link::WeightedMedian { weights } => return weighted_median(weights, input, &mut out[..rows]),
+        Link::WeightedMedian { weights } => return weighted_median(weights, width, input, &mut out[..rows]),
         Link::LogSumExp {} => return log_sum_exp(level, input, count, &mut out[..rows]),
         Link::Reduce { how, groups } => {
             let size = count / groups;
@@ -319,17 +319,17 @@ fn vote(hit: f64, miss: f64, scan: bool, columns: &mut [&mut [f64]], rows: usize
     }
 }
 
-fn weighted_median(weights: &[f64], input: &impl Columns, out: &mut [f64]) {
+fn weighted_median(weights: &[f64], width: Width, input: &impl Columns, out: &mut [f64]) {
     let mut sorted: Vec<(f64, usize)> = Vec::with_capacity(weights.len());
     for (row, to) in out.iter_mut().enumerate() {
         sorted.clear();
         sorted.extend((0..weights.len()).map(|c| (input.column(c)[row], c)));
         // The place decides between equals: as a stable sort, which would need memory for each row.
         sorted.sort_unstable_by(|a, b| order(a.0, b.0).then(a.1.cmp(&b.1)));
-        let half = 0.5 * sorted.iter().fold(0.0, |sum, &(_, c)| sum + weights[c]);
+        let half = 0.5 * sorted.iter().fold(0.0, |sum, &(_, c)| width.round(sum + weights[c]));
         let mut sum = 0.0;
         let median = sorted.iter().find(|&&(_, c)| {
-            sum += weights[c];
+            sum = width.round(sum + weights[c]);
             sum >= half
         });
         *to = median.map_or(f64::NAN, |&(x, _)| x);

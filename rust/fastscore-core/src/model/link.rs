@@ -514,6 +514,7 @@ impl Link {
             | Link::Power { .. }
             | Link::LayerNorm { .. }
             | Link::Reduce { .. }
+            | Link::WeightedMedian { .. }
             | Link::Ufunc { .. }
             | Link::Normalize { pairwise: false, .. }
             | Link::Divide { .. }

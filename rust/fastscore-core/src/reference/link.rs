@@ -85,7 +85,7 @@ pub(super) fn link(kind: &Link, width: Width, input: &[f64]) -> Vec<f64> {
             let first = input.iter().position(|&x| largest.is_some_and(|largest| order(x, largest).is_eq()));
             (0..input.len()).map(|column| if first == Some(column) { *hit } else { *miss }).collect()
         }
-        Link::WeightedMedian { weights } => vec![weighted_median(weights, input)],
+        Link::WeightedMedian { weights } => vec![weighted_median(weights, width, input)],
         Link::Relu {} => each(&|x| if x < 0.0 { 0.0 } else { width.round(x) }),
         Link::LogSumExp {} => {
             let max = input.iter().skip(1).fold(input[0], |max, &x| if x > max { x } else { max });
@@ -259,13 +259,13 @@ fn fast_softmax(input: &[f64]) -> Vec<f64> {
     powers.iter().map(|x| x / total).collect()
 }
 
-fn weighted_median(weights: &[f64], input: &[f64]) -> f64 {
+fn weighted_median(weights: &[f64], width: Width, input: &[f64]) -> f64 {
     let mut pairs: Vec<(f64, f64)> = input.iter().copied().zip(weights.iter().copied()).collect();
     pairs.sort_by(|a, b| order(a.0, b.0));
     let sums: Vec<f64> = pairs
         .iter()
         .scan(0.0, |sum, (_, weight)| {
-            *sum += weight;
+            *sum = width.round(*sum + weight);
             Some(*sum)
         })
         .collect();
