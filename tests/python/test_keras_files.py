@@ -122,6 +122,7 @@ def nested(x: Any) -> Any:
 
 def operated(x: Any) -> Any:
     """Operations, some of them named as layers are."""
+    x = ops.cast(ops.cast(x, "float64") * 2, "float32")
     return ops.square(x)[:, 1:] * 2 + ops.softmax(Layers.Dense(3)(1 - x))
 
 

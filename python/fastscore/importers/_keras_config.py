@@ -168,9 +168,9 @@ def _name(entry: Mapping[str, Any]) -> str:
 
 def _is_operation(entry: Mapping[str, Any]) -> bool:
     module = str(entry.get("module") or "")
-    if "module" not in entry and entry["class_name"] not in MODELS:
-        # Of a whole-model .h5 file: each layer has a type, which operations have not.
-        return isinstance(entry["config"], Mapping) and "dtype" not in entry["config"]
+    if "module" not in entry and entry["class_name"] not in (*MODELS, "InputLayer"):
+        # Of a whole-model .h5 file: layers say whether they are trainable, operations don't.
+        return isinstance(entry["config"], Mapping) and "trainable" not in entry["config"]
     return module.startswith(("keras.src.ops", "keras.src.activations", "keras.ops"))
 
 
