@@ -168,9 +168,10 @@ def _name(entry: Mapping[str, Any]) -> str:
 
 def _is_operation(entry: Mapping[str, Any]) -> bool:
     module = str(entry.get("module") or "")
-    if "module" not in entry and entry["class_name"] not in (*MODELS, "InputLayer"):
-        # Of a whole-model .h5 file: layers say whether they are trainable, operations don't.
-        return isinstance(entry["config"], Mapping) and "trainable" not in entry["config"]
+    if "module" not in entry and entry["class_name"] not in MODELS:
+        # Of a whole-model .h5 file: each layer has a type, which of the operations only Cast has.
+        own, cast = entry["config"], entry["class_name"] == "Cast"
+        return isinstance(own, Mapping) and (cast or "dtype" not in own)
     return module.startswith(("keras.src.ops", "keras.src.activations", "keras.ops"))
 
 
