@@ -231,6 +231,15 @@ def test_shares_that_are_an_output_each(name):
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("name", ["MLP", "SGD"])
+def test_shares_of_two_classes_that_are_an_output_each(name):
+    model = convert(CLASSIFIERS[name], X, Y == 1, zipmap="columns")
+    ours = fastscore.import_model(model)
+    label, *shares = run(model, {"X": rows()})
+    np.testing.assert_array_equal(ours.predict(rows()), label)
+    np.testing.assert_allclose(ours.predict_proba(rows()), np.column_stack(shares), atol=2e-5)
+
+
 def test_scores_that_are_no_shares():
     for y, outputs in ((Y == 1, ("prediction", "margin")), (Y, None)):
         model = convert(svm.LinearSVC(), X, y.astype(int))

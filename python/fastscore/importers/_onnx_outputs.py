@@ -173,7 +173,10 @@ def _gathered(
     places = [(own[0].value, own[0].index) for own in columns]
     value = places[0][0]
     apart = not value or translation.build.width_of(value) != len(places)
-    if apart or places != [(value, at) for at in range(len(places))]:
+    whole = not apart and places == [(value, at) for at in range(len(places))]
+    # skl2onnx names them by their classes.
+    named = zip(others, label.classes.values, strict=True)
+    if not whole and not all(name in (f"i{own}", f"s{own}") for (name, _), own in named):
         return outputs
     first = others[0][1]
     assert isinstance(first, Columns)
