@@ -4,7 +4,7 @@ use std::cell::{Cell, OnceCell};
 
 use super::bind::{Binding, takes_codes};
 use super::encode::{Encoded, Problem, Rule};
-use super::refusal::{mark, may_be_refused};
+use super::refusal::{mark_at, may_be_refused};
 use super::rows::Array;
 use super::table::{Body, Column, Csr, Numbers, Table};
 use crate::kernels::{Bitmap, Cells, Rows};
@@ -23,6 +23,8 @@ const FAR: usize = 1 << 20;
 
 /// What a call reads, the same for every block.
 pub(super) struct Reader<'t> {
+    /// The instructions that values are converted and looked at with.
+    level: Level,
     table: &'t Table<'t>,
     loaded: Vec<Loaded<'t>>,
     /// Per feature its slot in a block; `u32::MAX` where not loaded.
@@ -98,6 +100,7 @@ impl<'t> Reader<'t> {
     /// `read` flags the features that the output needs. A feature that is not read is still loaded where its values
     /// could be refused.
     pub(super) fn new(table: &'t Table<'t>, binding: &Binding, read: &[bool], model: &'t Model, streams: bool) -> Self {
+        let level = Level::detect();
         let mut slot = vec![u32::MAX; binding.len()];
         let mut loaded = Vec::new();
         for (feature, &column) in binding.iter().enumerate() {
@@ -108,7 +111,7 @@ impl<'t> Reader<'t> {
             {
                 slot[feature] = loaded.len() as u32;
                 // Infinities are refused before they become codes where the source lists the feature.
-                let way = Way::new(model, table, feature, column, model.refuses_infinite_category(feature));
+                let way = Way::new(level, model, table, feature, column, model.refuses_infinite_category(feature));
                 let checks = Checks { missing: checks.missing || way.refuses_missing(), ..checks };
                 loaded.push(Loaded { feature, column, way, checks });
             }
@@ -126,6 +129,7 @@ impl<'t> Reader<'t> {
         let sums_tell = loaded.iter().all(tells);
         let guarded = !model.guards().is_empty();
         let mut reader = Reader {
+            level,
             table,
             loaded,
             slot,
@@ -183,6 +187,11 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// The instructions that values are converted and looked at with.
+    pub(super) fn level(&self) -> Level {
+        self.level
+    }
+
     /// The table's rows.
     pub(super) fn rows(&self) -> usize {
         self.table.rows()
@@ -222,17 +231,21 @@ impl<'t> Reader<'t> {
 }
 
 impl<'t> Way<'t> {
-    fn new(model: &'t Model, table: &'t Table<'t>, feature: usize, column: usize, infinite: bool) -> Self {
+    fn new(
+        level: Level,
+        model: &'t Model,
+        table: &'t Table<'t>,
+        feature: usize,
+        column: usize,
+        infinite: bool,
+    ) -> Self {
         let encoding = if takes_codes(model, table, feature, column) { None } else { model.encoding(feature) };
+        let rule = || Rule::new(level, encoding, infinite);
         match (table.body(), encoding) {
-            (Body::Csr(_), Some(_)) => Way::Recoded(Rule::new(encoding, infinite)),
+            (Body::Csr(_), Some(_)) => Way::Recoded(rule()),
             (Body::Columns(columns), _) => match (columns.get(column), encoding) {
-                (Some(Column::Categories(categories)), _) => {
-                    Way::Encoded(Encoded::categories(categories, Rule::new(encoding, infinite)))
-                }
-                (Some(Column::Numbers(numbers)), Some(_)) => {
-                    Way::Encoded(Encoded::numbers(numbers, Rule::new(encoding, infinite)))
-                }
+                (Some(Column::Categories(categories)), _) => Way::Encoded(Encoded::categories(categories, rule())),
+                (Some(Column::Numbers(numbers)), Some(_)) => Way::Encoded(Encoded::numbers(numbers, rule())),
                 _ => Way::Numbers,
             },
             _ => Way::Numbers,
@@ -333,7 +346,7 @@ impl<'r, 't> Block<'r, 't> {
             if numbers.is_strided() {
                 strided = true;
             } else {
-                numbers.read(start, own);
+                numbers.read(reader.level, start, own);
             }
         }
         if strided {
@@ -376,7 +389,7 @@ impl<'r, 't> Block<'r, 't> {
                     && let Some(numbers) = self.reader.numbers(loaded.column)
                     && numbers.is_strided()
                 {
-                    numbers.read(start + first, &mut columns[at * self.stride + first..][..count]);
+                    numbers.read(self.reader.level, start + first, &mut columns[at * self.stride + first..][..count]);
                 }
             }
         }
@@ -390,7 +403,7 @@ impl<'r, 't> Block<'r, 't> {
             columns.resize(self.reader.width() * room, 0.0);
             if let Some(array) = &self.reader.array {
                 let features: Vec<usize> = self.reader.loaded.iter().map(|loaded| loaded.feature).collect();
-                array.turn(self.start, self.rows, &features, &mut columns, room);
+                array.turn(self.reader.level, self.start, self.rows, &features, &mut columns, room);
             }
             columns
         })
@@ -405,7 +418,7 @@ impl<'r, 't> Block<'r, 't> {
         self.own.resize(self.reader.width() * self.stride, absent);
         let entries = csr.indptr[start]..csr.indptr[start + rows];
         self.entries.resize(entries.len(), 0.0);
-        csr.data.read(entries.start, &mut self.entries);
+        csr.data.read(self.reader.level, entries.start, &mut self.entries);
         for row in 0..rows {
             for entry in csr.indptr[start + row]..csr.indptr[start + row + 1] {
                 let slot = self.reader.sparse_slot[csr.indices[entry] as usize];
@@ -431,7 +444,7 @@ impl<'r, 't> Block<'r, 't> {
             Place::Rows => &self.turned()[slot * (self.stride + GAP)..][..self.rows],
             Place::Cells(cells, valid) => self.converted[slot].get_or_init(|| {
                 let mut column = vec![0.0; self.rows];
-                cells.widen(Level::detect(), valid, 0, &mut column);
+                cells.widen(self.reader.level, valid, 0, &mut column);
                 column
             }),
         }
@@ -444,7 +457,7 @@ impl<'r, 't> Block<'r, 't> {
         }
         if let Some(array) = &self.reader.array
             && let Some(cells) = array.span(self.start, self.rows, self.reader.width())
-            && !may_be_refused(self.reader.checks, cells)
+            && !may_be_refused(self.reader.level, self.reader.checks, cells)
         {
             return false;
         }
@@ -466,7 +479,7 @@ impl<'r, 't> Block<'r, 't> {
             // Integers without nulls are neither missing nor infinite.
             let fractions = |cells| matches!(cells, Cells::F64(_) | Cells::F32(_) | Cells::F16(_));
             if !matches!(self.places[slot], Place::Cells(cells, None) if !fractions(cells)) {
-                any |= mark(loaded.checks, self.slot_rows(slot), bad);
+                any |= mark_at(self.reader.level, loaded.checks, self.slot_rows(slot), bad);
             }
         }
         any

@@ -9,6 +9,7 @@ use super::category::{Categories, Kind, Part, Plain};
 use super::table::{Chunk, Numbers, Values};
 use crate::error::Error;
 use crate::model::{Encoding, Lookup, Number, NumberTable, TextTable, Unknown, hash_of_number, hash_of_text};
+use crate::simd::Level;
 
 /// Why a value has no code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,6 +91,7 @@ enum Coder<'t> {
 /// How a feature's values become codes.
 #[derive(Clone, Copy)]
 pub(super) struct Rule<'t> {
+    level: Level,
     coder: Coder<'t>,
     missing: f64,
     unknown: f64,
@@ -100,9 +102,9 @@ pub(super) struct Rule<'t> {
 impl<'t> Rule<'t> {
     /// The rule of a feature; without an encoding its values are numbers already. `infinite`: the source refuses
     /// infinities, categories or not.
-    pub(super) fn new(encoding: Option<(&'t Encoding, &'t Lookup)>, infinite: bool) -> Self {
+    pub(super) fn new(level: Level, encoding: Option<(&'t Encoding, &'t Lookup)>, infinite: bool) -> Self {
         let Some((encoding, lookup)) = encoding else {
-            return Rule { coder: Coder::Itself, missing: f64::NAN, unknown: f64::NAN, infinite: f64::NAN };
+            return Rule { level, coder: Coder::Itself, missing: f64::NAN, unknown: f64::NAN, infinite: f64::NAN };
         };
         let coder = match lookup {
             Lookup::Numbers(table) => Coder::Numbers(table),
@@ -115,7 +117,7 @@ impl<'t> Rule<'t> {
             Unknown::Code(code) => code,
         };
         let infinite = if infinite { INFINITE } else { unknown };
-        Rule { coder, missing: encoding.missing_code.unwrap_or(f64::NAN), unknown, infinite }
+        Rule { level, coder, missing: encoding.missing_code.unwrap_or(f64::NAN), unknown, infinite }
     }
 
     /// Whether missing values are refused: they have no text (CatBoost).
@@ -156,10 +158,10 @@ impl<'t> Rule<'t> {
 
     /// Rows `start .. start + out.len()` of numbers.
     fn numbers(&self, chunk: &Chunk, start: usize, out: &mut [f64]) {
-        let Rule { coder, missing, unknown, .. } = *self;
+        let Rule { level, coder, missing, unknown, .. } = *self;
         match coder {
             Coder::Itself => {
-                chunk.read(start, out);
+                chunk.read(level, start, out);
                 // NaN is one NaN, so that none is taken for a mark.
                 out.iter_mut().filter(|x| x.is_nan()).for_each(|x| *x = f64::NAN);
                 return;
@@ -336,7 +338,7 @@ impl<'t> Encoded<'t> {
                     Part::Texts(texts, nulls) => describe_plain(&Plain::Texts(texts.clone(), nulls.clone()), row),
                     Part::Keys { keys, dictionary, .. } => {
                         let mut key = [0.0];
-                        keys.read(row, &mut key);
+                        keys.read(self.rule.level, row, &mut key);
                         if key[0] >= 0.0 && key[0] < dictionary.len() as f64 {
                             describe_plain(dictionary, key[0] as usize)
                         } else {

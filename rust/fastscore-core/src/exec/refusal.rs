@@ -40,11 +40,16 @@ fn is_infinite(width: Width, x: f64) -> bool {
     }
 }
 
-/// Set `bad[r]` where checks refuse row r; gives whether there is one.
+/// [`mark_at`] the best level.
 pub(super) fn mark(checks: Checks, rows: &[f64], bad: &mut [u8]) -> bool {
+    mark_at(Level::detect(), checks, rows, bad)
+}
+
+/// Set `bad[r]` where checks refuse row r; gives whether there is one.
+pub(super) fn mark_at(level: Level, checks: Checks, rows: &[f64], bad: &mut [u8]) -> bool {
     // Nearly always nothing is found: one pass that vectorises, then a slow one where it did.
     let limit = Checks { missing: true, ..checks };
-    if !may_be_refused(limit, RowCells::F64(rows)) {
+    if !may_be_refused(level, limit, RowCells::F64(rows)) {
         return false;
     }
     let mut any = false;
@@ -59,11 +64,11 @@ pub(super) fn mark(checks: Checks, rows: &[f64], bad: &mut [u8]) -> bool {
 
 /// Whether all numbers are finite.
 pub(super) fn all_finite(numbers: &[f64]) -> bool {
-    !may_be_refused(Checks { missing: true, non_finite: Some(Width::Float64) }, RowCells::F64(numbers))
+    !may_be_refused(Level::detect(), Checks { missing: true, non_finite: Some(Width::Float64) }, RowCells::F64(numbers))
 }
 
 /// Whether some cell is one that the checks refuse.
-pub(super) fn may_be_refused(checks: Checks, cells: RowCells) -> bool {
+pub(super) fn may_be_refused(level: Level, checks: Checks, cells: RowCells) -> bool {
     struct Look<'a>(Checks, RowCells<'a>, &'a mut bool);
     impl BitWork for Look<'_> {
         #[inline(always)]
@@ -92,7 +97,7 @@ pub(super) fn may_be_refused(checks: Checks, cells: RowCells) -> bool {
         }
     }
     let mut found = false;
-    bits::run(Level::detect(), Look(checks, cells, &mut found));
+    bits::run(level, Look(checks, cells, &mut found));
     found
 }
 
@@ -161,7 +166,7 @@ impl Reader<'_> {
             (Way::Encoded(encoded), _) => encoded.describe(row),
             (Way::Recoded(_), Body::Csr(csr)) => {
                 let mut entries = vec![0.0; csr.indptr[row + 1] - csr.indptr[row]];
-                csr.data.read(csr.indptr[row], &mut entries);
+                csr.data.read(self.level(), csr.indptr[row], &mut entries);
                 let here = (csr.indptr[row]..).zip(&entries);
                 let column = self.loaded()[slot].column;
                 let sum: f64 = here.filter(|(at, _)| csr.indices[*at] as usize == column).map(|(_, x)| x).sum();

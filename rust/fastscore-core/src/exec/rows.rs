@@ -75,14 +75,22 @@ impl<'t> Array<'t> {
     }
 
     /// Rows `start .. start + rows` as columns: row r of slot s goes to `columns[s * room + r]`; a slot's column is `offset[s]`.
-    pub(super) fn turn(&self, start: usize, rows: usize, slots: &[usize], columns: &mut [f64], room: usize) {
+    pub(super) fn turn(
+        &self,
+        level: Level,
+        start: usize,
+        rows: usize,
+        slots: &[usize],
+        columns: &mut [f64],
+        room: usize,
+    ) {
         let mut first = 0;
         for run in slots.chunk_by(|a, b| self.offset[*a] + 1 == self.offset[*b]) {
             let at = start * self.stride + self.offset[run[0]];
             let (columns, size) = (&mut columns[first * room..], (rows, run.len()));
             match self.cells {
-                RowCells::F64(cells) => turn::turn(Level::detect(), &cells[at..], self.stride, size, columns, room),
-                RowCells::F32(cells) => turn::turn(Level::detect(), &cells[at..], self.stride, size, columns, room),
+                RowCells::F64(cells) => turn::turn(level, &cells[at..], self.stride, size, columns, room),
+                RowCells::F32(cells) => turn::turn(level, &cells[at..], self.stride, size, columns, room),
             }
             first += run.len();
         }

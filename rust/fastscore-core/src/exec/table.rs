@@ -187,9 +187,9 @@ impl<'a> Chunk<'a> {
     }
 
     /// Rows `start .. start + out.len()` as float64, NaN where null.
-    pub(super) fn read(&self, start: usize, out: &mut [f64]) {
+    pub(super) fn read(&self, level: Level, start: usize, out: &mut [f64]) {
         if let Some((cells, valid)) = self.cells(start, out.len()) {
-            return cells.widen(Level::detect(), valid, 0, out);
+            return cells.widen(level, valid, 0, out);
         }
         match &self.values {
             Values::F64(v) => v.convert(start, out, |x| x),
@@ -445,8 +445,8 @@ impl<'a> Numbers<'a> {
     }
 
     /// Rows `start .. start + out.len()` as float64, NaN where null; the range must be within `len`.
-    pub fn read(&self, start: usize, out: &mut [f64]) {
-        self.each(start, out, Chunk::read);
+    pub fn read(&self, level: Level, start: usize, out: &mut [f64]) {
+        self.each(start, out, |chunk, first, part| chunk.read(level, first, part));
     }
 
     /// Give each chunk its part of `out`, and the row of the chunk where that begins.

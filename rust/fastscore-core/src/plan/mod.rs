@@ -149,6 +149,11 @@ impl Plan {
         &self.model
     }
 
+    /// The instructions that it was compiled for.
+    pub(crate) fn level(&self) -> Level {
+        self.level
+    }
+
     /// What a few rows need for an output; None where they take the long way.
     pub(crate) fn needs(&self, output: Output) -> Option<&Needs> {
         self.needs[output as usize].get_or_init(|| Needs::new(self, output)).as_ref()
