@@ -346,6 +346,6 @@ impl<'a> Layout<'a> {
             &self.stages,
             result.first..result.first + result.columns,
         );
-        Some((last, network, self.whole.unwrap_or(View::Picked(self.input))))
+        Some((last, network, self.whole.unwrap_or(View::Picked(self.input.into()))))
     }
 }

@@ -8,6 +8,7 @@
 //! Values keep the model's numbers. Only the reference interpreter runs the model as it is.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::fuse;
 use crate::kernels::dense::Network;
@@ -19,8 +20,8 @@ use crate::model::{Guard, Link, Model, Op, Refuse, ValueId};
 pub(crate) enum View {
     /// So many columns of a value that is computed, all of them in order.
     Whole(ValueId, usize),
-    /// Column c is column `.1` of value `.0`, which is computed.
-    Picked(Vec<(ValueId, u32)>),
+    /// Column c is column `.1` of value `.0`, which is computed. Shared: each step that reads the value has the view.
+    Picked(Arc<[(ValueId, u32)]>),
 }
 
 impl View {

@@ -183,7 +183,7 @@ impl<'f> Splits<'f> {
             forest.categories.offset = self.offset;
             forest.categories.words = self.words;
         }
-        let view = View::Picked(self.input);
+        let view = View::Picked(self.input.into());
         Some(on_features(forest, view, count))
     }
 }

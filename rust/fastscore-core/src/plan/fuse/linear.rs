@@ -48,7 +48,7 @@ pub(super) fn fuse(
         }
         at += columns;
     }
-    fused.then(|| (LinearLookup { intercept: linear.intercept.clone(), terms }, View::Picked(view)))
+    fused.then(|| (LinearLookup { intercept: linear.intercept.clone(), terms }, View::Picked(view.into())))
 }
 
 /// Consecutive columns of which at most one is 1 for each code, and all others are 0.
