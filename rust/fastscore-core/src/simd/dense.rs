@@ -8,7 +8,7 @@
 //! The sum over inputs is never reordered, so every level gives the same bits. With 24 sums (AVX-512) or 12 (AVX2) in
 //! registers an input takes 10 or 8 loads for them: the multiply-adds are the bound.
 
-use super::{Activation, Level};
+use super::{Activation, Level, fused};
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::*;
 use std::ops::{Add, Div, Mul, Sub};
@@ -221,7 +221,7 @@ impl<F: Float> Part<F> {
 }
 
 macro_rules! float {
-    ($float:ident, $avx2:ty, $avx512:ty) => {
+    ($float:ident, $mul_add:expr, $avx2:ty, $avx512:ty) => {
         impl Float for $float {
             #[inline(always)]
             fn of(x: f64) -> Self {
@@ -289,7 +289,7 @@ macro_rules! float {
             }
             #[inline(always)]
             unsafe fn mul_add(self, factor: Self, addend: Self) -> Self {
-                std::array::from_fn(|i| self[i].mul_add(factor[i], addend[i]))
+                std::array::from_fn(|i| $mul_add(self[i], factor[i], addend[i]))
             }
             #[inline(always)]
             unsafe fn relu(self) -> Self {
@@ -300,13 +300,13 @@ macro_rules! float {
 }
 
 #[cfg(target_arch = "x86_64")]
-float!(f32, __m256, __m512);
+float!(f32, fused::mul_add, __m256, __m512);
 #[cfg(target_arch = "x86_64")]
-float!(f64, __m256d, __m512d);
+float!(f64, f64::mul_add, __m256d, __m512d);
 #[cfg(not(target_arch = "x86_64"))]
-float!(f32, [f32; 4], [f32; 4]);
+float!(f32, fused::mul_add, [f32; 4], [f32; 4]);
 #[cfg(not(target_arch = "x86_64"))]
-float!(f64, [f64; 4], [f64; 4]);
+float!(f64, f64::mul_add, [f64; 4], [f64; 4]);
 
 #[cfg(target_arch = "x86_64")]
 macro_rules! vector {

@@ -29,8 +29,8 @@
 //!   kept. A library that sets flush-to-zero in this thread (as code linked
 //!   with `-ffast-math` once did) changes subnormal results.
 //! * `f64::mul_add` rounding once, as it is documented to. Where the target has
-//!   no such instruction it is a call of the system's `fma`: right, but slow;
-//!   [`Level::Portable`] on x86-64 is there for comparison more than for use.
+//!   no such instruction it is a function's call: right, but slow. Lanes of
+//!   float32 have `fused.rs` instead.
 //! * A NaN result is always [`f64::NAN`]: IEEE 754 leaves a NaN's sign and
 //!   payload open, and processors do differ.
 
@@ -46,6 +46,7 @@ mod exp;
 mod exp2;
 mod exp_table;
 mod fast_exp;
+mod fused;
 mod hyperbolic;
 mod lanes32;
 pub(crate) mod leaf_table;

@@ -1,6 +1,7 @@
 //! Plain Rust, for every machine.
 
 use super::Narrow;
+use crate::simd::fused;
 
 /// Eight lanes. Needs no feature of the processor.
 #[derive(Clone, Copy)]
@@ -57,7 +58,7 @@ impl Narrow for Portable32 {
     }
     #[inline(always)]
     fn mul_add(self, factor: Self, addend: Self) -> Self {
-        Self(std::array::from_fn(|lane| self.0[lane].mul_add(factor.0[lane], addend.0[lane])))
+        Self(std::array::from_fn(|lane| fused::mul_add(self.0[lane], factor.0[lane], addend.0[lane])))
     }
     #[inline(always)]
     fn neg_mul_add(self, factor: Self, addend: Self) -> Self {
