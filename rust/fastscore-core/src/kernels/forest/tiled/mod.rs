@@ -6,7 +6,7 @@
 //!   for each chunk of trees
 //!     for each 512 rows: number[tree][row] = where the row leaves the tree's top              (sliced)
 //!     for each tree of the chunk, for each 1 024 rows:
-//!       leaf[row] = the leaf to which the tiles from the number on lead                       (simd/tile.rs)
+//!       leaf[row] = the leaf to which the tiles from the number on lead                       (simd/tile/)
 //!       sum[row] += value[leaf[row]]
 //! ```
 //! The top of a tree has up to [`MOST_EXITS`] exits: the splits below which most leaves lie. Its conditions are few and
