@@ -22,6 +22,7 @@ mod spec;
 mod spec_features;
 mod tables;
 mod tensors;
+mod terms;
 mod validate;
 
 pub use combine::{Arithmetic, Combine};
@@ -42,9 +43,9 @@ pub use linear::Linear;
 pub use link::Link;
 pub(crate) use lookup::hash_of_number;
 pub use lookup::{Lookup, Number, NumberTable, TextTable};
-pub use spec::{Absent, Metric, NameMatch, OnBadValue, Source, Width};
 pub use tables::{Bins, Interpolate, Map, Polynomial};
 pub use tensors::{Tensor, TensorData, Tensors};
+pub use terms::{Absent, Metric, NameMatch, OnBadValue, Source, Width};
 pub(crate) use validate::MAX_COLUMNS;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
