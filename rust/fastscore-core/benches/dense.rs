@@ -1,6 +1,7 @@
 //! What networks reach of this machine: `cargo bench -p fastscore-core --bench dense`.
 //!
 //! Networks of float32 and float64 against a loop of multiply-adds in registers, in turns on one thread, the best of many rounds.
+//! `FASTSCORE_SIMD` picks one level; `portable`, which has no such loop, is measured only where it is asked for, over fewer rows.
 
 #![allow(clippy::unwrap_used, reason = "a tool fails by panicking")]
 
@@ -143,12 +144,21 @@ fn peak(level: Level, width: Width, steps: usize) -> usize {
     0
 }
 
+/// The levels to measure.
+fn levels() -> Vec<Level> {
+    match std::env::var("FASTSCORE_SIMD") {
+        Ok(name) => vec![Level::from_env_value(Some(&name)).unwrap()],
+        Err(_) => [Level::Avx512, Level::Avx2].into_iter().filter(|level| level.is_available()).collect(),
+    }
+}
+
 fn networks() {
-    for level in [Level::Avx512, Level::Avx2].into_iter().filter(|level| level.is_available()) {
+    for level in levels() {
+        let sizes_of_tables: &[usize] = if level == Level::Portable { &[1000] } else { &[1000, 10_000, 100_000] };
         for width in [Width::Float32, Width::Float64] {
             for sizes in NETWORKS {
                 let products: usize = sizes.windows(2).map(|pair| pair[0] * pair[1]).sum();
-                for rows in [1000, 10_000, 100_000] {
+                for &rows in sizes_of_tables {
                     let data = numbers(rows * sizes[0], 7);
                     let narrow: Vec<f32> = data.iter().map(|&x| x as f32).collect();
                     let by_row = (0..sizes[0]).map(|c| {
@@ -163,20 +173,26 @@ fn networks() {
                     let plan = plan(sizes, width, level);
                     let steps = 100_000;
                     let times = best(
-                        if rows > 10_000 { 7 } else { 100 },
+                        if level == Level::Portable || rows > 10_000 { 7 } else { 100 },
                         &[&|| score(&plan, &by_row), &|| score(&plan, &by_column), &|| {
                             black_box(peak(level, width, steps));
                         }],
                     );
                     let most = peak(level, width, steps) as f64 / times[2];
                     let share = |time: f64| (products * rows) as f64 / time / most;
-                    println!(
-                        "{level} {width:?} {sizes:?} {rows} rows: peak {:.0} GFLOP/s; rows {:.0} GFLOP/s, {:.0} %; columns {:.0} %",
-                        2e-9 * most,
-                        2e-9 * (products * rows) as f64 / times[0],
-                        100.0 * share(times[0]),
-                        100.0 * share(times[1]),
-                    );
+                    let rate = |time: f64| 2e-9 * (products * rows) as f64 / time;
+                    print!("{level} {width:?} {sizes:?} {rows} rows: ");
+                    if most > 0.0 {
+                        println!(
+                            "peak {:.0} GFLOP/s; rows {:.0} GFLOP/s, {:.0} %; columns {:.0} %",
+                            2e-9 * most,
+                            rate(times[0]),
+                            100.0 * share(times[0]),
+                            100.0 * share(times[1]),
+                        );
+                    } else {
+                        println!("rows {:.2} GFLOP/s; columns {:.2}", rate(times[0]), rate(times[1]));
+                    }
                 }
             }
         }
