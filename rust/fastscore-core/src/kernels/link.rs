@@ -278,7 +278,7 @@ pub(super) fn each(level: Level, columns: &mut [&mut [f64]], f: impl Fn(f64) -> 
 }
 
 /// `sign(x) * x * x`, the order of LightGBM's `reg_sqrt`.
-pub(crate) fn signed_square(x: f64) -> f64 {
+fn signed_square(x: f64) -> f64 {
     let sign = f64::from(i8::from(x > 0.0) - i8::from(x < 0.0));
     sign * x * x
 }

@@ -14,10 +14,11 @@ pub(crate) mod linear;
 pub(crate) mod link;
 pub(crate) mod lookup;
 pub(crate) mod tables;
+mod view;
 
-use crate::plan::View;
 use crate::simd::{Level, turn};
 pub(crate) use cells::{Bitmap, Cells};
+pub(crate) use view::View;
 
 /// Columns of equal length, read-only: what a kernel takes as its input value.
 pub(crate) trait Columns {

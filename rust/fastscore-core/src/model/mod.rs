@@ -18,6 +18,7 @@ mod labels;
 mod linear;
 mod link;
 mod lookup;
+mod outputs;
 mod spec;
 mod spec_features;
 mod tables;
@@ -43,6 +44,8 @@ pub use linear::Linear;
 pub use link::Link;
 pub(crate) use lookup::hash_of_number;
 pub use lookup::{Lookup, Number, NumberTable, TextTable};
+pub(crate) use outputs::widths;
+pub use outputs::{Output, column_names};
 pub use tables::{Bins, Interpolate, Map, Polynomial};
 pub use tensors::{Tensor, TensorData, Tensors};
 pub use terms::{Absent, Metric, NameMatch, OnBadValue, Source, Width};
@@ -51,7 +54,6 @@ pub(crate) use validate::MAX_COLUMNS;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::error::format_error;
-use crate::exec::{Output, column_names};
 
 /// Index of a value: 0 is the features, `i + 1` the output of step `i`.
 pub type ValueId = usize;

@@ -12,16 +12,15 @@ mod program;
 use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result};
-use crate::exec::Output;
 use crate::exec::few::Needs;
+pub(crate) use crate::kernels::View;
 pub(crate) use crate::kernels::forest::tiled::Proof;
 use crate::kernels::forest::walk::Walk;
 use crate::kernels::{Columns, Values, combine, ctr, dense, distances, linear, link, tables};
-use crate::model::{Ctr, Guard, Model, Op, ValueId, Width};
+use crate::model::{Ctr, Guard, Model, Op, Output, ValueId, Width};
 use crate::simd::Level;
 
 use program::Program;
-pub(crate) use program::View;
 
 /// Nanoseconds that a lookup in a CTR table takes, roughly.
 const LOOKUP_NS: usize = 30;

@@ -7,7 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::program::{Program, View};
+use super::program::Program;
+use crate::kernels::View;
 use crate::kernels::dense::{Network, Stage};
 use crate::model::{Model, Op, ValueId, Width};
 

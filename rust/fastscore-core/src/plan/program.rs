@@ -8,57 +8,12 @@
 //! Values keep the model's numbers. Only the reference interpreter runs the model as it is.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use super::fuse;
+use crate::kernels::View;
 use crate::kernels::dense::Network;
 use crate::kernels::lookup::LinearLookup;
 use crate::model::{Guard, Link, Model, Op, Refuse, ValueId};
-
-/// Where the columns of a value are.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum View {
-    /// So many columns of a value that is computed, all of them in order.
-    Whole(ValueId, usize),
-    /// Column c is column `.1` of value `.0`, which is computed. Shared: each step that reads the value has the view.
-    Picked(Arc<[(ValueId, u32)]>),
-}
-
-impl View {
-    /// How many columns.
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            View::Whole(_, width) => *width,
-            View::Picked(columns) => columns.len(),
-        }
-    }
-
-    /// The value and the column in it where column `c` is.
-    #[inline]
-    pub(crate) fn at(&self, c: usize) -> (ValueId, usize) {
-        match self {
-            View::Whole(value, _) => (*value, c),
-            View::Picked(columns) => (columns[c].0, columns[c].1 as usize),
-        }
-    }
-
-    /// Where each column is.
-    pub(super) fn columns(&self) -> impl Iterator<Item = (ValueId, u32)> {
-        (0..self.len()).map(|c| {
-            let (value, column) = self.at(c);
-            (value, column as u32)
-        })
-    }
-
-    /// A view of some of the columns.
-    fn pick(&self, columns: impl IntoIterator<Item = usize>) -> View {
-        let pick = |c| {
-            let (value, column) = self.at(c);
-            (value, column as u32)
-        };
-        View::Picked(columns.into_iter().map(pick).collect())
-    }
-}
 
 /// What a step computes, where that is not what the model's step does.
 #[derive(Debug)]

@@ -3,7 +3,6 @@
 use std::cmp::Ordering;
 
 use super::networks;
-use crate::kernels::link::signed_square;
 use crate::model::{Function, Link, Norm, Width};
 use crate::simd::{self, Activation, Level};
 
@@ -35,7 +34,11 @@ pub(super) fn link(kind: &Link, width: Width, input: &[f64]) -> Vec<f64> {
         }
         Link::FastExp {} => vector(simd::fast_exp),
         Link::FastSoftmax {} => fast_softmax(input),
-        Link::SignedSquare {} => each(&signed_square),
+        Link::SignedSquare {} => each(&|x| match x.partial_cmp(&0.0) {
+            Some(Ordering::Less) => -x * x,
+            Some(Ordering::Equal) => 0.0,
+            Some(Ordering::Greater) | None => x * x,
+        }),
         Link::Divide { by } => each(&|x| width.round(x / by)),
         Link::Multiply { by } => each(&|x| width.round(x * by)),
         Link::Add { value } => each(&|x| width.round(x + value)),

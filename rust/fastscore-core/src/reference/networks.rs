@@ -1,6 +1,5 @@
 //! Links of networks, a row at a time. The input is rounded to the width first.
 
-use crate::kernels::link;
 use crate::model::{Link, Reduction, Width};
 use crate::simd::{self, Activation, Level};
 
@@ -27,7 +26,19 @@ pub(super) fn activation(kind: &Link, width: Width, x: f64) -> f64 {
             round(one[0])
         }
         // What is made of exponentials, of which the bits are those of one kernel.
-        ref other => link::activation(other, width).map_or(f64::NAN, |activation| kernel(activation, width, x)),
+        Link::Elu { alpha } => kernel(Activation::Elu(alpha), width, x),
+        Link::Selu { alpha, gamma } => kernel(Activation::Selu(alpha, gamma), width, x),
+        Link::Celu { alpha } => kernel(Activation::Celu(alpha), width, x),
+        Link::Gelu { approximate: false } => kernel(Activation::Gelu, width, x),
+        Link::Gelu { approximate: true } => kernel(Activation::TanhGelu, width, x),
+        Link::Swish { alpha } => kernel(Activation::Swish(alpha), width, x),
+        Link::Logistic {} => kernel(Activation::Logistic, width, x),
+        Link::Mish {} => kernel(Activation::Mish, width, x),
+        Link::Softplus {} => kernel(Activation::Softplus, width, x),
+        Link::LogSigmoid {} => kernel(Activation::LogSigmoid, width, x),
+        Link::TanhShrink {} => kernel(Activation::TanhShrink, width, x),
+        // Every other kind is no activation: `link` has it.
+        _ => f64::NAN,
     }
 }
 

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use super::codes::{At, Known, Table};
 use super::{Chain, MAX_WORK};
+use crate::kernels::View;
 use crate::model::{
     Comparison, FLAG_MISSING_LEFT, FLAG_OUTSIDE_LEFT, FLAG_ZERO_MISSING, Forest, Model, ValueId, Width,
 };
-use crate::plan::program::{Program, View};
+use crate::plan::program::Program;
 use crate::reference;
 
 /// A forest whose splits read the bases of their columns, and its input; None where nothing can be fused.

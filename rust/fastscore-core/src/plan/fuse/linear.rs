@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use super::MAX_WORK;
 use super::codes::{At, Known, Read};
+use crate::kernels::View;
 use crate::kernels::lookup::{Codes, LinearLookup, Term};
 use crate::model::{Linear, Model};
-use crate::plan::program::{Program, View};
+use crate::plan::program::Program;
 
 /// Numbers in all tables of a step, beside sixteen for each of its coefficients: tables are not many times what they are
 /// made of.

@@ -23,7 +23,8 @@ mod linear;
 use codes::{At, Known};
 
 use super::network::networks;
-use super::program::{Fused, Program, View};
+use super::program::{Fused, Program};
+use crate::kernels::View;
 use crate::model::{Link, Model, Op, Width};
 use crate::reference;
 
