@@ -95,6 +95,10 @@ bench: setup .venv-bench/.installed ## Compare with every rival, and record the 
 expressions: setup ## Measure the Polars expression against fastscore.predict and map_batches
 	$(BIN)/python benches/expressions.py --rounds "$(ROUNDS)"
 
+.PHONY: calls
+calls: setup .venv-bench/.installed ## Measure what a call costs besides the kernel, from each container
+	.venv-bench/bin/python benches/calls.py --rounds "$(ROUNDS)"
+
 .PHONY: calibrate
 calibrate: ## Compare the costs that the plan states with what this machine takes
 	cargo bench -p fastscore-core --bench calibrate

@@ -6,6 +6,7 @@ from typing import Any, final
 from numpy.typing import NDArray
 
 __all__ = [
+    "FEW_ROWS",
     "INTERFACE",
     "Dictionary",
     "Model",
@@ -24,6 +25,8 @@ __all__ = [
 __version__: str
 INTERFACE: int
 """The number of what the Python sources and the extension expect of each other."""
+FEW_ROWS: int
+"""The most rows that go by the short way."""
 
 @final
 class Model:
@@ -106,6 +109,25 @@ class Model:
         None where it is no such matrix, or where anything else is out of the ordinary.
         """
 
+    def score_few_named(
+        self,
+        data: object,
+        names: list[str] | None,
+        output: object,
+        threads: object,
+        missing: object,
+        /,
+    ) -> Scores | None:
+        """`score_few` of a matrix whose columns have names, for other containers than NumPy's."""
+
+    def score_few_python(
+        self, data: object, output: object, threads: object, missing: object, /
+    ) -> Scores | None:
+        """`score_few` of a dict of plain 1-D arrays, or of a list of dicts of numbers and None."""
+
+    def score_arrow(self, data: Any, output: str, threads: int | None, missing: str, /) -> Scores:
+        """`score` of an object with `__arrow_c_stream__` or `__arrow_c_array__` (struct type)."""
+
     def score_stream(
         self, data: Any, output: str, threads: int | None, missing: str, /
     ) -> ScoreStream:
@@ -144,6 +166,10 @@ class Table:
         where its type has a name of its own, a `Dictionary`, or a str: the name of a type that
         can't be scored (SchemaError only if the model uses that column).
         """
+
+    @staticmethod
+    def from_arrays(columns: dict[Any, Any], /) -> Table | None:
+        """From a dict of plain 1-D arrays of numbers; None where it is anything else."""
 
     @staticmethod
     def from_csr(

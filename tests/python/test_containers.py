@@ -252,11 +252,13 @@ class TestSparse:
 
 
 class TestPandas:
-    @pytest.fixture(params=["matrix", "columns"], autouse=True)
+    @pytest.fixture(params=["few", "blocks", "columns"], autouse=True)
     def way(self, request, monkeypatch):
-        """Small frames are read as one matrix, others column by column: both must agree."""
+        """A few rows go by a short way, others by pandas' blocks or its columns: all must agree."""
+        if request.param != "few":
+            monkeypatch.setattr(_pandas, "_few", lambda *_: None)
         if request.param == "columns":
-            monkeypatch.setattr(_pandas, "_SMALL", 0)
+            monkeypatch.setattr(_pandas, "_blocks", lambda *_: [])
 
     def test_comes_back_with_its_index(self, case, frame, x):
         model, output = case

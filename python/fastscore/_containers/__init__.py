@@ -41,6 +41,9 @@ _FAMILIES = (
 )
 """Kind, and the module and class by which it is known."""
 
+_KNOWN: dict[type, str] = {np.ndarray: "numpy", dict: "dict", list: "list", tuple: "list"}
+"""The kinds of classes that were met, no class derived from them."""
+
 _SCORERS: dict[str, Callable[[Any, Job], Any]] = {
     "numpy": _ndarray.score,
     "sparse": _ndarray.score_sparse,
@@ -79,13 +82,17 @@ def make_table(data: Any) -> _core.Table:
 
 def kind_of(data: Any) -> str:
     """Which kind of container `data` is; TypeError for what is not one."""
+    known = _KNOWN.get(type(data))
+    if known is not None:
+        return known
     if isinstance(data, np.ndarray):
         return "numpy"
     modules = sys.modules
     for kind, module, name in _FAMILIES:
-        if (found := modules.get(module)) is not None and isinstance(
-            data, getattr(found, name, ())
-        ):
+        family = getattr(modules.get(module), name, None)
+        if family is not None and isinstance(data, family):
+            if type(data) is family:
+                _KNOWN[family] = kind
             return kind
     sparse = modules.get("scipy.sparse")
     if sparse is not None and sparse.issparse(data):

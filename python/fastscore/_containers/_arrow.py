@@ -9,11 +9,15 @@ from numpy.typing import NDArray
 from fastscore import _core
 from fastscore._containers._job import Job, Result
 
+_MOST_SCHEMAS = 8
+_SCHEMAS: list[tuple[Any, list[str] | None]] = []
+"""The last schemas of a few rows, with their columns' names where those are a matrix."""
+
 
 def score_table(table: Any, job: Job) -> Any:
     """Score a pyarrow Table: a ChunkedArray or a Table."""
     pyarrow = sys.modules["pyarrow"]
-    result = job.run(_core.Table.from_arrow(table))
+    result = _few(pyarrow, table, job) or job.run_arrow(table)
     if job.layout.single:
         return pyarrow.chunked_array([pyarrow.array(result.scores.column(0))])
     return pyarrow.table(result.scores)
@@ -22,15 +26,47 @@ def score_table(table: Any, job: Job) -> Any:
 def score_batch(batch: Any, job: Job) -> Any:
     """Score a pyarrow RecordBatch: an Array or a RecordBatch."""
     pyarrow = sys.modules["pyarrow"]
-    result = job.run(_core.Table.from_arrow(batch))
+    result = _few(pyarrow, batch, job) or job.run_arrow(batch)
     if job.layout.single:
         return pyarrow.array(result.scores.column(0))
     return pyarrow.record_batch(result.scores)
 
 
+def _few(pyarrow: Any, data: Any, job: Job) -> Result | None:
+    """Score a few rows of floats as one matrix: to export column by column takes longer."""
+    if not 0 < data.num_rows <= _core.FEW_ROWS:
+        return None
+    names = _float_names(pyarrow, data.schema)
+    if names is None:
+        return None
+    if not isinstance(data, pyarrow.RecordBatch):
+        batches = data.to_batches()
+        if len(batches) != 1:
+            return None
+        data = batches[0]
+    # Null is NaN: one missing value.
+    return job.run_few(data.to_tensor(null_to_nan=True).to_numpy(), names)
+
+
+def _float_names(pyarrow: Any, schema: Any) -> list[str] | None:
+    """Return the columns' names where all are floats of one width, with nothing more to them."""
+    for known, names in _SCHEMAS:
+        if known.equals(schema, check_metadata=True):
+            return names
+    found = None
+    if hasattr(pyarrow.RecordBatch, "to_tensor"):
+        kinds = {field.type for field in schema if field.metadata is None}
+        plain = all(field.metadata is None for field in schema)
+        if plain and len(kinds) == 1 and kinds <= {pyarrow.float64(), pyarrow.float32()}:
+            found = schema.names
+    _SCHEMAS.append((schema, found))
+    del _SCHEMAS[:-_MOST_SCHEMAS]
+    return found
+
+
 def score_other(data: Any, job: Job) -> "ArrowResult":
     """Any other producer (DuckDB, DataFusion, arro3, nanoarrow, ...) -> an `ArrowResult`."""
-    return ArrowResult(job.run(_core.Table.from_arrow(data)))
+    return ArrowResult(job.run_arrow(data))
 
 
 class ArrowResult:

@@ -1,7 +1,6 @@
 """What a container's adapter is handed: run the model on a table, get the output back."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -9,8 +8,7 @@ from fastscore import _core
 from fastscore._layout import Layout
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """One call: a model, an output and the arguments that go with them."""
 
     core: _core.Model
@@ -28,9 +26,25 @@ class Job:
         scores = self.core.score(table, self.layout.output, self.threads, self.missing)
         return Result(scores, self.layout, self.missing)
 
+    def run_few(self, matrix: NDArray[Any], names: list[str] | None) -> "Result | None":
+        """Score a few rows of numbers, in columns of these names; None where that takes `run`."""
+        scores = self.core.score_few_named(
+            matrix, names, self.layout.output, self.threads, self.missing
+        )
+        return None if scores is None else Result(scores, self.layout, self.missing)
 
-@dataclass(frozen=True, slots=True)
-class Result:
+    def run_few_python(self, data: object) -> "Result | None":
+        """Score a small dict of arrays or list of dicts; None where that takes `run`."""
+        scores = self.core.score_few_python(data, self.layout.output, self.threads, self.missing)
+        return None if scores is None else Result(scores, self.layout, self.missing)
+
+    def run_arrow(self, data: Any) -> "Result":
+        """Score an object with Arrow capsules, whose columns are a table's."""
+        scores = self.core.score_arrow(data, self.layout.output, self.threads, self.missing)
+        return Result(scores, self.layout, self.missing)
+
+
+class Result(NamedTuple):
     """The scores of one call."""
 
     scores: _core.Scores

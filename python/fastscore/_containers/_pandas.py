@@ -2,48 +2,63 @@
 
 import re
 import sys
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fastscore import _core
 from fastscore._containers import _values
-from fastscore._containers._job import Job
+from fastscore._containers._job import Job, Result
 from fastscore._containers._values import Column
 from fastscore._errors import SchemaError
 
-_SMALL = 1 << 12
-"""Frames of at most this many cells are read as one matrix where that is one of numbers."""
+_LAST: list[tuple[Callable[[], Any], list[str] | None]] = [(lambda: None, None)]
+"""The labels of the last frame, by a weak reference, and what `column_names` made of them."""
+
+_WANTED: "WeakKeyDictionary[_core.Model, frozenset[str] | None]" = WeakKeyDictionary()
 
 
 def score(frame: Any, job: Job) -> Any:
     """Score a DataFrame: a Series or a DataFrame with the same index object."""
     pandas = sys.modules["pandas"]
-    small = not (job.core.encoded or job.core.reads_bare_codes)
-    result = job.run(table(frame, small=small, known=job.core.feature_names))
-    names = [name for group in job.layout.names for name in group]
-    columns = result.columns()
-    classes = [
-        labels
-        for labels, group in zip(job.layout.classes, job.layout.names, strict=True)
-        for _ in group
-    ]
+    result = _few(frame, job) or job.run(table(frame, job.core))
+    layout = job.layout
+    if all(labels is None for labels in layout.classes) and not job.propagate:
+        arrays = result.scores.arrays()
+        if layout.single:
+            name = layout.names[0][0]
+            return pandas.Series(arrays[0][0], index=frame.index, name=name, copy=False)
+        names = [name for group in layout.names for name in group]
+        block = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
+        return pandas.DataFrame(block.T, index=frame.index, columns=names, copy=False)
+    owners = zip(layout.classes, layout.names, strict=True)
+    classes = [labels for labels, group in owners for _ in group]
     series = [
         _series(pandas, values, labels, frame.index, name)
-        for (_, values), labels, name in zip(columns, classes, names, strict=True)
+        for (name, values), labels in zip(result.columns(), classes, strict=True)
     ]
-    if job.layout.single:
+    if layout.single:
         return series[0]
-    if all(labels is None for labels in classes) and not job.propagate:
-        arrays = result.scores.arrays()
-        block = arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
-        out = pandas.DataFrame(block.T, index=frame.index, columns=names, copy=False)
-    else:
-        out = pandas.concat(series, axis=1) if series else pandas.DataFrame(index=frame.index)
+    out = pandas.concat(series, axis=1) if series else pandas.DataFrame(index=frame.index)
     out.index = frame.index
     return out
+
+
+def _few(frame: Any, job: Job) -> Result | None:
+    """Score a few rows of numbers as one matrix."""
+    rows, columns = frame.shape
+    if not 0 < rows <= _core.FEW_ROWS:
+        return None
+    blocks = _blocks(frame)
+    if sum(len(values) for _, values in blocks) != columns:
+        return None
+    # The common dtype of numbers holds each of them, or is the float64 that they become anyway.
+    matrix = blocks[0][1].T if len(blocks) == 1 else frame.to_numpy()
+    return job.run_few(matrix, column_names(frame))
 
 
 def _series(
@@ -59,36 +74,73 @@ def _series(
     return pandas.Series(values, index=index, name=name, dtype=dtype, copy=False)
 
 
-def table(frame: Any, *, small: bool = False, known: Sequence[str] | None = None) -> _core.Table:
+def table(frame: Any, core: _core.Model | None = None) -> _core.Table:
     """Return the frame's columns; integer labels count as no names.
 
-    `small`: numbers of a small frame may be read at their common dtype, as no categories are due.
-    `known`: the model's features, where it has names: no other column is read.
+    `core`: the model that reads them, where it is known: no column that it does not name is
+    converted.
     """
     names = column_names(frame)
-    n_rows, n_columns = frame.shape
-    if small and n_rows * n_columns <= _SMALL:
-        # The common dtype of numbers holds each of them, or is the float64 that they become anyway.
-        matrix = frame.to_numpy()
-        if matrix.dtype.char in _values.PLAIN and matrix.dtype.isnative:
-            return _core.Table.from_matrix(matrix, names)
-    columns: list[Column]
-    if names is None or known is None:
-        columns = [column(series) for _, series in frame.items()]
-    else:
-        # White space may count as "_".
-        own = {re.sub(r"\s", "_", name) for name in known}
-        columns = [
-            column(series) if re.sub(r"\s", "_", name) in own else str(series.dtype)
-            for name, (_, series) in zip(names, frame.items(), strict=True)
-        ]
-    return _core.Table.from_columns(names, columns, n_rows)
+    blocks = _blocks(frame)
+    if len(blocks) == 1 and len(blocks[0][1]) == frame.shape[1]:
+        return _core.Table.from_matrix(blocks[0][1].T, names, False)
+    columns: list[Column | None] = [None] * frame.shape[1]
+    for places, values in blocks:
+        for place, column_values in zip(places.tolist(), values, strict=True):
+            columns[place] = column_values
+    rest = [place for place, found in enumerate(columns) if found is None]
+    own = _wanted(core) if rest and names is not None and core is not None else None
+    for place in rest:
+        if own is None or names is None or _rewritten(names[place]) in own:
+            columns[place] = column(frame.iloc[:, place])
+        else:
+            columns[place] = str(frame.dtypes.iloc[place])
+    return _core.Table.from_columns(names, columns, len(frame))
+
+
+def _blocks(frame: Any) -> list[tuple[NDArray[np.intp], NDArray[Any]]]:
+    """Return plain numbers as pandas holds them: places of columns, and an array, a row for each.
+
+    To ask for one column after the other takes a hundred times as long. Empty where this pandas
+    holds them otherwise.
+    """
+    found = []
+    try:
+        for block in frame._mgr.blocks:
+            values = block.values
+            if type(values) is np.ndarray and _values.is_plain(values.dtype):
+                found.append((block.mgr_locs.as_array, values))
+    except AttributeError:
+        return []
+    return found
+
+
+def _wanted(core: _core.Model) -> frozenset[str] | None:
+    """Return the names of a model's features; None where it has none."""
+    if core not in _WANTED:
+        names = core.feature_names
+        _WANTED[core] = None if names is None else frozenset(map(_rewritten, names))
+    return _WANTED[core]
+
+
+def _rewritten(name: str) -> str:
+    """White space may count as "_"."""
+    return re.sub(r"\s", "_", name)
 
 
 def column_names(frame: Any) -> list[str] | None:
     """Return the labels as str, or None when all of them are integers."""
-    pandas = sys.modules["pandas"]
     labels = frame.columns
+    known, names = _LAST[0]
+    if known() is not labels:
+        names = _names_of(labels)
+        # An Index does not change, and frames that are cut from one another share it.
+        _LAST[0] = weakref.ref(labels), names
+    return names
+
+
+def _names_of(labels: Any) -> list[str] | None:
+    pandas = sys.modules["pandas"]
     if isinstance(labels, pandas.MultiIndex):
         raise SchemaError(
             f"the frame's columns are a MultiIndex ({', '.join(map(repr, labels[:3]))}, ...); "

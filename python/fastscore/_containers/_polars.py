@@ -10,16 +10,33 @@ from fastscore._containers._job import Job, Result
 
 def score(frame: Any, job: Job) -> Any:
     """Score a DataFrame: a Series or a DataFrame."""
-    return _wrap(sys.modules["polars"], job.run(table(frame)))
+    polars = sys.modules["polars"]
+    kinds = _kinds(frame)
+    if _lacks_arrow(polars, kinds):
+        return _wrap(polars, job.run(table(frame)))
+    result = None
+    if 0 < frame.height <= _core.FEW_ROWS and kinds == {polars.Float64}:
+        # Null is NaN: one missing value.
+        result = job.run_few(frame.to_numpy(), frame.columns)
+    return _wrap(polars, result or job.run_arrow(exported(frame)))
 
 
 def table(frame: Any) -> _core.Table:
     """Return the frame's columns."""
-    polars = sys.modules["polars"]
-    if not frame.width or polars.Object in frame.dtypes:
+    if _lacks_arrow(sys.modules["polars"], _kinds(frame)):
         columns = [column(series) for series in frame.iter_columns()]
         return _core.Table.from_columns(frame.columns, columns, frame.height)
     return _core.Table.from_arrow(exported(frame))
+
+
+def _kinds(frame: Any) -> set[type]:
+    """Return the classes of the columns' types."""
+    return {dtype if isinstance(dtype, type) else type(dtype) for dtype in frame.dtypes}
+
+
+def _lacks_arrow(polars: Any, kinds: set[type]) -> bool:
+    """Whether a frame of such columns has no Arrow form: Python objects, or no column at all."""
+    return not kinds or polars.Object in kinds
 
 
 def column(series: Any) -> Any:

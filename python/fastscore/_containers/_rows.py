@@ -16,11 +16,15 @@ from fastscore._errors import SchemaError
 
 def score_columns(data: Mapping[Any, Any], job: Job) -> dict[str, NDArray[Any]]:
     """Score a dict of columns: a dict of arrays, keyed by the output's column names."""
-    return dict(job.run(columns_table(data)).columns())
+    result = job.run_few_python(data) or job.run(columns_table(data))
+    return dict(result.columns())
 
 
 def columns_table(data: Mapping[Any, Any]) -> _core.Table:
     """Return the columns of a dict of columns."""
+    table = _core.Table.from_arrays(data) if type(data) is dict else None
+    if table is not None:
+        return table
     names, columns, lengths = [], [], []
     if data and all(map(_is_scalar, data.values())):
         name, value = next(iter(data.items()))
@@ -107,7 +111,7 @@ def score_list(data: Sequence[Any], job: Job) -> Any:
     """
     if not len(data):
         return []
-    result = job.run(list_table(data))
+    result = job.run_few_python(data) or job.run(list_table(data))
     return _as_list(result) if isinstance(data[0], Mapping) else result.numpy()
 
 

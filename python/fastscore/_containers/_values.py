@@ -26,6 +26,11 @@ _NUMBERS = (int, float, np.bool_, np.integer, np.float16, np.float32, Decimal, F
 _NOT_NUMBERS = (np.timedelta64,)
 
 
+def is_plain(dtype: np.dtype[Any]) -> bool:
+    """Whether elements are read as they are."""
+    return dtype.char in PLAIN and dtype.isnative
+
+
 def from_array(array: NDArray[Any]) -> Column:
     """Convert a 1-D NumPy array of any dtype."""
     if isinstance(array, np.ma.MaskedArray):

@@ -9,6 +9,7 @@ use arrow_array::{Array, ArrayRef, RecordBatchReader};
 use arrow_schema::{DataType, Field, FieldRef};
 use fastscore_core::Error;
 use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyCapsule, PyTuple};
 
@@ -19,47 +20,68 @@ const SCHEMA: &CStr = c"arrow_schema";
 const ARRAY: &CStr = c"arrow_array";
 const STREAM: &CStr = c"arrow_array_stream";
 
-/// Arrays of one type, from an object with `__arrow_c_stream__` or `__arrow_c_array__`.
-pub fn import(data: &Bound<'_, PyAny>) -> PyResult<(FieldRef, Vec<ArrayRef>)> {
-    // Where there are both, a stream is the array with more around it.
-    if data.hasattr("__arrow_c_array__")? {
-        let pair = data.call_method0("__arrow_c_array__")?;
-        let (schema, array): (Bound<'_, PyCapsule>, Bound<'_, PyCapsule>) = pair.extract()?;
-        import_array(&schema, &array)
-    } else if data.hasattr("__arrow_c_stream__")? {
-        let capsule = data.call_method0("__arrow_c_stream__")?;
-        import_stream(capsule.cast::<PyCapsule>()?)
-    } else {
-        Err(PyTypeError::new_err("an object with __arrow_c_stream__ or __arrow_c_array__ is due"))
+/// Arrays of one type, as the C data interface has them.
+pub struct Arrays {
+    /// Their type.
+    pub schema: FFI_ArrowSchema,
+    /// The arrays, which the schema describes.
+    pub arrays: Vec<FFI_ArrowArray>,
+}
+
+impl Arrays {
+    /// Take the data of an object with `__arrow_c_array__` or `__arrow_c_stream__` over.
+    pub fn take(data: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let py = data.py();
+        // Where there are both, a stream is the array with more around it.
+        if let Some(export) = data.getattr_opt(intern!(py, "__arrow_c_array__"))? {
+            let (schema, array): (Bound<'_, PyCapsule>, Bound<'_, PyCapsule>) = export.call0()?.extract()?;
+            Self::of_pair(&schema, &array)
+        } else if let Some(export) = data.getattr_opt(intern!(py, "__arrow_c_stream__"))? {
+            Self::of_stream(export.call0()?.cast::<PyCapsule>()?)
+        } else {
+            Err(PyTypeError::new_err("an object with __arrow_c_stream__ or __arrow_c_array__ is due"))
+        }
+    }
+
+    fn of_pair(schema: &Bound<'_, PyCapsule>, array: &Bound<'_, PyCapsule>) -> PyResult<Self> {
+        let schema = schema.pointer_checked(Some(SCHEMA))?.cast::<FFI_ArrowSchema>();
+        // SAFETY: a capsule named "arrow_schema" holds a valid ArrowSchema. `from_raw` moves it out and leaves a released
+        // shell, as the Arrow PyCapsule interface asks of a consumer.
+        let schema = unsafe { FFI_ArrowSchema::from_raw(schema.as_ptr()) };
+        let array = array.pointer_checked(Some(ARRAY))?.cast::<FFI_ArrowArray>();
+        // SAFETY: a capsule named "arrow_array" holds a valid ArrowArray, which is moved out likewise.
+        let array = unsafe { FFI_ArrowArray::from_raw(array.as_ptr()) };
+        Ok(Arrays { schema, arrays: vec![array] })
+    }
+
+    fn of_stream(capsule: &Bound<'_, PyCapsule>) -> PyResult<Self> {
+        let mut stream = RawStream::open(capsule)?;
+        // The producer may need the GIL on threads of its own (a Python file system, a user's function): it is not held
+        // while the stream is read.
+        capsule.py().detach(|| {
+            let schema = stream.schema()?;
+            let mut arrays = Vec::new();
+            while let Some(array) = stream.next().map_err(raised)? {
+                arrays.push(array);
+                Python::attach(|py| py.check_signals())?;
+            }
+            Ok(Arrays { schema, arrays })
+        })
+    }
+
+    /// As arrow-rs has them.
+    pub fn import(self) -> Result<(FieldRef, Vec<ArrayRef>), Error> {
+        let field = arrow_import::field(&self.schema)?;
+        // SAFETY: array and schema come from one producer, which the interface requires to describe each other.
+        let import = |array| unsafe { arrow_import::array(array, field.data_type()) };
+        let arrays = self.arrays.into_iter().map(import).collect::<Result<_, _>>()?;
+        Ok((Arc::new(field), arrays))
     }
 }
 
-fn import_array(schema: &Bound<'_, PyCapsule>, array: &Bound<'_, PyCapsule>) -> PyResult<(FieldRef, Vec<ArrayRef>)> {
-    let schema = schema.pointer_checked(Some(SCHEMA))?.cast::<FFI_ArrowSchema>();
-    // SAFETY: a capsule named "arrow_schema" holds a valid ArrowSchema, which it keeps while we look at it.
-    let schema = unsafe { schema.as_ref() };
-    let field = arrow_import::field(schema).map_err(to_python)?;
-    let array = array.pointer_checked(Some(ARRAY))?.cast::<FFI_ArrowArray>();
-    // SAFETY: a capsule named "arrow_array" holds a valid ArrowArray. `from_raw` moves it out and leaves a released
-    // shell, as the Arrow PyCapsule interface asks of a consumer.
-    let array = unsafe { FFI_ArrowArray::from_raw(array.as_ptr()) };
-    // SAFETY: array and schema come from one producer, which the interface requires to describe each other.
-    let array = unsafe { arrow_import::array(array, field.data_type()) }.map_err(to_python)?;
-    Ok((Arc::new(field), vec![array]))
-}
-
-fn import_stream(capsule: &Bound<'_, PyCapsule>) -> PyResult<(FieldRef, Vec<ArrayRef>)> {
-    let mut stream = Stream::open(capsule)?;
-    // The producer may need the GIL on threads of its own (a Python file system, a user's function): it is not held while
-    // the stream is read.
-    capsule.py().detach(|| {
-        let mut arrays = Vec::new();
-        while let Some(array) = stream.next().map_err(raised)? {
-            arrays.push(array);
-            Python::attach(|py| py.check_signals())?;
-        }
-        Ok((stream.field, arrays))
-    })
+/// Arrays of one type, from an object with `__arrow_c_stream__` or `__arrow_c_array__`.
+pub fn import(data: &Bound<'_, PyAny>) -> PyResult<(FieldRef, Vec<ArrayRef>)> {
+    Arrays::take(data)?.import().map_err(to_python)
 }
 
 /// Arrow data that is read array by array, on any thread.
@@ -100,40 +122,61 @@ impl Reader {
 
 /// An Arrow stream.
 pub struct Stream {
-    stream: FFI_ArrowArrayStream,
+    stream: RawStream,
     field: FieldRef,
 }
 
 impl Stream {
     /// Take the stream of a capsule over, and read its schema.
     fn open(capsule: &Bound<'_, PyCapsule>) -> PyResult<Self> {
-        let stream = capsule.pointer_checked(Some(STREAM))?.cast::<FFI_ArrowArrayStream>();
-        // SAFETY: a capsule named "arrow_array_stream" holds a valid ArrowArrayStream; `from_raw` moves it out.
-        let mut stream = unsafe { FFI_ArrowArrayStream::from_raw(stream.as_ptr()) };
-        let Some(get_schema) = stream.get_schema() else {
-            return Err(PyValueError::new_err("the Arrow stream was read before: a stream can be read once"));
-        };
+        let mut stream = RawStream::open(capsule)?;
         capsule.py().detach(|| {
-            let mut schema = FFI_ArrowSchema::empty();
-            // SAFETY: the stream is valid and not released, `schema` is writable.
-            let code = unsafe { get_schema(&raw mut stream, &raw mut schema) };
-            check(&mut stream, code).map_err(raised)?;
-            let field = arrow_import::field(&schema).map_err(to_python)?;
+            let field = arrow_import::field(&stream.schema()?).map_err(to_python)?;
             Ok(Stream { stream, field: field.into() })
         })
     }
 
     fn next(&mut self) -> Result<Option<ArrayRef>, Error> {
-        let Some(get_next) = self.stream.get_next() else { return Ok(None) };
-        let mut array = FFI_ArrowArray::empty();
-        // SAFETY: the stream is valid and not released, `array` is writable.
-        let code = unsafe { get_next(&raw mut self.stream, &raw mut array) };
-        check(&mut self.stream, code)?;
-        if array.is_released() {
-            return Ok(None);
-        }
+        let Some(array) = self.stream.next()? else { return Ok(None) };
         // SAFETY: the stream's arrays are described by its schema, which `field` is.
         unsafe { arrow_import::array(array, self.field.data_type()) }.map(Some)
+    }
+}
+
+/// The C stream itself.
+struct RawStream(FFI_ArrowArrayStream);
+
+impl RawStream {
+    /// Take the stream of a capsule over.
+    fn open(capsule: &Bound<'_, PyCapsule>) -> PyResult<Self> {
+        let stream = capsule.pointer_checked(Some(STREAM))?.cast::<FFI_ArrowArrayStream>();
+        // SAFETY: a capsule named "arrow_array_stream" holds a valid ArrowArrayStream; `from_raw` moves it out.
+        let stream = unsafe { FFI_ArrowArrayStream::from_raw(stream.as_ptr()) };
+        match stream.get_schema() {
+            Some(_) => Ok(RawStream(stream)),
+            None => Err(PyValueError::new_err("the Arrow stream was read before: a stream can be read once")),
+        }
+    }
+
+    /// The type of its arrays. Not with the GIL.
+    fn schema(&mut self) -> PyResult<FFI_ArrowSchema> {
+        let mut schema = FFI_ArrowSchema::empty();
+        if let Some(get_schema) = self.0.get_schema() {
+            // SAFETY: the stream is valid and not released, `schema` is writable.
+            let code = unsafe { get_schema(&raw mut self.0, &raw mut schema) };
+            check(&mut self.0, code).map_err(raised)?;
+        }
+        Ok(schema)
+    }
+
+    /// The next array; None at the end. Not with the GIL.
+    fn next(&mut self) -> Result<Option<FFI_ArrowArray>, Error> {
+        let Some(get_next) = self.0.get_next() else { return Ok(None) };
+        let mut array = FFI_ArrowArray::empty();
+        // SAFETY: the stream is valid and not released, `array` is writable.
+        let code = unsafe { get_next(&raw mut self.0, &raw mut array) };
+        check(&mut self.0, code)?;
+        Ok((!array.is_released()).then_some(array))
     }
 }
 

@@ -69,6 +69,16 @@ struct Raw {
 
 const _: () = assert!(size_of::<Raw>() == size_of::<FFI_ArrowArray>());
 
+/// A child of an array.
+///
+/// # Safety
+/// The array must be valid and have that child.
+pub unsafe fn child(array: &mut FFI_ArrowArray, index: usize) -> *mut FFI_ArrowArray {
+    let raw = (&raw mut *array).cast::<Raw>();
+    // SAFETY: the caller vouches for the array; `Raw` is its layout.
+    unsafe { (*(*raw).children.add(index)).cast::<FFI_ArrowArray>() }
+}
+
 /// An array of nulls has no buffer; Polars gives it one all the same. Its producer frees by `private_data`, so the count
 /// is ours to correct.
 ///

@@ -3,10 +3,12 @@
 
 mod arrow_ffi;
 mod arrow_import;
+mod arrow_plain;
 mod catboost;
 mod column_stream;
 mod errors;
 mod few;
+mod few_python;
 mod labels;
 mod model;
 mod numpy_ffi;
@@ -23,7 +25,7 @@ use pyo3::prelude::*;
 use errors::to_python;
 
 /// The number of what the Python sources and this module expect of each other; `fastscore/_build.py` has the same.
-const INTERFACE: u32 = 1;
+const INTERFACE: u32 = 2;
 
 /// How many workers a call takes.
 #[pyfunction]
@@ -45,6 +47,7 @@ fn simd_level() -> PyResult<String> {
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("INTERFACE", INTERFACE)?;
+    module.add("FEW_ROWS", fastscore_core::exec::FEW_ROWS)?;
     module.add_class::<model::Model>()?;
     module.add_class::<table::Table>()?;
     module.add_class::<table::Dictionary>()?;

@@ -13,14 +13,15 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 use serde::Deserialize;
 
+use crate::arrow_ffi::Arrays;
 use crate::catboost::CatboostOptions;
 use crate::errors::to_python;
-use crate::few;
 use crate::labels;
 use crate::polars;
 use crate::score_stream::{Request, ScoreStream};
 use crate::scores::Scores;
 use crate::table::Table;
+use crate::{few, few_python};
 
 /// `threads=`: an integer of any size, or None.
 pub struct Threads(pub Option<i64>);
@@ -297,7 +298,49 @@ impl Model {
         threads: &Bound<'py, PyAny>,
         missing: &Bound<'py, PyAny>,
     ) -> Option<Bound<'py, PyAny>> {
-        few::score(self.compiled.plan.get()?, data, output, threads, missing)
+        let asked = few::asked(output, threads, missing)?;
+        let scores = few::score(self.compiled.plan.get()?, data, None, asked)?;
+        few::to_array(data.py(), &scores, asked)
+    }
+
+    #[pyo3(signature = (data, names, output, threads, missing, /))]
+    fn score_few_named(
+        &self,
+        data: &Bound<'_, PyAny>,
+        names: Option<&Bound<'_, PyList>>,
+        output: &Bound<'_, PyAny>,
+        threads: &Bound<'_, PyAny>,
+        missing: &Bound<'_, PyAny>,
+    ) -> Option<Scores> {
+        let asked = few::asked(output, threads, missing)?;
+        let scores = few::score(self.compiled.plan.get()?, data, names, asked)?;
+        Some(Scores::new(scores, asked.0, self.model.clone()))
+    }
+
+    #[pyo3(signature = (data, output, threads, missing, /))]
+    fn score_few_python(
+        &self,
+        data: &Bound<'_, PyAny>,
+        output: &Bound<'_, PyAny>,
+        threads: &Bound<'_, PyAny>,
+        missing: &Bound<'_, PyAny>,
+    ) -> Option<Scores> {
+        let asked = few::asked(output, threads, missing)?;
+        let scores = few_python::score(self.compiled.plan.get()?, data, asked)?;
+        Some(Scores::new(scores, asked.0, self.model.clone()))
+    }
+
+    #[pyo3(signature = (data, output, threads, missing, /))]
+    fn score_arrow(&self, data: &Bound<'_, PyAny>, output: &str, threads: Threads, missing: &str) -> PyResult<Scores> {
+        let py = data.py();
+        let arrays = Arrays::take(data)?;
+        let asked = (Output::parse(output).map_err(to_python)?, on_refused(missing).map_err(to_python)?);
+        exec::thread_limit(threads.0).map_err(to_python)?;
+        if let Some(scores) = self.compiled.plan.get().and_then(|plan| few::score_arrow(py, plan, &arrays, asked)) {
+            return Ok(Scores::new(scores, asked.0, self.model.clone()));
+        }
+        let table = py.detach(|| Table::of_arrays(arrays, Some(&self.model))).map_err(to_python)?;
+        self.run(py, &table, output, threads, missing)
     }
 
     #[pyo3(signature = (data, output, threads, missing, /))]

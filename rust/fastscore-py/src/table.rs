@@ -8,13 +8,15 @@ use arrow_schema::{DataType, Field, FieldRef};
 use fastscore_core::exec::arrow;
 use fastscore_core::exec::category::{Categories, Part, Plain};
 use fastscore_core::exec::table::{self, Body, Chunk, Column, Csr, Nulls, Numbers};
-use numpy::PyUntypedArray;
+use fastscore_core::{Result, model};
+use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString, PyTuple};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
-use crate::arrow_ffi;
+use crate::arrow_ffi::{self, Arrays};
 use crate::arrow_import;
+use crate::arrow_plain::Borrowed;
 use crate::errors::to_python;
 use crate::numpy_ffi::{NumpyArray, indexes};
 use crate::scores::ScoreColumn;
@@ -22,17 +24,48 @@ use crate::scores::ScoreColumn;
 /// Columns to score: borrowed from Arrow or NumPy, not copied; decimals and the indexes of sparse matrices are converted.
 #[pyclass(frozen, module = "fastscore._core")]
 pub struct Table {
-    names: Option<Vec<String>>,
+    names: Names,
     source: Source,
     rows: usize,
     /// Numbers of encoded features may be their codes.
     typeless: bool,
 }
 
+/// The names of a table's columns.
+enum Names {
+    None,
+    Own(Vec<String>),
+    /// Those of the model that scores them, in its order.
+    Features(Arc<model::Model>),
+}
+
+impl Names {
+    fn get(&self) -> Option<&[String]> {
+        match self {
+            Names::None => None,
+            Names::Own(names) => Some(names),
+            Names::Features(model) => model.features().names.as_deref(),
+        }
+    }
+}
+
+impl From<Option<Vec<String>>> for Names {
+    fn from(names: Option<Vec<String>>) -> Self {
+        names.map_or(Names::None, Names::Own)
+    }
+}
+
 enum Source {
     Columns(Vec<Held>),
+    /// Columns of Arrow arrays: numbers are where the arrays have them.
+    Arrow(Borrowed, Vec<ArrowColumn>),
     Matrix(NumpyArray),
-    Csr { indptr: Vec<usize>, indices: Vec<u32>, data: NumpyArray, columns: usize },
+    Csr {
+        indptr: Vec<usize>,
+        indices: Vec<u32>,
+        data: NumpyArray,
+        columns: usize,
+    },
 }
 
 /// A column with what keeps its memory alive.
@@ -46,6 +79,25 @@ enum Held {
     /// A column whose type has another name where it comes from.
     Named(String, Box<Held>),
     Other(String),
+}
+
+/// A column of Arrow arrays.
+enum ArrowColumn {
+    /// Counted among those that are read in place.
+    Plain(usize),
+    Held(Held),
+}
+
+impl ArrowColumn {
+    fn column<'a>(&'a self, plain: &'a Borrowed) -> Column<'a> {
+        match self {
+            ArrowColumn::Plain(number) => Column::Numbers(match plain.column(*number) {
+                [cells] => Numbers::one(cells.chunk()),
+                runs => Numbers::new(runs.iter().map(|cells| cells.chunk())),
+            }),
+            ArrowColumn::Held(held) => held.column(),
+        }
+    }
 }
 
 /// Keys into a list of values, as pandas' categoricals: a key below 0 is null.
@@ -105,7 +157,7 @@ impl Held {
                     _ => Nulls::None,
                 };
                 match values.values(0) {
-                    Some(values) => Column::Numbers(Numbers::new([Chunk { values, nulls }])),
+                    Some(values) => Column::Numbers(Numbers::one(Chunk { values, nulls })),
                     None => Column::Other("a NumPy dtype that is no number".into()),
                 }
             }
@@ -115,15 +167,16 @@ impl Held {
 
 impl Table {
     /// Run `with` on the table as the core sees it.
-    pub fn view<R>(&self, with: impl FnOnce(&table::Table) -> fastscore_core::Result<R>) -> fastscore_core::Result<R> {
+    pub fn view<R>(&self, with: impl FnOnce(&table::Table) -> Result<R>) -> Result<R> {
         let body = match &self.source {
             Source::Columns(held) => Body::Columns(held.iter().map(Held::column).collect()),
+            Source::Arrow(plain, columns) => Body::Columns(columns.iter().map(|column| column.column(plain)).collect()),
             Source::Matrix(matrix) => Body::Columns((0..matrix.columns()).map(|j| matrix_column(matrix, j)).collect()),
             Source::Csr { indptr, indices, data, columns } => match data.values(0) {
                 Some(values) => Body::Csr(Csr {
                     indptr: indptr.clone(),
                     indices: indices.clone(),
-                    data: Numbers::new([Chunk { values, nulls: Nulls::None }]),
+                    data: Numbers::one(Chunk { values, nulls: Nulls::None }),
                     columns: *columns,
                 }),
                 None => {
@@ -131,7 +184,7 @@ impl Table {
                 }
             },
         };
-        let table = table::Table::new(self.names.as_deref(), body, self.rows)?;
+        let table = table::Table::new(self.names.get(), body, self.rows)?;
         with(&if self.typeless { table.typeless() } else { table })
     }
 
@@ -139,20 +192,55 @@ impl Table {
     pub fn of_arrow(columns: Vec<(FieldRef, Vec<ArrayRef>)>, rows: usize) -> Self {
         let names = columns.iter().map(|(field, _)| field.name().clone()).collect();
         let columns = columns.into_iter().map(|(field, arrays)| held_arrow(arrays, &field)).collect();
-        Table { names: Some(names), source: Source::Columns(columns), rows, typeless: false }
+        Table { names: Names::Own(names), source: Source::Columns(columns), rows, typeless: false }
+    }
+
+    /// A table of Arrow arrays of structs, for a model, if it is known.
+    pub fn of_arrays(arrays: Arrays, model: Option<&Arc<model::Model>>) -> Result<Self> {
+        let (mut plain, schema) = match Borrowed::new(arrays) {
+            Ok(borrowed) => borrowed,
+            Err(arrays) => {
+                let (field, arrays) = arrays.import()?;
+                let rows = arrays.iter().map(|array| array.len()).sum();
+                return Ok(Self::of_arrow(arrow_ffi::columns(&field, &arrays)?, rows));
+            }
+        };
+        let (mut columns, mut number) = (Vec::new(), 0);
+        for (index, child) in schema.children().enumerate() {
+            if plain.has(index) {
+                columns.push(ArrowColumn::Plain(number));
+                number += 1;
+                continue;
+            }
+            let field = arrow_import::field(child)?;
+            // SAFETY: `child` describes this column of the arrays.
+            let import = |array| unsafe { arrow_import::array(array, field.data_type()) };
+            let arrays = plain.take(index).into_iter().map(import).collect::<Result<_>>()?;
+            columns.push(ArrowColumn::Held(held_arrow(arrays, &field)));
+        }
+        let names = || schema.children().map(|child| child.name().unwrap_or(""));
+        let features = model.filter(|model| {
+            model.features().names.as_ref().is_some_and(|own| names().eq(own.iter().map(String::as_str)))
+        });
+        let names = match features {
+            Some(model) => Names::Features(model.clone()),
+            None => Names::Own(names().map(str::to_owned).collect()),
+        };
+        let rows = plain.rows();
+        Ok(Table { names, source: Source::Arrow(plain, columns), rows, typeless: false })
     }
 
     /// A table of a two-dimensional array, as NumPy has it: neither names nor types of columns.
     pub fn of_matrix(x: &Bound<'_, PyUntypedArray>) -> PyResult<Self> {
         let matrix = NumpyArray::new(x, 2)?;
         let rows = matrix.rows();
-        Ok(Table { names: None, source: Source::Matrix(matrix), rows, typeless: true })
+        Ok(Table { names: Names::None, source: Source::Matrix(matrix), rows, typeless: true })
     }
 }
 
 fn matrix_column(matrix: &NumpyArray, column: usize) -> Column<'_> {
     match matrix.values(column) {
-        Some(values) => Column::Numbers(Numbers::new([Chunk { values, nulls: Nulls::None }])),
+        Some(values) => Column::Numbers(Numbers::one(Chunk { values, nulls: Nulls::None })),
         None => Column::Other("a NumPy dtype that is no number".into()),
     }
 }
@@ -162,16 +250,14 @@ impl Table {
     #[staticmethod]
     #[pyo3(signature = (data, /))]
     fn from_arrow(data: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let (field, arrays) = arrow_ffi::import(data)?;
-        let rows = arrays.iter().map(|array| array.len()).sum();
-        let columns = arrow_ffi::columns(&field, &arrays).map_err(to_python)?;
-        Ok(data.py().detach(|| Self::of_arrow(columns, rows)))
+        let arrays = Arrays::take(data)?;
+        data.py().detach(|| Self::of_arrays(arrays, None)).map_err(to_python)
     }
 
     #[staticmethod]
     #[pyo3(signature = (x, names=None, typeless=true, /))]
     fn from_matrix(x: &Bound<'_, PyUntypedArray>, names: Option<Vec<String>>, typeless: bool) -> PyResult<Self> {
-        Ok(Table { names, typeless, ..Self::of_matrix(x)? })
+        Ok(Table { names: names.into(), typeless, ..Self::of_matrix(x)? })
     }
 
     #[staticmethod]
@@ -183,7 +269,24 @@ impl Table {
         typeless: bool,
     ) -> PyResult<Self> {
         let columns = columns.iter().map(held).collect::<PyResult<Vec<_>>>()?;
-        Ok(Table { names, source: Source::Columns(columns), rows: n_rows, typeless })
+        Ok(Table { names: names.into(), source: Source::Columns(columns), rows: n_rows, typeless })
+    }
+
+    #[staticmethod]
+    #[pyo3(signature = (columns, /))]
+    fn from_arrays(columns: &Bound<'_, PyDict>) -> Option<Self> {
+        let (mut names, mut held) = (Vec::with_capacity(columns.len()), Vec::with_capacity(columns.len()));
+        let mut rows = None;
+        for (name, values) in columns {
+            let array = values.cast_exact::<PyUntypedArray>().ok().filter(|array| array.ndim() == 1)?;
+            let values = NumpyArray::in_place(array).filter(NumpyArray::is_numbers)?;
+            if *rows.get_or_insert(values.rows()) != values.rows() {
+                return None;
+            }
+            names.push(name.cast_exact::<PyString>().ok()?.to_str().ok()?.to_owned());
+            held.push(Held::Numpy { values, nulls: None });
+        }
+        Some(Table { names: Names::Own(names), source: Source::Columns(held), rows: rows?, typeless: false })
     }
 
     #[staticmethod]
@@ -200,7 +303,7 @@ impl Table {
         let narrow = |column: usize| u32::try_from(column).unwrap_or(u32::MAX);
         let rows = indptr.len().saturating_sub(1);
         Ok(Table {
-            names,
+            names: names.into(),
             source: Source::Csr {
                 indptr,
                 indices: indices.into_iter().map(narrow).collect(),
@@ -222,6 +325,7 @@ impl Table {
     pub fn addresses(&self) -> Vec<Vec<usize>> {
         match &self.source {
             Source::Columns(columns) => columns.iter().map(|held| held.column().addresses()).collect(),
+            Source::Arrow(plain, columns) => columns.iter().map(|column| column.column(plain).addresses()).collect(),
             Source::Matrix(matrix) => (0..matrix.columns()).map(|j| matrix_column(matrix, j).addresses()).collect(),
             Source::Csr { .. } => Vec::new(),
         }
@@ -231,6 +335,7 @@ impl Table {
     fn num_columns(&self) -> usize {
         match &self.source {
             Source::Columns(columns) => columns.len(),
+            Source::Arrow(_, columns) => columns.len(),
             Source::Matrix(matrix) => matrix.columns(),
             Source::Csr { columns, .. } => *columns,
         }

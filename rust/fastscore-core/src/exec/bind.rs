@@ -28,6 +28,10 @@ pub fn bind(model: &Model, table: &Table) -> Result<Binding> {
     };
     for (feature, bound) in binding.iter_mut().enumerate() {
         let Some(column) = *bound else { continue };
+        // The common case first: a call for a row has little time.
+        if table.has_numbers(column) && model.encoding(feature).is_none() {
+            continue;
+        }
         let (found, kind) = table.kind(column);
         let encoding = if takes_codes(model, table, feature, column) { None } else { model.encoding(feature) };
         // A value of a dictionary says nothing of the code that it had in training.
@@ -54,6 +58,15 @@ pub fn bind(model: &Model, table: &Table) -> Result<Binding> {
         )));
     }
     Ok(binding)
+}
+
+/// Bind columns of numbers, for a model that takes numbers only; None where [`bind`] has an error to tell.
+pub fn bind_numbers(model: &Model, columns: &[impl AsRef<str>]) -> Option<Binding> {
+    let features = model.features();
+    let Some(names) = &features.names else {
+        return (columns.len() == features.count).then(|| in_order(features.count));
+    };
+    by_name(features, names, columns, &model.features_read()).ok()
 }
 
 /// Whether a feature's column holds its codes already: numbers in a matrix may be.
@@ -120,7 +133,21 @@ fn by_position(features: &Features, table: &Table) -> Result<Binding> {
             features.count
         )));
     }
-    Ok((0..features.count).map(Some).collect())
+    Ok(in_order(features.count))
+}
+
+/// A feature for each column.
+fn in_order(count: usize) -> Binding {
+    (0..count).map(Some).collect()
+}
+
+/// Whether columns are the features, in their order, so that nothing else can match. Features have names of their own each;
+/// where white space counts as `_`, those that may have some are left to [`by_name`].
+fn is_same(rule: NameMatch, names: &[String], columns: &[impl AsRef<str>]) -> bool {
+    let plain = |name: &str| name.bytes().all(|byte| byte > b' ' && byte.is_ascii());
+    let mut pairs = names.iter().zip(columns);
+    names.len() == columns.len()
+        && pairs.all(|(name, column)| name == column.as_ref() && (rule == NameMatch::Exact || plain(name)))
 }
 
 /// A name as it is matched.
@@ -133,12 +160,15 @@ fn rewritten(rule: NameMatch, name: &str) -> Cow<'_, str> {
     }
 }
 
-fn by_name(features: &Features, names: &[String], columns: &[String], read: &[bool]) -> Result<Binding> {
+fn by_name(features: &Features, names: &[String], columns: &[impl AsRef<str>], read: &[bool]) -> Result<Binding> {
+    if is_same(features.name_match, names, columns) {
+        return Ok(in_order(names.len()));
+    }
     // A call for a row has little time: names are copied only where they change, and hashed fast.
     let mut by_name = HashMap::with_capacity_and_hasher(columns.len(), RandomState::default());
     for (index, column) in columns.iter().enumerate() {
         by_name
-            .entry(rewritten(features.name_match, column))
+            .entry(rewritten(features.name_match, column.as_ref()))
             .and_modify(|(_, more)| *more = true)
             .or_insert((index, false));
     }
@@ -149,7 +179,8 @@ fn by_name(features: &Features, names: &[String], columns: &[String], read: &[bo
         binding.push(match by_name.get(&wanted) {
             Some(&(column, false)) => Some(column),
             Some(_) if read[feature] => {
-                let found = columns.iter().filter(|column| rewritten(features.name_match, column) == wanted);
+                let names = columns.iter().map(AsRef::as_ref);
+                let found = names.filter(|column| rewritten(features.name_match, column) == wanted);
                 let found: Vec<_> = found.map(|column| format!("{column:?}")).collect();
                 return Err(Error::Schema(format!(
                     "{} columns match the model's feature {name:?}: {}; rename or drop all but one",
@@ -169,7 +200,7 @@ fn by_name(features: &Features, names: &[String], columns: &[String], read: &[bo
     if missing.is_empty() { Ok(binding) } else { Err(Error::Schema(missing_columns(&missing, columns))) }
 }
 
-fn missing_columns(missing: &[&str], columns: &[String]) -> String {
+fn missing_columns(missing: &[&str], columns: &[impl AsRef<str>]) -> String {
     let listed: Vec<_> = missing
         .iter()
         .enumerate()
@@ -179,7 +210,7 @@ fn missing_columns(missing: &[&str], columns: &[String]) -> String {
             None => format!("{name:?}"),
         })
         .collect();
-    let shown = columns.iter().take(20).map(|column| format!("{column:?}")).collect::<Vec<_>>().join(", ");
+    let shown = columns.iter().take(20).map(|column| format!("{:?}", column.as_ref())).collect::<Vec<_>>().join(", ");
     let more = if columns.len() > 20 { format!(" and {} more", columns.len() - 20) } else { String::new() };
     format!(
         "the data lacks {} column(s) that the model reads: {}; it has: {}{more}",
@@ -190,12 +221,13 @@ fn missing_columns(missing: &[&str], columns: &[String]) -> String {
 }
 
 /// The column whose name is nearest, if near enough to be a slip.
-fn closest<'a>(name: &str, columns: &'a [String]) -> Option<&'a str> {
+fn closest<'a>(name: &str, columns: &'a [impl AsRef<str>]) -> Option<&'a str> {
     let wanted = name.to_lowercase();
     columns
         .iter()
+        .map(AsRef::as_ref)
         .map(|column| (strsim::normalized_damerau_levenshtein(&wanted, &column.to_lowercase()), column))
         .filter(|(score, _)| *score >= 0.6)
         .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, column)| column.as_str())
+        .map(|(_, column)| column)
 }

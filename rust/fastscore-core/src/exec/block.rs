@@ -59,8 +59,8 @@ pub(super) struct Loaded<'t> {
 pub(super) enum Way<'t> {
     /// As it is: numbers.
     Numbers,
-    /// A column whose values become codes, or a dictionary of numbers.
-    Encoded(Encoded<'t>),
+    /// A column whose values become codes, or a dictionary of numbers. Large and rare, so on its own.
+    Encoded(Box<Encoded<'t>>),
     /// A column of a sparse matrix, whose values become codes.
     Recoded(Rule<'t>),
 }
@@ -102,7 +102,7 @@ impl<'t> Reader<'t> {
     pub(super) fn new(table: &'t Table<'t>, binding: &Binding, read: &[bool], model: &'t Model, streams: bool) -> Self {
         let level = Level::detect();
         let mut slot = vec![u32::MAX; binding.len()];
-        let mut loaded = Vec::new();
+        let mut loaded = Vec::with_capacity(binding.len());
         for (feature, &column) in binding.iter().enumerate() {
             let raises = model.encoding(feature).is_some_and(|(encoding, _)| encoding.unknown == Unknown::Raise);
             let checks = model.checks(feature);
@@ -150,11 +150,16 @@ impl<'t> Reader<'t> {
         if !self.loaded.iter().all(|loaded| matches!(loaded.way, Way::Numbers)) {
             return None;
         }
-        let mut columns = vec![None; self.slot.len()];
-        for loaded in &self.loaded {
-            columns[loaded.feature] = Some(self.numbers(loaded.column)?);
+        let Body::Columns(columns) = self.table.body() else { return None };
+        let numbers = |loaded: &Loaded| match columns.get(loaded.column) {
+            Some(Column::Numbers(numbers)) => Some((loaded.feature, numbers)),
+            _ => None,
+        };
+        let all = || self.loaded.iter().map(numbers);
+        if !all().all(|column| column.is_some()) {
+            return None;
         }
-        Array::new(&columns, self.table.rows())
+        Array::new(all().flatten(), self.slot.len(), self.table.rows())
     }
 
     /// Features loaded for each row.
@@ -244,8 +249,10 @@ impl<'t> Way<'t> {
         match (table.body(), encoding) {
             (Body::Csr(_), Some(_)) => Way::Recoded(rule()),
             (Body::Columns(columns), _) => match (columns.get(column), encoding) {
-                (Some(Column::Categories(categories)), _) => Way::Encoded(Encoded::categories(categories, rule())),
-                (Some(Column::Numbers(numbers)), Some(_)) => Way::Encoded(Encoded::numbers(numbers, rule())),
+                (Some(Column::Categories(categories)), _) => {
+                    Way::Encoded(Box::new(Encoded::categories(categories, rule())))
+                }
+                (Some(Column::Numbers(numbers)), Some(_)) => Way::Encoded(Box::new(Encoded::numbers(numbers, rule()))),
                 _ => Way::Numbers,
             },
             _ => Way::Numbers,

@@ -83,14 +83,14 @@ thread_local! {
     static MEMORY: RefCell<Memory> = RefCell::default();
 }
 
-/// Score up to [`FEW_ROWS`] rows of as many columns of numbers as the model has features. `read(features, out)` puts row r of
-/// feature `features[s]` at `out[s * rows + r]`. None: the call must go the long way.
+/// Score up to [`FEW_ROWS`] rows of columns of numbers that fit the model. `read(features, out)` puts row r of feature
+/// `features[s]` at `out[s * rows + r]`, NaN where it is null; None where it can't. None: the call must go the long way.
 pub fn score_few(
     plan: &Plan,
     rows: usize,
     output: Output,
     on_refused: OnRefused,
-    read: impl FnOnce(&[usize], &mut [f64]),
+    read: impl FnOnce(&[usize], &mut [f64]) -> Option<()>,
 ) -> Option<Scores> {
     let needs = plan.needs(output)?;
     if rows == 0 || rows > FEW_ROWS || rows * needs.numbers > MOST_NUMBERS {
@@ -109,11 +109,11 @@ fn run(
     rows: usize,
     output: Output,
     on_refused: OnRefused,
-    read: impl FnOnce(&[usize], &mut [f64]),
+    read: impl FnOnce(&[usize], &mut [f64]) -> Option<()>,
 ) -> Option<Scores> {
     let Memory { features, values, scratch, bad } = memory;
     features.resize(needs.features.len() * rows, 0.0);
-    read(&needs.features, features);
+    read(&needs.features, features)?;
     for (&checks, column) in needs.checks.iter().zip(features.chunks(rows)) {
         if checks.refuses() {
             bad.resize(rows, 0);

@@ -15,7 +15,7 @@ mod score;
 mod scores;
 pub mod table;
 
-pub use bind::{Binding, bind};
+pub use bind::{Binding, bind, bind_numbers};
 pub use few::{FEW_ROWS, score_few};
 pub use pool::{thread_count, thread_limit};
 pub use recycled::{Kept, Recycled};

@@ -13,53 +13,61 @@ pub(super) struct Array<'t> {
 }
 
 impl<'t> Array<'t> {
-    /// The columns that `features` has, each feature's column or None, as parts of one array of `rows` rows. None where
-    /// they are not.
-    pub(super) fn new(features: &[Option<&Numbers<'t>>], rows: usize) -> Option<Self> {
-        let first = features.iter().flatten().next()?.plain()?;
-        match first {
+    /// The columns of features, each with its feature's number, as parts of one array of `rows` rows. None where they are
+    /// not. `features`: how many there are in all.
+    pub(super) fn new<'n>(
+        columns: impl Iterator<Item = (usize, &'n Numbers<'t>)> + Clone,
+        features: usize,
+        rows: usize,
+    ) -> Option<Self>
+    where
+        't: 'n,
+    {
+        match columns.clone().next()?.1.plain()? {
             Values::F64(_) => {
                 let strided =
                     |values: &Values<'t>| if let Values::F64(strided) = values { Some(*strided) } else { None };
-                Self::of(features, rows, strided, RowCells::F64)
+                Self::of(columns, features, rows, strided, RowCells::F64)
             }
             Values::F32(_) => {
                 let strided =
                     |values: &Values<'t>| if let Values::F32(strided) = values { Some(*strided) } else { None };
-                Self::of(features, rows, strided, RowCells::F32)
+                Self::of(columns, features, rows, strided, RowCells::F32)
             }
             _ => None,
         }
     }
 
-    fn of<T: Copy + 't>(
-        features: &[Option<&Numbers<'t>>],
+    fn of<'n, T: Copy + 't>(
+        columns: impl Iterator<Item = (usize, &'n Numbers<'t>)> + Clone,
+        features: usize,
         rows: usize,
         strided: impl Fn(&Values<'t>) -> Option<Strided<'t, T>>,
         cells: impl Fn(&'t [T]) -> RowCells<'t>,
-    ) -> Option<Self> {
-        let columns = features.iter().map(|column| match column {
-            Some(numbers) => strided(numbers.plain()?).map(Some),
-            None => Some(None),
-        });
-        let columns = columns.collect::<Option<Vec<_>>>()?;
+    ) -> Option<Self>
+    where
+        't: 'n,
+    {
         // The array is what the column that lies first can see.
-        let start = columns.iter().flatten().min_by_key(|column| column.address())?;
+        let mut start = strided(columns.clone().next()?.1.plain()?)?;
+        for (_, numbers) in columns.clone() {
+            let column = strided(numbers.plain()?)?;
+            if column.address() < start.address() {
+                start = column;
+            }
+        }
         let (base, stride) = start.parts();
         let reach = (rows.checked_sub(1)?).checked_mul(stride)?;
-        let mut offset = Vec::with_capacity(columns.len());
-        for column in &columns {
-            let Some(column) = column else {
-                offset.push(usize::MAX);
-                continue;
-            };
+        let mut offset = vec![usize::MAX; features];
+        for (feature, numbers) in columns {
+            let column = strided(numbers.plain()?)?;
             let bytes = column.address() - start.address();
             let at = bytes / size_of::<T>();
             let inside = reach.checked_add(at).is_some_and(|last| last < base.len());
             if !inside || !bytes.is_multiple_of(size_of::<T>()) || column.parts().1 != stride {
                 return None;
             }
-            offset.push(at);
+            *offset.get_mut(feature)? = at;
         }
         (stride != 1 || rows == 1).then(|| Array { cells: cells(base), stride, offset })
     }

@@ -341,6 +341,11 @@ enum Chunks<'a> {
 }
 
 impl<'a> Numbers<'a> {
+    /// From the only chunk.
+    pub fn one(chunk: Chunk<'a>) -> Self {
+        Numbers(Chunks::One(chunk))
+    }
+
     /// From chunks in row order.
     pub fn new(chunks: impl IntoIterator<Item = Chunk<'a>>) -> Self {
         let mut chunks = chunks.into_iter();
@@ -565,6 +570,11 @@ impl<'a> Table<'a> {
     /// What it holds.
     pub fn body(&self) -> &Body<'a> {
         &self.body
+    }
+
+    /// Whether a column has plain numbers.
+    pub(super) fn has_numbers(&self, column: usize) -> bool {
+        matches!(&self.body, Body::Columns(columns) if matches!(columns.get(column), Some(Column::Numbers(_))))
     }
 
     /// Whether a column has keys or texts, and not plain numbers.

@@ -115,6 +115,7 @@ fn run_few(plan: &Plan, rows: &[[f64; FEATURES]], output: Output) -> Option<Vec<
     let read = |features: &[usize], out: &mut [f64]| {
         let cells = features.iter().flat_map(|&feature| rows.iter().map(move |row| row[feature]));
         out.iter_mut().zip(cells).for_each(|(to, x)| *to = x);
+        Some(())
     };
     exec::score_few(plan, rows.len(), output, OnRefused::Raise, read).map(|scores| bits(&scores))
 }

@@ -253,6 +253,7 @@ fn few(inputs: &[Taken], kwargs: &Kwargs, slot: &Slot, plan: &Plan, on_refused: 
         for (&feature, out) in wanted.iter().zip(out.chunks_exact_mut(rows)) {
             out.copy_from_slice(features[feature]);
         }
+        Some(())
     })
 }
 
