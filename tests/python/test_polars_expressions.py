@@ -17,6 +17,7 @@ import polars.selectors as cs
 import pytest
 from names import NAMES
 from polars.testing import assert_frame_equal, assert_series_equal
+from sklearn.linear_model import LinearRegression
 
 VERSION = tuple(int(part) for part in pl.__version__.split(".")[:2])
 OUTPUTS = {
@@ -238,6 +239,27 @@ class TestInputs:
         due = eager(model, spaced)
         assert_series_equal(spaced.select(fp.predict(model)).to_series(), due)
         assert_series_equal(spaced.lazy().fastscore.predict(model).collect().to_series(), due)
+
+    @pytest.mark.parametrize(
+        "names",
+        [
+            ["a", "ab", "abc", "abd", "b"],
+            ["size (cm)", "size [cm]", "size.cm", "size_cm"],
+            ["x*", "x+", "x?", "x$", "x|y", "{x}", "\\d", "é", "-"],
+            ["a" * i for i in range(1, 40)],
+        ],
+    )
+    def test_only_columns_of_these_very_names(self, names):
+        """Older versions select them by a pattern."""
+        x = np.random.default_rng(0).normal(size=(9, len(names)))
+        model = fastscore.import_model(LinearRegression().fit(x, x[:, 0]), features=names)
+        near = [name + "a" for name in names] + ["", "sizeXcm", "xx", "5"]
+        rows = {name: x[:, i] for i, name in enumerate(names)}
+        df = pl.DataFrame(rows | {name: "text" for name in near if name not in rows})
+        selected = df.select(fp.own_columns(model._core)).columns
+        assert sorted(selected) == sorted(names)
+        same = df.select(fp.predict(model)).to_series()
+        assert_series_equal(same, model.predict(df))
 
     def test_rows_of_one_struct_that_is_null(self, models, df):
         model = models["booster"]

@@ -91,10 +91,11 @@ def table(frame: Any, core: _core.Model | None = None) -> _core.Table:
     rest = [place for place, found in enumerate(columns) if found is None]
     own = _wanted(core) if rest and names is not None and core is not None else None
     for place in rest:
+        series = frame.iloc[:, place]
         if own is None or names is None or _rewritten(names[place]) in own:
-            columns[place] = column(frame.iloc[:, place])
+            columns[place] = column(series)
         else:
-            columns[place] = str(frame.dtypes.iloc[place])
+            columns[place] = str(series.dtype)
     return _core.Table.from_columns(names, columns, len(frame))
 
 

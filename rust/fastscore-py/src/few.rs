@@ -89,7 +89,7 @@ pub fn score_arrow(py: Python<'_>, plan: &Plan, data: &Arrays, asked: Asked) -> 
             let kind = kinds[column]?;
             // SAFETY: the schema describes the array, as its producer must have seen to, and both outlive the cells.
             let cells = unsafe { arrow_plain::cells(array.child(column), kind, rows) }?;
-            Numbers::one(cells.chunk()).read(0, out);
+            Numbers::one(cells.chunk()).read(plan.level(), 0, out);
         }
         Some(())
     })

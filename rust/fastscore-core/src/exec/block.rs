@@ -4,7 +4,7 @@ use std::cell::{Cell, OnceCell};
 
 use super::bind::{Binding, takes_codes};
 use super::encode::{Encoded, Problem, Rule};
-use super::refusal::{mark_at, may_be_refused};
+use super::refusal::{mark, may_be_refused};
 use super::rows::Array;
 use super::table::{Body, Column, Csr, Numbers, Table};
 use crate::kernels::{Bitmap, Cells, Rows};
@@ -99,8 +99,14 @@ pub(super) struct Block<'r, 't> {
 impl<'t> Reader<'t> {
     /// `read` flags the features that the output needs. A feature that is not read is still loaded where its values
     /// could be refused.
-    pub(super) fn new(table: &'t Table<'t>, binding: &Binding, read: &[bool], model: &'t Model, streams: bool) -> Self {
-        let level = Level::detect();
+    pub(super) fn new(
+        level: Level,
+        table: &'t Table<'t>,
+        binding: &Binding,
+        read: &[bool],
+        model: &'t Model,
+        streams: bool,
+    ) -> Self {
         let mut slot = vec![u32::MAX; binding.len()];
         let mut loaded = Vec::with_capacity(binding.len());
         for (feature, &column) in binding.iter().enumerate() {
@@ -486,7 +492,7 @@ impl<'r, 't> Block<'r, 't> {
             // Integers without nulls are neither missing nor infinite.
             let fractions = |cells| matches!(cells, Cells::F64(_) | Cells::F32(_) | Cells::F16(_));
             if !matches!(self.places[slot], Place::Cells(cells, None) if !fractions(cells)) {
-                any |= mark_at(self.reader.level, loaded.checks, self.slot_rows(slot), bad);
+                any |= mark(self.reader.level, loaded.checks, self.slot_rows(slot), bad);
             }
         }
         any

@@ -117,7 +117,7 @@ fn run(
     for (&checks, column) in needs.checks.iter().zip(features.chunks(rows)) {
         if checks.refuses() {
             bad.resize(rows, 0);
-            if mark(checks, column, bad) {
+            if mark(plan.level(), checks, column, bad) {
                 bad.clear();
                 return None;
             }

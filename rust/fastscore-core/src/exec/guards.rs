@@ -3,7 +3,7 @@
 //! Guards of the features themselves are checks of the block's reader.
 
 use super::block::Reader;
-use super::refusal::{Refused, mark_at, refused, width_name};
+use super::refusal::{Refused, mark, refused, width_name};
 use super::score::OnRefused;
 use crate::error::Error;
 use crate::kernels::{Columns, Values};
@@ -51,7 +51,7 @@ impl<'p> Guards<'p> {
             let Refuse::Numbers(checks) = guard.refuse else { continue };
             let input = values.of(self.plan.view(guard.value));
             for column in guard.checked(self.model.width(guard.value)) {
-                any |= mark_at(self.plan.level(), checks, input.column(column), bad);
+                any |= mark(self.plan.level(), checks, input.column(column), bad);
             }
         }
         if any && on_refused == OnRefused::Raise {

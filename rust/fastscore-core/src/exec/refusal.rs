@@ -40,13 +40,8 @@ fn is_infinite(width: Width, x: f64) -> bool {
     }
 }
 
-/// [`mark_at`] the best level.
-pub(super) fn mark(checks: Checks, rows: &[f64], bad: &mut [u8]) -> bool {
-    mark_at(Level::detect(), checks, rows, bad)
-}
-
 /// Set `bad[r]` where checks refuse row r; gives whether there is one.
-pub(super) fn mark_at(level: Level, checks: Checks, rows: &[f64], bad: &mut [u8]) -> bool {
+pub(super) fn mark(level: Level, checks: Checks, rows: &[f64], bad: &mut [u8]) -> bool {
     // Nearly always nothing is found: one pass that vectorises, then a slow one where it did.
     let limit = Checks { missing: true, ..checks };
     if !may_be_refused(level, limit, RowCells::F64(rows)) {
@@ -63,8 +58,8 @@ pub(super) fn mark_at(level: Level, checks: Checks, rows: &[f64], bad: &mut [u8]
 }
 
 /// Whether all numbers are finite.
-pub(super) fn all_finite(numbers: &[f64]) -> bool {
-    !may_be_refused(Level::detect(), Checks { missing: true, non_finite: Some(Width::Float64) }, RowCells::F64(numbers))
+pub(super) fn all_finite(level: Level, numbers: &[f64]) -> bool {
+    !may_be_refused(level, Checks { missing: true, non_finite: Some(Width::Float64) }, RowCells::F64(numbers))
 }
 
 /// Whether some cell is one that the checks refuse.

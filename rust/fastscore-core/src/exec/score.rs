@@ -65,7 +65,7 @@ pub fn score(
     let widths = widths(model, output).ok_or_else(|| lacks(model, output))?;
     let binding = bind(model, table)?;
     let call = Call::new(plan, output);
-    let reader = Reader::new(table, &binding, &call.features, model, plan.streams(&call.steps));
+    let reader = Reader::new(plan.level(), table, &binding, &call.features, model, plan.streams(&call.steps));
     let rows = table.rows();
     let mut scores = empty_scores(model, output, &widths, rows, on_refused == OnRefused::Null)?;
     if rows == 0 {
@@ -419,7 +419,7 @@ impl<'r, 't> Worker<'r, 't> {
                 _ => &self.memory.values[step][..rows],
             };
             // Where a sum is not finite, a value of the row may be refused, or the sum has overflowed.
-            let finite = all_finite(sums);
+            let finite = all_finite(self.call.plan.level(), sums);
             return finite || !self.block.find_refused(&mut self.memory.bad) || on_refused != OnRefused::Raise;
         }
         if let Some(proved) = &self.call.proved {

@@ -149,7 +149,7 @@ impl Plan {
     }
 
     /// The instructions that it was compiled for.
-    pub(crate) fn level(&self) -> Level {
+    pub fn level(&self) -> Level {
         self.level
     }
 
