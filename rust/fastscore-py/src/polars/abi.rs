@@ -108,15 +108,11 @@ impl SeriesExport {
         let failed = |error: arrow_schema::ArrowError| Error::InvalidArgument(error.to_string());
         let schema = FFI_ArrowSchema::try_from(field).map_err(failed)?;
         let (array, _) = to_ffi(&array.to_data()).map_err(failed)?;
-        let mut ours = Box::new(Ours { schema, array: Box::into_raw(Box::new(array)) });
-        let (field, arrays) = (&raw mut ours.schema, &raw mut ours.array);
-        Ok(SeriesExport {
-            field,
-            arrays,
-            len: 1,
-            release: Some(release),
-            private_data: Box::into_raw(ours).cast::<c_void>(),
-        })
+        // Leaked before pointers into it are taken: moving a box ends what was borrowed from it.
+        let ours = Box::into_raw(Box::new(Ours { schema, array: Box::into_raw(Box::new(array)) }));
+        // SAFETY: `ours` points to the box that was just made, which lives until `release` frees it.
+        let (field, arrays) = unsafe { (&raw mut (*ours).schema, &raw mut (*ours).array) };
+        Ok(SeriesExport { field, arrays, len: 1, release: Some(release), private_data: ours.cast::<c_void>() })
     }
 }
 

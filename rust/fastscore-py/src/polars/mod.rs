@@ -184,7 +184,7 @@ fn guard(call: impl FnOnce() -> Result<()>) {
 }
 
 fn score_field(schemas: &[FFI_ArrowSchema], kwargs: &Kwargs) -> Result<Field> {
-    let slot = models::get(kwargs);
+    let slot = models::get(kwargs)?;
     let plain = plain_inputs(schemas.iter(), kwargs);
     if let Some(known) = plain.as_deref().and_then(|inputs| slot.known(inputs)) {
         return Ok(known.field.clone());
@@ -221,7 +221,7 @@ fn plain_inputs<'a>(schemas: impl Iterator<Item = &'a FFI_ArrowSchema>, kwargs: 
 type Inputs = Vec<(FieldRef, Vec<ArrayRef>)>;
 
 fn score(inputs: Vec<Taken>, kwargs: &Kwargs, split: bool) -> Result<(Field, ArrayRef)> {
-    let slot = models::get(kwargs);
+    let slot = models::get(kwargs)?;
     let compiled = slot.model(kwargs)?;
     let plan = compiled.plan()?;
     let on_refused = if kwargs.propagate { OnRefused::Null } else { OnRefused::Raise };

@@ -2,7 +2,7 @@
 //!
 //! A query carries its model; the cache only saves reading and compiling it for each of its many calls. It keeps the
 //! models used last, within bounds. The list's lock is held to look up, never
-//! to read a model or to score.
+//! to hash or read a model, nor to score.
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -39,7 +39,7 @@ pub struct Known {
 }
 
 impl Slot {
-    /// The model of an expression.
+    /// The model of an expression whose place this is.
     pub fn model(&self, kwargs: &Kwargs) -> Result<&Arc<Compiled>> {
         if let Some(compiled) = self.compiled.get() {
             return Ok(compiled);
@@ -47,13 +47,6 @@ impl Slot {
         let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(compiled) = self.compiled.get() {
             return Ok(compiled);
-        }
-        if model::sha256(kwargs.model) != kwargs.key {
-            return Err(Error::ModelFormat(
-                "the expression's model is damaged: its bytes do not have the SHA-256 that it is known by; build the \
-                 expression anew"
-                    .into(),
-            ));
         }
         let compiled = Arc::new(Compiled::from(model::Model::from_bytes(kwargs.model)?));
         Ok(self.compiled.get_or_init(|| compiled))
@@ -87,23 +80,39 @@ static MODELS: Mutex<Vec<Entry>> = Mutex::new(Vec::new());
 /// Keep a model that Python has: its queries need not read its bytes.
 pub fn keep(key: [u8; 32], bytes: usize, compiled: Arc<Compiled>) {
     // Where it is known already, the one that is there stays: they are equal.
-    let _ = slot(key, bytes).compiled.set(compiled);
+    let _ = enter(key, bytes).compiled.set(compiled);
 }
 
-/// The place of an expression's model.
-pub fn get(kwargs: &Kwargs) -> Arc<Slot> {
-    slot(kwargs.key, kwargs.model.len())
+/// The place of an expression's model. One gets a place only when its bytes are those that it is known by, so that damaged ones
+/// never put others out.
+pub fn get(kwargs: &Kwargs) -> Result<Arc<Slot>> {
+    if let Some(slot) = find(&mut MODELS.lock().unwrap_or_else(PoisonError::into_inner), kwargs.key) {
+        return Ok(slot);
+    }
+    if model::sha256(kwargs.model) != kwargs.key {
+        return Err(Error::ModelFormat(
+            "the expression's model is damaged: its bytes do not have the SHA-256 that it is known by; build the \
+             expression anew"
+                .into(),
+        ));
+    }
+    Ok(enter(kwargs.key, kwargs.model.len()))
 }
 
-fn slot(key: [u8; 32], bytes: usize) -> Arc<Slot> {
+/// The place that a key has, from now on the one used last.
+fn find(models: &mut [Entry], key: [u8; 32]) -> Option<Arc<Slot>> {
+    let at = models.iter().position(|entry| entry.key == key)?;
+    models[at..].rotate_left(1);
+    models.last().map(|entry| entry.slot.clone())
+}
+
+/// The place of a key, a new one where it has none.
+fn enter(key: [u8; 32], bytes: usize) -> Arc<Slot> {
     let mut models = MODELS.lock().unwrap_or_else(PoisonError::into_inner);
-    let slot: Arc<Slot> = match models.iter().position(|entry| entry.key == key) {
-        Some(at) => {
-            models[at..].rotate_left(1);
-            return models.last().map(|entry| entry.slot.clone()).unwrap_or_default();
-        }
-        None => Arc::default(),
-    };
+    if let Some(slot) = find(&mut models, key) {
+        return slot;
+    }
+    let slot: Arc<Slot> = Arc::default();
     models.push(Entry { key, bytes, slot: slot.clone() });
     let mut total: usize = models.iter().map(|entry| entry.bytes).fold(0, usize::saturating_add);
     while models.len() > 1 && (models.len() > MOST || total > MOST_BYTES) {
