@@ -13,6 +13,13 @@ class ModelFormatError(FastscoreError, ValueError):
     """A model file is damaged, contradictory, or newer than this version."""
 
 
+class TooWideError(ModelFormatError):
+    """A model has more columns than any may have; importers say what that means for theirs."""
+
+    most: int
+    """The limit."""
+
+
 class SchemaError(FastscoreError, ValueError):
     """The data's columns do not fit the model: missing, ambiguous, of a type not scored."""
 

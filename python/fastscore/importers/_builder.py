@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastscore import _core
-from fastscore._errors import ModelFormatError, UnsupportedModelError
+from fastscore._errors import TooWideError, UnsupportedModelError
 from fastscore._options import Labels
 
 if TYPE_CHECKING:
@@ -22,25 +21,17 @@ class NotFiniteError(UnsupportedModelError):
     """A number of a step is not finite."""
 
 
-_TOO_WIDE = re.compile(
-    r"step \d+ gives [1-9]\d* columns; .* at most (\d+)"
-    r"|(?:steps read|the targets have|guards .* check) more than (\d+) columns"
-)
-
-
 @contextmanager
 def wide_refused(owner: str) -> Iterator[None]:
     """Say of a network that is wider than a model may be that it is not supported, not damaged."""
     try:
         yield
-    except ModelFormatError as error:
-        if found := _TOO_WIDE.search(str(error)):
-            raise UnsupportedModelError(
-                f"{owner} has more than {found[1] or found[2]} numbers a row in all its layers "
-                "together, which is not supported; split it into models of fewer layers, each "
-                "imported by itself, or make its layers narrower"
-            ) from error
-        raise
+    except TooWideError as error:
+        raise UnsupportedModelError(
+            f"{owner} has more than {error.most} numbers a row in all its layers together, which "
+            "is not supported; split it into models of fewer layers, each imported by itself, or "
+            "make its layers narrower"
+        ) from error
 
 
 ARITHMETIC = ("sum", "product", "difference", "quotient", "minimum", "maximum", "mask")

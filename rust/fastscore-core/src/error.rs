@@ -12,6 +12,14 @@ pub enum Error {
     /// A model file or structure is damaged or contradictory.
     #[error("{0}")]
     ModelFormat(String),
+    /// A model has more columns, of a kind all together, than any may have: well-formed, but too wide.
+    #[error("{message}")]
+    TooWide {
+        /// Which limit, where, and what there is.
+        message: String,
+        /// The limit.
+        most: usize,
+    },
     /// The data's columns do not fit the model.
     #[error("{0}")]
     Schema(String),
@@ -156,6 +164,7 @@ impl Error {
             // One by one, so that no new variant with a row is forgotten.
             Error::UnsupportedModel(_)
             | Error::ModelFormat(_)
+            | Error::TooWide { .. }
             | Error::Schema(_)
             | Error::InvalidArgument(_)
             | Error::OutOfMemory { .. }

@@ -236,7 +236,7 @@ fn guards_of_all_columns_have_a_limit() {
         Model::new(ModelParts { guards, ..wide.clone() }).map(|_| ())
     };
     assert_eq!(model(32), Ok(()));
-    let Err(Error::ModelFormat(message)) = model(33) else { panic!() };
+    let Err(Error::TooWide { message, most: 4_194_304 }) = model(33) else { panic!() };
     assert!(message.contains("check more than 4194304 columns"), "{message}");
 }
 

@@ -6,9 +6,14 @@ use pyo3::prelude::*;
 
 /// The exception for an error.
 pub fn to_python(error: Error) -> PyErr {
+    let mut most = None;
     let class = match &error {
         Error::UnsupportedModel(_) => "UnsupportedModelError",
         Error::ModelFormat(_) => "ModelFormatError",
+        Error::TooWide { most: limit, .. } => {
+            most = Some(*limit);
+            "TooWideError"
+        }
         Error::Schema(_) => "SchemaError",
         Error::MissingValue { .. } | Error::MissingToStep { .. } => "MissingValueError",
         Error::NonFinite { .. } | Error::NonFiniteToStep { .. } => "NonFiniteValueError",
@@ -21,7 +26,8 @@ pub fn to_python(error: Error) -> PyErr {
         let made = py
             .import("fastscore._errors")
             .and_then(|module| module.getattr(class))
-            .and_then(|class| class.call1((error.to_string(),)));
+            .and_then(|class| class.call1((error.to_string(),)))
+            .and_then(|exception| most.map_or(Ok(()), |most| exception.setattr("most", most)).map(|()| exception));
         match made {
             Ok(exception) => PyErr::from_value(exception),
             Err(failed) => failed,

@@ -4,7 +4,7 @@ use super::{
     Child, Ctr, Decision, Distances, FLAG_MISSING_LEFT, FLAG_OUTSIDE_LEFT, FLAG_ZERO_MISSING, Forest, Linear,
     LinearLeaves, Link, ModelParts, OneHot, Op, Step, Target, Transform, Width,
 };
-use crate::error::{Result, format_error};
+use crate::error::{Error, Result, format_error};
 
 /// More columns in all values together, or in all outputs, than this are refused: no bytes of the file back them.
 pub(crate) const MAX_COLUMNS: usize = 1 << 18;
@@ -33,15 +33,17 @@ pub(super) fn check(parts: &ModelParts) -> Result<Vec<usize>> {
         };
         gathered = step.inputs().filter(gathers).fold(gathered, |sum, value| sum.saturating_add(widths[value]));
         if gathered > MAX_GATHERED {
-            return Err(format_error(format!(
-                "step {index}: steps read more than {MAX_GATHERED} columns of values that gather others'"
-            )));
+            let message =
+                format!("step {index}: steps read more than {MAX_GATHERED} columns of values that gather others'");
+            return Err(Error::TooWide { message, most: MAX_GATHERED });
+        }
+        if width == 0 {
+            return Err(format_error(format!("step {index} gives 0 columns; a step gives at least 1")));
         }
         columns += width;
-        if width == 0 || columns > MAX_COLUMNS {
-            return Err(format_error(format!(
-                "step {index} gives {width} columns; a step gives at least 1, all together at most {MAX_COLUMNS}"
-            )));
+        if columns > MAX_COLUMNS {
+            let message = format!("step {index} gives {width} columns; steps give at most {MAX_COLUMNS} all together");
+            return Err(Error::TooWide { message, most: MAX_COLUMNS });
         }
         widths.push(width);
     }
@@ -52,9 +54,9 @@ pub(super) fn check(parts: &ModelParts) -> Result<Vec<usize>> {
             guarded += widths[guard.value];
         }
         if guarded > MAX_GUARDED {
-            return Err(format_error(format!(
-                "guards without a list of columns check more than {MAX_GUARDED} columns all together"
-            )));
+            let message =
+                format!("guards without a list of columns check more than {MAX_GUARDED} columns all together");
+            return Err(Error::TooWide { message, most: MAX_GUARDED });
         }
     }
     if parts.targets.is_empty() && parts.transform.is_none() {
@@ -69,7 +71,8 @@ pub(super) fn check(parts: &ModelParts) -> Result<Vec<usize>> {
         let values = [Some(target.margin), Some(target.prediction.value()), target.probability, target.score];
         outputs += values.into_iter().flatten().map(|value| widths[value]).sum::<usize>();
         if outputs > MAX_COLUMNS {
-            return Err(format_error(format!("the targets have more than {MAX_COLUMNS} columns")));
+            let message = format!("the targets have more than {MAX_COLUMNS} columns");
+            return Err(Error::TooWide { message, most: MAX_COLUMNS });
         }
     }
     if let Some(leaf) = parts.leaf
