@@ -4,7 +4,7 @@ import importlib
 
 __all__ = ["__version__"]
 
-INTERFACE = 2
+INTERFACE = 3
 """The number of what these sources and the extension expect of each other: functions, options, the
 steps of a model. `rust/fastscore-py/src/lib.rs` has the same; who changes them raises both."""
 

@@ -418,3 +418,75 @@ class TestExtensionTypes:
         frame = pl.from_arrow(table).with_columns(pl.col("age").ext.to(Feet()))
         with pytest.raises(pl.exceptions.ComputeError, match=r"extension<tests\.feet>"):
             frame.select(fp.predict(models["booster"]))
+
+
+@pytest.fixture(scope="module")
+def numbers(frame):
+    few = frame[NAMES].fillna(0.0)
+    return fastscore.import_model(LinearRegression().fit(few, few[NAMES[0]] - few[NAMES[1]]))
+
+
+class _Both:
+    """Has both ways out, as nanoarrow's arrays do."""
+
+    def __init__(self, array, stream):
+        self._array, self._stream = array, stream
+
+    def __arrow_c_array__(self, requested_schema=None):
+        return self._array()
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return self._stream()
+
+
+def test_a_stream_is_taken_where_several_arrays_can_not_be_one(numbers, table):
+    def several():
+        raise NotImplementedError("can't export several arrays as one")
+
+    whole = _Both(several, table.__arrow_c_stream__)
+    np.testing.assert_array_equal(
+        np.asarray(fastscore.predict(whole, numbers)), fastscore.predict(table, numbers).to_numpy()
+    )
+
+
+def test_capsules_are_read_once(numbers, table):
+    batch = table.combine_chunks().to_batches()[0]
+    pair = batch.__arrow_c_array__()
+    again = _Both(lambda: pair, table.__arrow_c_stream__)
+    fastscore.predict(again, numbers)
+    with pytest.raises(ValueError, match="read before"):
+        fastscore.predict(again, numbers)
+    schema, _ = pair
+    with pytest.raises(ValueError, match="read before"):
+        fastscore.predict(_Both(lambda: (schema, batch.__arrow_c_array__()[1]), None), numbers)
+
+
+@pytest.mark.parametrize("way", ["__arrow_c_array__", "__arrow_c_stream__"])
+def test_column_names_that_are_no_text_are_schema_errors(numbers, table, way):
+    fields = [pa.field(field.name, field.type) for field in table.schema]
+    odd = pa.schema([*fields, pa.field(b"\xff\xfe", pa.float64())])
+    arrays = [*table.combine_chunks().to_batches()[0].columns, pa.array(np.zeros(len(table)))]
+    rows = pa.StructArray.from_arrays(arrays, fields=list(odd))
+    source = pa.chunked_array([rows]) if way == "__arrow_c_stream__" else rows
+    only = type("Only", (), {way: lambda self, requested_schema=None: getattr(source, way)()})()
+    with pytest.raises(fastscore.SchemaError, match="column name that is not UTF-8"):
+        fastscore.predict(only, numbers)
+
+
+@pytest.mark.parametrize("chunks", [1, 2])
+@pytest.mark.parametrize("start", [0, 1])
+def test_tables_that_are_a_part_of_their_columns(numbers, table, start, chunks):
+    n = len(table)
+    extra = {
+        "truth": pa.array(np.arange(n) % 2 == 0),
+        "text": pa.array([f"row {i}" for i in range(n)]),
+        "dictionary": pa.array([f"{i % 3}" for i in range(n)]).dictionary_encode(),
+    }
+    columns = {name: table.column(name).combine_chunks() for name in table.column_names}
+    whole = pa.StructArray.from_arrays([*columns.values(), *extra.values()], [*columns, *extra])
+    part = whole.slice(start, n - 5)
+    parts = pa.chunked_array([part] * chunks)
+    source = part if chunks == 1 else parts
+    due = fastscore.predict(table, numbers).to_numpy()[start : start + n - 5]
+    found = np.asarray(fastscore.predict(source, numbers))
+    np.testing.assert_array_equal(found, np.tile(due, chunks))

@@ -225,7 +225,7 @@ proptest! {
 
 fn refusal(features: usize, op: Op) -> String {
     match model(features, op) {
-        Err(Error::ModelFormat(message)) => message,
+        Err(Error::ModelFormat(message) | Error::TooWide { message, .. }) => message,
         other => panic!("{other:?}"),
     }
 }

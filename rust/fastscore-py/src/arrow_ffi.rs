@@ -32,14 +32,20 @@ impl Arrays {
     /// Take the data of an object with `__arrow_c_array__` or `__arrow_c_stream__` over.
     pub fn take(data: &Bound<'_, PyAny>) -> PyResult<Self> {
         let py = data.py();
-        // Where there are both, a stream is the array with more around it.
+        let stream = data.getattr_opt(intern!(py, "__arrow_c_stream__"))?;
+        // Where there are both, a stream is the array with more around it, unless there are several arrays.
         if let Some(export) = data.getattr_opt(intern!(py, "__arrow_c_array__"))? {
-            let (schema, array): (Bound<'_, PyCapsule>, Bound<'_, PyCapsule>) = export.call0()?.extract()?;
-            Self::of_pair(&schema, &array)
-        } else if let Some(export) = data.getattr_opt(intern!(py, "__arrow_c_stream__"))? {
-            Self::of_stream(export.call0()?.cast::<PyCapsule>()?)
-        } else {
-            Err(PyTypeError::new_err("an object with __arrow_c_stream__ or __arrow_c_array__ is due"))
+            match (export.call0(), &stream) {
+                (Err(_), Some(_)) => {}
+                (pair, _) => {
+                    let (schema, array): (Bound<'_, PyCapsule>, Bound<'_, PyCapsule>) = pair?.extract()?;
+                    return Self::of_pair(&schema, &array);
+                }
+            }
+        }
+        match stream {
+            Some(export) => Self::of_stream(export.call0()?.cast::<PyCapsule>()?),
+            None => Err(PyTypeError::new_err("an object with __arrow_c_stream__ or __arrow_c_array__ is due")),
         }
     }
 
@@ -48,9 +54,14 @@ impl Arrays {
         // SAFETY: a capsule named "arrow_schema" holds a valid ArrowSchema. `from_raw` moves it out and leaves a released
         // shell, as the Arrow PyCapsule interface asks of a consumer.
         let schema = unsafe { FFI_ArrowSchema::from_raw(schema.as_ptr()) };
+        let known = arrow_import::check(&schema);
         let array = array.pointer_checked(Some(ARRAY))?.cast::<FFI_ArrowArray>();
         // SAFETY: a capsule named "arrow_array" holds a valid ArrowArray, which is moved out likewise.
         let array = unsafe { FFI_ArrowArray::from_raw(array.as_ptr()) };
+        // Both are ours by now, and released with an error.
+        if known.map_err(to_python)?.is_none() || array.is_released() {
+            return Err(PyValueError::new_err("the Arrow array was read before: its capsules can be read once"));
+        }
         Ok(Arrays { schema, arrays: vec![array] })
     }
 
@@ -166,7 +177,10 @@ impl RawStream {
             let code = unsafe { get_schema(&raw mut self.0, &raw mut schema) };
             check(&mut self.0, code).map_err(raised)?;
         }
-        Ok(schema)
+        match arrow_import::check(&schema).map_err(to_python)? {
+            Some(()) => Ok(schema),
+            None => Err(PyValueError::new_err("the Arrow stream gave no schema")),
+        }
     }
 
     /// The next array; None at the end. Not with the GIL.

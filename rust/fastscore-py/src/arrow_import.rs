@@ -2,7 +2,7 @@
 //! come with a buffer (Polars), and the 128-bit integers of Polars.
 
 use std::collections::HashMap;
-use std::ffi::c_void;
+use std::ffi::{CStr, c_char, c_void};
 
 use arrow_array::ffi::{FFI_ArrowArray, FFI_ArrowSchema, from_ffi_and_data_type};
 use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, Float64Array, StructArray, make_array};
@@ -19,6 +19,50 @@ const WIDE: &str = "fastscore:wide_integer";
 
 fn unreadable(error: impl std::fmt::Display) -> Error {
     Error::Schema(format!("the Arrow data has a type that can't be read: {error}; drop or cast that column"))
+}
+
+/// The C struct of a schema, whose fields arrow-rs keeps private: the layout is the Arrow C data interface's.
+#[repr(C)]
+struct RawSchema {
+    format: *const c_char,
+    name: *const c_char,
+    metadata: *const c_char,
+    flags: i64,
+    n_children: i64,
+    children: *mut *mut RawSchema,
+    dictionary: *mut RawSchema,
+    release: Option<unsafe extern "C" fn(*mut RawSchema)>,
+    private_data: *mut c_void,
+}
+
+const _: () = assert!(size_of::<RawSchema>() == size_of::<FFI_ArrowSchema>());
+
+/// Look a schema through for what arrow-rs panics at: names and formats that are no UTF-8, or no format. None where it was
+/// released, or moved away.
+pub fn check(schema: &FFI_ArrowSchema) -> Result<Option<()>, Error> {
+    // SAFETY: `RawSchema` is the layout of a schema, which is valid as long as it is borrowed.
+    let raw = unsafe { &*std::ptr::from_ref(schema).cast::<RawSchema>() };
+    if raw.release.is_none() {
+        return Ok(None);
+    }
+    let text = |text: *const c_char, what: &str| {
+        // SAFETY: the texts of a valid schema end with a null byte and live as long as it.
+        match (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_str()) {
+            Some(Err(_)) => {
+                Err(Error::Schema(format!("the Arrow data has a {what} that is not UTF-8; rename that column")))
+            }
+            Some(Ok(_)) => Ok(true),
+            None => Ok(false),
+        }
+    };
+    if !text(raw.format, "type")? {
+        return Err(Error::Schema("the Arrow data has a column without a type".into()));
+    }
+    text(raw.name, "column name")?;
+    for child in schema.children().chain(schema.dictionary()) {
+        check(child)?;
+    }
+    Ok(Some(()))
 }
 
 /// The field that a C schema describes.

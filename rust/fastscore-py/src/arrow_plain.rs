@@ -176,15 +176,17 @@ impl Borrowed {
         self.kinds.get(column).is_some_and(Option::is_some)
     }
 
-    /// Move a column that is not read in place out of the arrays: an array of each; none of a column that is, or is not there.
-    pub fn take(&mut self, column: usize) -> Vec<FFI_ArrowArray> {
+    /// Move a column that is not read in place out of the arrays: an array of each, with the rows that are the table's; none of a
+    /// column that is, or is not there.
+    pub fn take(&mut self, column: usize) -> Vec<(FFI_ArrowArray, usize)> {
         if !self.kinds.get(column).is_some_and(Option::is_none) {
             return Vec::new();
         }
         let child = |array: &mut FFI_ArrowArray| {
+            let rows = array.len();
             // SAFETY: the array has as many children as there are kinds, and no cells of ours are in this one. The interface
             // lets a consumer move a child out: `from_raw` leaves a released shell, which the array's own release passes by.
-            unsafe { FFI_ArrowArray::from_raw(arrow_import::child(array, column)) }
+            (unsafe { FFI_ArrowArray::from_raw(arrow_import::child(array, column)) }, rows)
         };
         self.arrays.iter_mut().map(child).collect()
     }

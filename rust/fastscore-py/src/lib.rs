@@ -25,7 +25,7 @@ use pyo3::prelude::*;
 use errors::to_python;
 
 /// The number of what the Python sources and this module expect of each other; `fastscore/_build.py` has the same.
-const INTERFACE: u32 = 2;
+const INTERFACE: u32 = 3;
 
 /// How many workers a call takes.
 #[pyfunction]

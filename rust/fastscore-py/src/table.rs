@@ -213,8 +213,12 @@ impl Table {
                 continue;
             }
             let field = arrow_import::field(child)?;
-            // SAFETY: `child` describes this column of the arrays.
-            let import = |array| unsafe { arrow_import::array(array, field.data_type()) };
+            let import = |(array, rows): (_, usize)| {
+                // SAFETY: `child` describes this column of the arrays.
+                let array = unsafe { arrow_import::array(array, field.data_type()) }?;
+                // A column may be longer than the rows that the table has of it.
+                Ok(if array.len() > rows { array.slice(0, rows) } else { array })
+            };
             let arrays = plain.take(index).into_iter().map(import).collect::<Result<_>>()?;
             columns.push(ArrowColumn::Held(held_arrow(arrays, &field)));
         }

@@ -18,7 +18,8 @@ const TILE: usize = 64;
 /// Between columns that are made of rows, so that they do not all begin in one set of the cache.
 const GAP: usize = 8;
 
-/// Numbers of a table that is not in the cache when it is scored: 8 MB of float64.
+/// Numbers of a table that is taken to be in memory when it is scored, not in a cache: 8 MB of float64. Fetching ahead takes a linear model
+/// a fifth less from memory, and a twentieth more in the last cache level.
 const FAR: usize = 1 << 20;
 
 /// What a call reads, the same for every block.
@@ -302,7 +303,7 @@ impl<'r, 't> Block<'r, 't> {
         self.reader.sums_tell
     }
 
-    /// Whether the table is larger than the last cache level.
+    /// Whether the table is taken to be in memory, not in a cache.
     pub(super) fn is_far(&self) -> bool {
         self.reader.rows().saturating_mul(self.reader.width()) > FAR
     }

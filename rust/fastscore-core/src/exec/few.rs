@@ -98,7 +98,11 @@ pub fn score_few(
     }
     MEMORY.with(|memory| {
         let mut memory = memory.try_borrow_mut().ok()?;
-        run(plan, needs, &mut memory, rows, output, on_refused, read)
+        let scores = run(plan, needs, &mut memory, rows, output, on_refused, read);
+        if memory.scratch.bytes() > size_of::<f64>() * MOST_NUMBERS {
+            memory.scratch = Scratch::default();
+        }
+        scores
     })
 }
 

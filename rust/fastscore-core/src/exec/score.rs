@@ -36,6 +36,10 @@ const BLOCKS_PER_THREAD: usize = 4;
 /// The most rows of a block that threads share out: with 4 096 of 100 000 rows, one of two threads ended a block before the
 /// other, a sixteenth of the work. Trees that stream through the cache for each block are another matter.
 const SHARED_BLOCK: usize = 1024;
+/// Bytes that a thread keeps between calls: those of a block, and what turning rows takes.
+const MOST_KEPT: usize = 2 * BLOCK.0;
+/// Steps of a model whose memory is kept, at most.
+const MOST_STEPS: usize = 1000;
 /// Numbers that there is always memory for.
 const SMALL: usize = 64 << 10;
 const INTERRUPT_EVERY: Duration = Duration::from_millis(50);
@@ -363,7 +367,8 @@ impl Drop for Worker<'_, '_> {
     fn drop(&mut self) {
         let Worker { call, memory, stride, .. } = self;
         let numbers: usize = memory.values.iter().map(Vec::capacity).sum();
-        if 8 * numbers + call.plan.scratch_per_row() * *stride <= BLOCK.0 {
+        let engines = call.plan.scratch_per_row() * *stride + memory.scratch.bytes();
+        if memory.values.len() <= MOST_STEPS && size_of::<f64>() * numbers + engines <= MOST_KEPT {
             KEPT.set(std::mem::take(memory));
         }
     }

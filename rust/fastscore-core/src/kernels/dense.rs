@@ -101,6 +101,13 @@ pub(crate) struct Scratch {
     column: Vec<f64>,
 }
 
+impl Scratch {
+    /// Bytes that it holds.
+    pub fn bytes(&self) -> usize {
+        size_of::<f64>() * (self.wide.capacity() + self.column.capacity()) + size_of::<f32>() * self.narrow.capacity()
+    }
+}
+
 impl Network {
     /// Stages that read a tile's first columns, the inputs, in order.
     pub fn new(width: Width, inputs: usize, columns: usize, stages: &[Stage<'_>], result: Range<usize>) -> Network {

@@ -41,6 +41,7 @@ pub(crate) fn linear(
     stride: usize,
     rows: usize,
 ) {
+    assert!(model.outputs <= 1 || rows <= stride, "columns of the result overlap");
     let array = input.rows().filter(|_| model.width == Width::Float64);
     if let Some(array) = &array
         && model.outputs <= MOST_OUTPUTS
@@ -314,8 +315,9 @@ impl<T: Copy, C: Fn(T) -> f64, const COLUMNS: usize, const OUTPUTS: usize> BitWo
             let x = x.map(|x| x[at..at + count].as_chunks::<8>());
             let first = start + at;
             let places = std::array::from_fn::<_, OUTPUTS, _>(|o| o * stride + first..o * stride + first + count);
-            // No two overlap: `stride` is at least `rows`.
-            let Ok(y) = out.get_disjoint_mut(places) else { return };
+            let Ok(y) = out.get_disjoint_mut(places) else {
+                unreachable!("sums lie `stride` apart, which `linear` holds to be no less than the rows")
+            };
             let mut y = y.map(|y| y.as_chunks_mut::<8>());
             for i in 0..count / 8 {
                 if let Some(lines) = &lines

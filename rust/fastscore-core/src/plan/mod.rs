@@ -100,6 +100,11 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
+    /// Bytes that it holds besides what engines of forests take a row.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<u64>() * (self.keys.capacity() + self.turned.capacity()) + self.network.bytes()
+    }
+
     /// What the step that ran last proved of the features; it is forgotten.
     pub(crate) fn take_proof(&mut self) -> Proof {
         std::mem::take(&mut self.forest.tiled.proof)
