@@ -8,6 +8,7 @@ import keras_models as models
 import numpy as np
 import pytest
 from fastscore import UnsupportedModelError
+from fastscore.importers._keras_registry import MASKS
 from keras_models import holds
 from networks import WARNINGS, keras
 
@@ -58,6 +59,9 @@ KEPT: dict[str, Callable[[Any], Any]] = {
 }
 DROPPED: dict[str, Callable[[Any], Any]] = {
     "an operation": lambda x: mean(table()(x) * 2.0),
+    "EinsumDense": lambda x: mean(
+        Layers.EinsumDense("abc,cd->abd", (None, 3), bias_axes="d")(table()(x))
+    ),
     "RMSNormalization": lambda x: mean(Layers.RMSNormalization()(table()(x))),
     "Permute": lambda x: mean(Layers.Permute((2, 1))(table()(x))),
     "Add of one without": lambda x: mean(Layers.Add()([table()(x), table(mask_zero=False)(x)])),
@@ -83,6 +87,40 @@ def test_masks(name, dtype, tmp_path):
         np.testing.assert_array_equal(
             fastscore.load(tmp_path / f"model.{ending}").predict(x), found
         )
+
+
+ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "Activation": ("relu",),
+    "CategoryEncoding": (3,),
+    "Dense": (2,),
+    "Discretization": ([0.0],),
+    "Dot": (1,),
+    "EinsumDense": ("abc,cd->abd", (None, 3)),
+    "Embedding": (5, 2),
+    "Permute": ((1,),),
+    "RepeatVector": (2,),
+    "Reshape": ((-1,),),
+    "Rescaling": (2.0,),
+    **dict.fromkeys(["AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise"], (0.5,)),
+    **dict.fromkeys([f"SpatialDropout{dims}D" for dims in (1, 2, 3)], (0.5,)),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(kind for kind in MASKS if not kind.startswith("TF")))
+def test_what_layers_do_with_masks_is_what_keras_says(kind):
+    given = (Layers.Dense(2),) if kind == "TimeDistributed" else ARGUMENTS.get(kind, ())
+    layer, does = getattr(Layers, kind)(*given), MASKS[kind]
+    own = type(layer).compute_mask is not Layers.Layer.compute_mask
+    if does == "kept":
+        assert layer.supports_masking
+        assert not own
+    elif does == "dropped":
+        # Without a method of its own, a layer hands on masks where it supports them.
+        assert not layer.supports_masking or (own and layer.compute_mask([None], [None]) is None)
+    elif does in ("joined", "made"):
+        assert own
+    else:
+        assert layer.supports_masking
 
 
 def test_masks_of_fractions():

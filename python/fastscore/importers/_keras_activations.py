@@ -214,12 +214,12 @@ def _configured(t: Translation, x: Tensor, owner: Layer, entry: Mapping[str, Any
     return LAYERS[str(kind)](t, inner, x)
 
 
-@layer("Activation")
+@layer("Activation", masks="kept")
 def _activation(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     return activate(t, t.cast(x, layer.width, str(layer)), layer, layer.config["activation"])
 
 
-@layer("ReLU")
+@layer("ReLU", masks="kept")
 def _relu(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     config = layer.config
     x = t.cast(x, layer.width, str(layer))
@@ -233,20 +233,20 @@ def _relu(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     )
 
 
-@layer("LeakyReLU")
+@layer("LeakyReLU", masks="kept")
 def _leaky(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     x = t.cast(x, layer.width, str(layer))
     slope = layer.config.get("negative_slope", layer.config.get("alpha", 0.3))
     return leaky(t, x, slope)
 
 
-@layer("ELU")
+@layer("ELU", masks="kept")
 def _elu(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     x = t.cast(x, layer.width, str(layer))
     return t.link(x, "elu", alpha=number(x, layer.config.get("alpha", 1.0)))
 
 
-@layer("PReLU")
+@layer("PReLU", masks="kept")
 def _prelu(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     x = t.cast(x, layer.width, str(layer))
     (alphas,) = variables(layer, 1)

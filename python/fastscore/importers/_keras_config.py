@@ -169,10 +169,14 @@ def _name(entry: Mapping[str, Any]) -> str:
 def _is_operation(entry: Mapping[str, Any]) -> bool:
     module = str(entry.get("module") or "")
     if "module" not in entry and entry["class_name"] not in MODELS:
-        # Of a whole-model .h5 file: each layer has a type, which of the operations only Cast has.
-        own, cast = entry["config"], entry["class_name"] == "Cast"
-        return isinstance(own, Mapping) and (cast or "dtype" not in own)
+        # Of a whole-model .h5 file: each layer has a type, which few operations have.
+        own, typed = entry["config"], entry["class_name"] in _TYPED
+        return isinstance(own, Mapping) and (typed or "dtype" not in own)
     return module.startswith(("keras.src.ops", "keras.src.activations", "keras.ops"))
+
+
+_TYPED = ("Cast", "Prod")
+"""Operations that have a type of their own, of those that are supported; no layer is named so."""
 
 
 def check_ours(entry: Mapping[str, Any]) -> None:

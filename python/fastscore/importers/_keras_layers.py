@@ -22,6 +22,7 @@ from fastscore.importers._keras_values import INTEGERS, Tensor, Translation, siz
     "ActivityRegularization",
     "Identity",
     "TFDIdentity",
+    masks="kept",
 )
 def _identity(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     """Only the type may change: layers cast numbers to their own."""
@@ -32,7 +33,7 @@ _NUMBERS = 1 << 26
 """The most weights of a layer that is called on several vectors a row: each has its own copy."""
 
 
-@layer("EinsumDense")
+@layer("EinsumDense", masks="dropped")
 def _einsum(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     """Of one matrix over the last axis, which is a Dense layer: `ab,bc->ac`, `...x,xy->...y`."""
     equation = str(layer.config.get("equation")).replace(" ", "")
@@ -58,7 +59,7 @@ _LAST_AXIS = re.compile(
 )
 
 
-@layer("Dense")
+@layer("Dense", masks="kept")
 def _dense(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     return _product(t, layer, x, biased=bool(layer.config.get("use_bias", True)))
 
@@ -99,7 +100,7 @@ def _product(t: Translation, layer: Layer, x: Tensor, *, biased: bool) -> Tensor
     return activate(t, out, layer, layer.config.get("activation"))
 
 
-@layer("TimeDistributed")
+@layer("TimeDistributed", masks="kept")
 def _time_distributed(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     """Of a Dense layer: it is that of the last axis."""
     entry = layer.config["layer"]

@@ -102,7 +102,7 @@ def _concatenate(t: Translation, layer: Layer, tensors: list[Tensor]) -> Tensor:
     return concatenated(t, tensors, axis, layer)
 
 
-@merge("TFDConcat")
+@merge("TFDConcat", masks="dropped")
 def _feature_space(t: Translation, layer: Layer, tensors: list[Tensor]) -> Tensor:
     """Join the encoded features of a FeatureSpace."""
     return _concatenate(t, layer, tensors)
@@ -130,7 +130,7 @@ def concatenated(t: Translation, tensors: Sequence[Tensor], axis: int, owner: La
     return Tensor(places.shape, tensors[0].dtype, frame, raw=raw)
 
 
-@merge("Dot")
+@merge("Dot", masks="dropped")
 def _dot(t: Translation, layer: Layer, tensors: list[Tensor]) -> Tensor:
     if [len(x.shape) for x in tensors] != [1, 1]:
         raise layer.refuse("it is supported for two inputs of shape (rows, columns) only")

@@ -19,7 +19,7 @@ def spread(numbers: NDArray[Any], axes: list[int], x: Tensor, owner: Layer) -> N
     return np.broadcast_to(numbers.reshape(shape), x.shape).ravel()
 
 
-@layer("BatchNormalization")
+@layer("BatchNormalization", masks="kept")
 def _batch(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     x = t.cast(x, layer.width, str(layer))
     config = layer.config
@@ -35,7 +35,7 @@ def _batch(t: Translation, layer: Layer, x: Tensor) -> Tensor:
         return t.scaled(x, scale, beta - mean * scale)
 
 
-@layer("LayerNormalization")
+@layer("LayerNormalization", masks="kept")
 def _layer(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     layer.only(rms_scaling=False)
     config = layer.config
@@ -119,7 +119,7 @@ def layer_norm(
     return t.given(t.affine(t.frame(plain), ones, given, x.dtype), x)
 
 
-@layer("GroupNormalization")
+@layer("GroupNormalization", masks="kept")
 def _group(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     config = layer.config
     x = t.cast(x, layer.width, str(layer))
@@ -136,7 +136,7 @@ def _group(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     return layer_norm(t, layer, x, float(config.get("epsilon", 1e-3)), gamma, beta, groups)
 
 
-@layer("UnitNormalization")
+@layer("UnitNormalization", masks="kept")
 def _unit(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     x = t.cast(x, layer.width, str(layer))
     axes = axes_of(layer, layer.config.get("axis", -1), x.shape)
@@ -163,7 +163,7 @@ def reduced(t: Translation, x: Tensor, how: str, axes: list[int]) -> Tensor:
     return t.given(value, x, shape)
 
 
-@layer("Rescaling")
+@layer("Rescaling", masks="kept")
 def _rescaling(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     x = t.cast(x, layer.width, str(layer))
     numbers: list[NDArray[np.float64]] = []
@@ -175,7 +175,7 @@ def _rescaling(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     return t.given(t.affine(t.frame(x), numbers[0], numbers[1], x.dtype), x)
 
 
-@layer("Normalization")
+@layer("Normalization", masks="kept")
 def _normalization(t: Translation, layer: Layer, x: Tensor) -> Tensor:
     x = t.cast(x, layer.width, str(layer))
     config = layer.config

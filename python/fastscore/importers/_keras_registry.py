@@ -104,7 +104,7 @@ MASKS: dict[str, str] = {}
 or another keeps a step; `made`, the layer gives its own; `refused`, its numbers depend on it."""
 
 
-def layer(*kinds: str, masks: str = "kept") -> Callable[[LayerFunction], LayerFunction]:
+def layer(*kinds: str, masks: str) -> Callable[[LayerFunction], LayerFunction]:
     """Register a function for these layers of one input."""
 
     def put(function: LayerFunction) -> LayerFunction:
@@ -115,7 +115,7 @@ def layer(*kinds: str, masks: str = "kept") -> Callable[[LayerFunction], LayerFu
     return put
 
 
-def merge(*kinds: str, masks: str = "dropped") -> Callable[[MergeFunction], MergeFunction]:
+def merge(*kinds: str, masks: str) -> Callable[[MergeFunction], MergeFunction]:
     """Register a function for these layers of a list of inputs."""
 
     def put(function: MergeFunction) -> MergeFunction:
