@@ -391,7 +391,7 @@ def test_features_and_classes():
     with pytest.raises(ValueError, match=r"3 labels.*2 classes"):
         fastscore.import_model(model, classes=[1, 2, 3])
     one = proto([node("MatMul", "x v", "y")], {"x": ("n", 3)}, ["y"], {"v": W[:, :1]})
-    with pytest.raises(ValueError, match="no sigmoid"):
+    with pytest.raises(ValueError, match="ends in a sigmoid or has a column a class"):
         fastscore.import_model(one, classes=[0, 1])
     with pytest.raises(ValueError, match="iterations= does not apply to an ONNX model"):
         fastscore.import_model(model, iterations=3)
