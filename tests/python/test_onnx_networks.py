@@ -360,11 +360,19 @@ def test_equality_of_two_values():
         ("bti->bit", ((2, 3),)),
         ("bti->b", ((2, 3),)),
         ("oi,bi->bo", (None, (3,))),
+        ("...ab", ((2, 3),)),
+        ("...ba", ((2, 3),)),
+        ("...", ((2, 3),)),
+        ("...ij,jk", ((2, 3), None)),
+        ("...kj,ja", ((2, 3), None)),
+        ("...i,...i", ((2, 3), (2, 3))),
+        ("...i,...j", ((3,), (2,))),
     ],
 )
 def test_einsum(equation, shapes):
     net = Net()
     constants = {"b...i,...ij->b...j": (2, 3, 4), "oi,bi->bo": (5, 3)}
+    constants |= {"...ij,jk": (3, 4), "...kj,ja": (3, 4)}
     names, inputs, feeds = [], {}, {}
     for at, shape in enumerate(shapes):
         if shape is None:
@@ -379,7 +387,11 @@ def test_einsum(equation, shapes):
 
 @pytest.mark.parametrize(
     ("equation", "message"),
-    [("bi,bi->i", "must stay apart"), ("bii->bi", "twice"), ("bi,ij,jk->bk", "3 tensors")],
+    [
+        ("bi,bi->i", "must stay apart"),
+        ("bii->bi", "twice"),
+        ("bi,ij,jk->bk", "3 tensors"),
+    ],
 )
 def test_einsum_that_is_refused(equation, message):
     net = Net()
@@ -388,6 +400,17 @@ def test_einsum_that_is_refused(equation, message):
     net("Einsum", *names, equation=equation, out="y")
     model = proto(net.nodes, {"x": ("n", *shape)}, ["y"], net.constants)
     with pytest.raises(fastscore.UnsupportedModelError, match=rf"\(Einsum\).*{message}"):
+        fastscore.import_model(model)
+
+
+def test_implicit_einsum_that_moves_the_rows():
+    """What is broadcast comes first: ONNX Runtime gives (3, rows, 2)."""
+    net = Net()
+    net("Einsum", "x", equation="ab...", out="y")
+    model = proto(net.nodes, {"x": ("n", 2, 3)}, ["y"], net.constants)
+    x = rows(2, 3)
+    np.testing.assert_array_equal(run(model, x=x)[0], np.moveaxis(x, 2, 0))
+    with pytest.raises(fastscore.UnsupportedModelError, match="rows .* must stay apart"):
         fastscore.import_model(model)
 
 

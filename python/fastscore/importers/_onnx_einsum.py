@@ -81,6 +81,7 @@ def _letters(node: Node, equation: str, values: Sequence[Value]) -> tuple[list[s
     terms = left.split(",")
     if len(terms) != len(values) or not 1 <= len(terms) <= 2:
         refuse(node, f"{equation!r} is of {len(terms)} tensors; one and two are supported")
+    spread = ""
     if "..." in equation:
         spare = [chr(code) for code in range(0x3B1, 0x3B1 + 24)]
         counts = [
@@ -92,10 +93,12 @@ def _letters(node: Node, equation: str, values: Sequence[Value]) -> tuple[list[s
             term.replace("...", "".join(spare[most - n : most]))
             for term, n in zip(terms, counts, strict=True)
         ]
-        output = output.replace("...", "".join(spare[:most]))
+        spread = "".join(spare[:most])
+        output = output.replace("...", spread)
     if not arrow:
-        letters = "".join(terms)
-        output = "".join(sorted(o for o in set(letters) if letters.count(o) == 1))
+        # What is broadcast comes first, and is not summed where two tensors have it.
+        letters = left.replace(",", "").replace(".", "")
+        output = spread + "".join(sorted(o for o in set(letters) if letters.count(o) == 1))
     for term in (*terms, output):
         if len(set(term)) < len(term) or (not term.isalpha() * bool(term) and term):
             refuse(node, f"{equation!r} has a letter twice in one tensor, which is not supported")
