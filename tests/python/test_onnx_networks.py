@@ -410,7 +410,7 @@ def test_implicit_einsum_that_moves_the_rows():
     model = proto(net.nodes, {"x": ("n", 2, 3)}, ["y"], net.constants)
     x = rows(2, 3)
     np.testing.assert_array_equal(run(model, x=x)[0], np.moveaxis(x, 2, 0))
-    with pytest.raises(fastscore.UnsupportedModelError, match="rows .* must stay apart"):
+    with pytest.raises(fastscore.UnsupportedModelError, match=r"rows .* must stay apart"):
         fastscore.import_model(model)
 
 
