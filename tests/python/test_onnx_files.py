@@ -49,6 +49,22 @@ def test_reading_needs_no_library_of_onnx(tmp_path):
     assert done.stdout.strip() == "3"
 
 
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("op", ["WeightedMedian", "Quantiles"])
+def test_operators_that_only_the_importer_makes_are_refused(op, nested, tmp_path):
+    nodes = [helper.make_node(op, ["x"], ["y"], domain="fastscore")]
+    if nested:
+        output = helper.make_tensor_value_info("y", FLOAT, None)
+        body = helper.make_graph(nodes, "branch", [], [output])
+        nodes = [helper.make_node("If", ["yes"], ["z"], then_branch=body, else_branch=body)]
+    given = {"yes": np.array(True)} if nested else {}
+    model = proto(nodes, {"x": ("n", 3)}, ["z" if nested else "y"], given)
+    model.opset_import.append(helper.make_opsetid("fastscore", 1))
+    for come_by in (fastscore.import_model, lambda own: fastscore.load(saved(own, tmp_path / "m"))):
+        with pytest.raises(UnsupportedModelError, match=rf"fastscore\.{op}\).*no operators of"):
+            come_by(model)
+
+
 @pytest.mark.parametrize("data", [b"", b"\x08\x0a", b"\x08\x0a\x3a\x00", b"\x08\x08\x12\x01a\x7f"])
 def test_what_is_no_model_is_refused(tmp_path, data):
     with pytest.raises((ModelFormatError, UnsupportedModelError)):

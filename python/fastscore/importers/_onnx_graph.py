@@ -12,6 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastscore import _core
+from fastscore._errors import UnsupportedModelError
+
+OWN_DOMAIN = "fastscore"
+"""Of operators that stand for several of a graph, which no file may name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +118,12 @@ def _graph(
         )
         for own in part["nodes"]
     )
+    for node in nodes:
+        if node.domain == OWN_DOMAIN:
+            raise UnsupportedModelError(
+                f"{node.label}: the domain {OWN_DOMAIN!r} has no operators of files; export the "
+                "graph with those of ai.onnx and ai.onnx.ml"
+            )
     initializers = {name: tensors[at] for name, at in part["initializers"].items()}
     return Graph(
         # Before IR version 4 initialisers are inputs too, with a default.

@@ -14,15 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastscore.importers._flow import exact
-from fastscore.importers._onnx_graph import Graph, Node
+from fastscore.importers._onnx_graph import OWN_DOMAIN, Graph, Node
 from fastscore.importers._onnx_match import ML, Matcher, NoMatchError, require
 from fastscore.importers._onnx_registry import operator, refuse
 
 if TYPE_CHECKING:
     from fastscore.importers._onnx_translation import Translation
-
-DOMAIN = "fastscore"
-"""Of the nodes that stand for many."""
 
 
 def recognised(graph: Graph) -> Graph:
@@ -46,7 +43,7 @@ def recognised(graph: Graph) -> Graph:
 
 
 def _stand_in(node: Node, op: str, x: str, **attributes: Any) -> Node:
-    return replace(node, op=op, domain=DOMAIN, inputs=(x,), attributes=attributes)
+    return replace(node, op=op, domain=OWN_DOMAIN, inputs=(x,), attributes=attributes)
 
 
 # The first value up to which the weights sum to half of their sum.
@@ -81,7 +78,7 @@ def _median(m: Matcher, node: Node) -> Node:
     return _stand_in(node, "WeightedMedian", labels, weights=weights)
 
 
-@operator("WeightedMedian", domain=DOMAIN)
+@operator("WeightedMedian", domain=OWN_DOMAIN)
 def weighted_median(translation: "Translation", node: Node) -> None:
     """Translate it: the weights are summed up at float32, in the order of the numbers."""
     found = translation.columns(node, 0)
@@ -212,7 +209,7 @@ def _search(m: Matcher, x: str, flat: str, points: str, at: str) -> int:
     return len(bases)
 
 
-@operator("Quantiles", domain=DOMAIN)
+@operator("Quantiles", domain=OWN_DOMAIN)
 def quantiles(translation: "Translation", node: Node) -> None:
     """Translate it: at float64, rounded once, within some last bits of ONNX Runtime's."""
     build = translation.build
