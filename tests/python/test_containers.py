@@ -317,6 +317,19 @@ class TestPandas:
         )
         np.testing.assert_array_equal(model.predict(split), expected)
 
+    def test_the_only_block_may_have_columns_in_any_order(self, models, x, frame):
+        order = np.array([3, 0, 5, 1, 4, 2])
+        mixed = pd.DataFrame(x.copy(), columns=frame.columns)
+        (block,) = mixed._mgr.blocks
+        block.values[:] = block.values[order]
+        block.mgr_locs = type(block.mgr_locs)(order)
+        mixed._mgr._rebuild_blknos_and_blklocs()
+        np.testing.assert_array_equal(mixed["age"], frame["age"])
+        for name in ("forest values", "lgbm values"):
+            want = models[name].predict(frame).to_numpy()
+            for given in (mixed, mixed[frame.columns[order]]):
+                np.testing.assert_array_equal(models[name].predict(given), want)
+
     def test_integer_labels_are_no_names(self, models, x, frame):
         model = models["forest values"]
         found = model.predict(pd.DataFrame(x))

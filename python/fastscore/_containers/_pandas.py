@@ -57,8 +57,8 @@ def _few(frame: Any, job: Job) -> Result | None:
     if sum(len(values) for _, values in blocks) != columns:
         return None
     # The common dtype of numbers holds each of them, or is the float64 that they become anyway.
-    matrix = blocks[0][1].T if len(blocks) == 1 else frame.to_numpy()
-    return job.run_few(matrix, column_names(frame))
+    whole = _whole(blocks, columns)
+    return job.run_few(frame.to_numpy() if whole is None else whole, column_names(frame))
 
 
 def _series(
@@ -82,8 +82,9 @@ def table(frame: Any, core: _core.Model | None = None) -> _core.Table:
     """
     names = column_names(frame)
     blocks = _blocks(frame)
-    if len(blocks) == 1 and len(blocks[0][1]) == frame.shape[1]:
-        return _core.Table.from_matrix(blocks[0][1].T, names, False)
+    whole = _whole(blocks, frame.shape[1])
+    if whole is not None:
+        return _core.Table.from_matrix(whole, names, False)
     columns: list[Column | None] = [None] * frame.shape[1]
     for places, values in blocks:
         for place, column_values in zip(places.tolist(), values, strict=True):
@@ -97,6 +98,16 @@ def table(frame: Any, core: _core.Model | None = None) -> _core.Table:
         else:
             columns[place] = str(series.dtype)
     return _core.Table.from_columns(names, columns, len(frame))
+
+
+def _whole(
+    blocks: list[tuple[NDArray[np.intp], NDArray[Any]]], columns: int
+) -> NDArray[Any] | None:
+    """Return the only block as the frame's matrix, where it has all columns in their order."""
+    if len(blocks) != 1 or len(blocks[0][1]) != columns:
+        return None
+    places, values = blocks[0]
+    return values.T if np.array_equal(places, np.arange(columns)) else None
 
 
 def _blocks(frame: Any) -> list[tuple[NDArray[np.intp], NDArray[Any]]]:
