@@ -19,6 +19,7 @@ from fastscore._errors import (
     UnknownCategoryError,
     UnsupportedModelError,
 )
+from fastscore._errors import TooWideError as TooWideError  # pickles look for it by this name
 from fastscore._import import import_model
 from fastscore._load import load
 from fastscore._model import Feature, Model, SourceInfo

@@ -36,7 +36,11 @@ class UnknownCategoryError(FastscoreError, ValueError):
     """The data has a category that the model does not know, where the policy is to raise."""
 
 
-for _error in (FastscoreError, *FastscoreError.__subclasses__()):
-    # Where users find them, and what a trace shows.
-    _error.__module__ = "fastscore"
-del _error
+def _own(error: type[FastscoreError]) -> None:
+    """Say where users find an error and those derived of it, which is what a trace shows."""
+    error.__module__ = "fastscore"
+    for each in error.__subclasses__():
+        _own(each)
+
+
+_own(FastscoreError)

@@ -133,6 +133,16 @@ def test_traces_name_errors_as_users_do():
     assert again.args == ("a",)
 
 
+def test_every_error_is_named_as_one_of_the_package():
+    known = [fastscore.FastscoreError]
+    for error in known:
+        known += [each for each in error.__subclasses__() if each.__module__ == "fastscore"]
+    assert fastscore.TooWideError in known
+    assert issubclass(fastscore.TooWideError, fastscore.ModelFormatError)
+    for error in known:
+        assert type(pickle.loads(pickle.dumps(error("a")))) is error
+
+
 @pytest.mark.parametrize(
     "swapped", [FRAME, FRAME.to_numpy(), pl.DataFrame(FRAME), {"a": [1]}, [[1.0, 2.0]]]
 )
