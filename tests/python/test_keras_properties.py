@@ -52,6 +52,7 @@ def test_any_network(seed, tmp_path_factory):
     rows = frame.to_numpy()
     whole = parts(ours.predict(rows))
     # Not by the layer that verify asks: the inputs are in the order that the model has them in.
+    # verify has held each number to its bound; this finds columns that are swapped.
     np.testing.assert_allclose(np.hstack(whole), np.hstack(theirs), rtol=1e-2, atol=1e-2)
     for at in (0, 17):
         for one, all_rows in zip(parts(ours.predict(rows[at : at + 1])), whole, strict=True):
