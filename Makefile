@@ -50,7 +50,8 @@ versions: setup $(POLARS:%=.versions/polars-%) $(PANDAS:%=.versions/pandas-%) ##
 	for version in $(POLARS); do echo "Polars $$version"; PYTHONPATH=$(CURDIR)/.versions/polars-$$version \
 		$(BIN)/python -m pytest -q tests/python/test_polars_expressions.py; done
 	for version in $(PANDAS); do echo "pandas $$version"; PYTHONPATH=$(CURDIR)/.versions/pandas-$$version \
-		$(BIN)/python -m pytest -q tests/python/test_containers.py -k "pandas or Pandas"; done
+		$(BIN)/python -m pytest -q tests/python/test_containers.py tests/python/test_categories.py \
+		tests/python/test_lightgbm_pandas.py -k "pandas or Pandas"; done
 
 .PHONY: test
 test: setup versions ## Run all tests, Rust and Python

@@ -171,6 +171,14 @@ class TestText:
         empty = pd.Categorical([None, None], categories=[])
         same_bits(codes(words, pd.DataFrame({"a": empty})), np.full(2, np.nan))
 
+    @pytest.mark.parametrize("dtype", [object, "string[python]", "string[pyarrow]"])
+    def test_pandas_categories_of_any_text(self, words, dtype):
+        """Before pandas 3 text is Python objects, so its categories are."""
+        categories = pd.Index([row for row in dict.fromkeys(ROWS) if row is not None], dtype=dtype)
+        series = pd.Series(pd.Categorical(ROWS, categories=categories))
+        assert series.cat.categories.dtype == dtype
+        same_bits(codes(words, pd.DataFrame({"a": series})), DUE)
+
     def test_polars(self, words):
         for dtype in (pl.String, pl.Categorical, pl.Enum([row for row in ROWS if row is not None])):
             frame = pl.DataFrame({"a": pl.Series(ROWS, dtype=dtype)})

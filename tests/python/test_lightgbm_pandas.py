@@ -315,3 +315,13 @@ def test_category_columns_that_were_not_declared():
     lists = {"word": KINDS["word"], "integer": KINDS["integer"]}
     model = fastscore.import_model(booster, categories=lists)
     same_bits(model.margin(data).to_numpy(), scores(booster, data))
+
+
+@pytest.mark.parametrize("dtype", [object, "string[python]", "string[pyarrow]"])
+def test_text_of_any_dtype_as_categories(dtype):
+    categories = pd.Index(["x", "y", "z"], dtype=dtype)
+    words = pd.Series(pd.Categorical.from_codes(np.arange(120) % 3, categories=categories))
+    assert words.cat.categories.dtype == dtype
+    data = pd.DataFrame({"number": np.arange(120.0) % 11, "word": words})
+    booster = lgb.train(SETTINGS, lgb.Dataset(data, words.cat.codes + data["number"] % 2), 5)
+    same_bits(fastscore.import_model(booster).margin(data).to_numpy(), scores(booster, data))

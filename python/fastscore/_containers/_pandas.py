@@ -218,9 +218,12 @@ def _masked(array: Any, dtype: Any) -> Column:
 
 def _categorical(array: Any) -> Column:
     """Return codes and categories, as they are held; a code below 0 is null."""
-    values = column(array.categories.to_series())
+    categories = array.categories
+    if categories.dtype == object or getattr(categories.dtype, "storage", "") == "python":
+        # Few texts as Python objects would be a dictionary of their own, and keys have one only.
+        values = _values.from_list(categories.tolist())
+    else:
+        values = column(categories.to_series())
     if isinstance(values, str):
         return str(array.dtype)
-    return _core.Dictionary(
-        np.asarray(array.codes), values, f"category of {array.categories.dtype}"
-    )
+    return _core.Dictionary(np.asarray(array.codes), values, f"category of {categories.dtype}")
