@@ -68,7 +68,7 @@ class Classes(click.ParamType[list[Any] | dict[str, list[Any]]]):
 
 
 class Outputs(List):
-    """Names of outputs, each once."""
+    """Names of outputs."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -77,9 +77,18 @@ class Outputs(List):
         for name in names:
             if name not in OUTPUTS:
                 self.fail(f"{name!r} is none of {', '.join(OUTPUTS)}", param, ctx)
-            if names.count(name) > 1:
-                self.fail(f"{name!r} is there twice", param, ctx)
         return names
+
+
+def each_once(
+    _ctx: click.Context, param: click.Parameter, several: tuple[list[str], ...]
+) -> list[str]:
+    """Join the lists of an option that may be repeated."""
+    names = [name for given in several for name in given]
+    for name in names:
+        if names.count(name) > 1:
+            raise click.BadParameter(f"{name!r} is there twice", param=param)
+    return names
 
 
 class Categories(click.ParamType[dict[str, list[Any]]]):

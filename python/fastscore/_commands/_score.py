@@ -39,8 +39,10 @@ from fastscore._layout import OUTPUTS
 @click.option(
     "--outputs",
     type=types.Outputs(),
-    default="prediction",
+    multiple=True,
+    default=["prediction"],
     show_default=True,
+    callback=types.each_once,
     help=f"What to write: some of {','.join(OUTPUTS)}.",
 )
 @click.option(

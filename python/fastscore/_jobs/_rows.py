@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -157,6 +158,14 @@ def _located(message: str, rows: Rows) -> str:
     last = rows.start + rows.table.num_rows - 1
     message = re.sub(r"\brow (\d+)", lambda found: f"row {rows.start + int(found[1])}", message)
     message = message.replace('missing="propagate"', "--missing propagate")
+    message = re.sub(
+        r'import or load the model with unknown=\{(\d+|"(.*)"): "missing"\}',
+        lambda found: (
+            "import the model with --unknown "
+            + shlex.quote(f"{found[1] if found[2] is None else found[2]}=missing")
+        ),
+        message,
+    )
     return f"{rows.part.source.name}, rows {rows.start} to {last}: {message}"
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
@@ -21,6 +22,40 @@ _GROUP_BYTES: Final = 64 << 20
 
 class Writer(Protocol):
     def write(self, batch: pa.RecordBatch) -> None: ...
+
+
+class _CsvWriter:
+    """CSV whose rows are all there: of one column, a null is not a blank line, which readers skip.
+
+    Instead it is NaN among numbers, and an empty text in quotes.
+    """
+
+    def __init__(self, sink: Any, schema: pa.Schema) -> None:
+        self._null: str | None = None
+        options = pa_csv.WriteOptions()
+        if len(schema) == 1:
+            self._null = ""
+            if not _is_text(schema.field(0).type):
+                # Written as the text that CSV has them as, so that NaN can be among integers.
+                self._null = "NaN"
+                schema = pa.schema([(schema.field(0).name, pa.string())])
+                options.quoting_style = "none"
+        self._schema = schema
+        self._writer = pa_csv.CSVWriter(sink, schema, write_options=options)
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        if self._null is not None:
+            text = batch.column(0).cast(self._schema.field(0).type)
+            filled = pc.fill_null(text, self._null)
+            batch = pa.RecordBatch.from_arrays([filled], schema=self._schema)
+        self._writer.write(batch)
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 class _ParquetWriter:
@@ -69,7 +104,7 @@ def writer(
             raise
     elif format_ == "csv":
         packed = pa.CompressedOutputStream(sink, "gzip") if compression == "gzip" else sink
-        writer_csv = pa_csv.CSVWriter(packed, schema)
+        writer_csv = _CsvWriter(packed, schema)
         yield writer_csv
         writer_csv.close()
         if packed is not sink:

@@ -56,6 +56,7 @@ def test_unknown_categories_name_file_and_row(cli: Cli, model: Path, tmp_path: P
     assert "in.csv" in message
     assert "row 1" in message
     assert '"zz"' in message
+    assert message.endswith("import the model with --unknown a=missing\n")
 
 
 def test_inspect_lists_them(cli: Cli, model: Path) -> None:

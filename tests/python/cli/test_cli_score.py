@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 import pytest
 from cli_support import Cli, process
 from pyarrow import feather
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 
 
 def read(path: Path) -> pa.Table:
@@ -268,7 +268,60 @@ def test_rows_with_missing_values_get_no_score_under_propagate(
     assert read(out)["prediction"].is_null().to_pylist() == missing.tolist()
 
 
+@pytest.mark.parametrize("labels", [None, ["good", "bad"]])
+@pytest.mark.parametrize("name", ["out.csv", "out.csv.gz"])
+def test_rows_without_a_score_are_rows_of_a_csv_of_one_column(
+    cli: Cli,
+    credit: pd.DataFrame,
+    columns: list[str],
+    parquet: Path,
+    tmp_path: Path,
+    labels: list[str] | None,
+    name: str,
+) -> None:
+    """Readers skip blank lines."""
+    known = credit.dropna(subset=columns)
+    y = known["Status"] == "bad"
+    if labels is None:
+        source = LinearRegression().fit(known[columns], y)
+    else:
+        source = LogisticRegression(solver="newton-cholesky").fit(
+            known[columns], np.take(labels, y)
+        )
+    model, out = tmp_path / "m.fscore", tmp_path / name
+    fastscore.import_model(source).save(model)
+    ended = cli(
+        "score",
+        parquet,
+        "--model",
+        model,
+        "--output",
+        out,
+        "--missing",
+        "propagate",
+        "--batch-rows",
+        20,
+    )
+    assert ended.code == 0, ended.err
+    missing = credit[columns].isna().any(axis=1).tolist()
+    assert 0 < sum(missing) < len(missing)
+    assert pd.read_csv(out)["prediction"].isna().tolist() == missing
+    blank = (None, "") if labels else (None,)
+    found = pa_csv.read_csv(out)["prediction"].to_pylist()
+    assert [value in blank for value in found] == missing
+    found = pl.read_csv(out)["prediction"].to_list()
+    assert [value in blank or pd.isna(value) for value in found] == missing
+
+
 # --- columns ---
+
+
+def test_repeated_outputs_add_up(cli: Cli, parquet: Path, model: Path, tmp_path: Path) -> None:
+    arguments = ["score", parquet, "--model", model, "--output", tmp_path / "out.parquet"]
+    ended = cli(*arguments, "--outputs", "margin", "--outputs", "prediction")
+    assert ended.code == 0, ended.err
+    assert read(tmp_path / "out.parquet").column_names == ["margin", "prediction"]
+    assert "twice" in cli(*arguments, "--outputs", "margin", "--outputs", "margin").error(code=2)
 
 
 def test_keep_all_and_the_order_of_keep(
