@@ -78,6 +78,11 @@ def load(
     options = Options(features, classes, categories, unknown, missing, iterations, like)
     names = options.feature_names()
     name = os.fsdecode(path)
+    if "\0" in name:
+        raise TypeError(
+            f"load takes the path of a model file, not its content: {name[:20]!r} holds a zero "
+            "byte; write it to a file first"
+        )
     refuse_folder(name)
     with open(name, "rb") as file:
         # A file of ours may be large: it is read by the extension, which frees it while it does.

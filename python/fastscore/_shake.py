@@ -152,8 +152,9 @@ class _Shaken:
 
     @staticmethod
     def _method(name: str, own: Callable[[Any], Any]) -> Callable[..., Any]:
-        def method(x: Any, **_: Any) -> Any:
-            return own(x)
+        def method(*given: Any, **named: Any) -> Any:
+            # Some versions of scikit-learn name the argument: predict_proba(X=X).
+            return own(given[0] if given else named["X"])
 
         method.__name__ = name  # scikit-learn asks a method for it
         return method

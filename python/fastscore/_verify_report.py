@@ -47,6 +47,8 @@ def _percent(share: float) -> str:
         return "< 1%"
     if math.isinf(share):
         return "beyond"
+    if share > 10:
+        return "> 1000%"
     # Just beyond must not look like just within.
     return "> 100%" if 1 < share < 1.01 else f"{share:.0%}"
 

@@ -141,6 +141,8 @@ def test_empty_missing_folder(put, tmp_path):
     for thing in (None, 1.5, object()):
         with pytest.raises(TypeError):
             fastscore.load(thing)
+    with pytest.raises(TypeError, match="the path of a model file, not its content"):
+        fastscore.load(b"FSCR\0\1\0")
 
 
 def test_the_name_plays_no_part(models, put):

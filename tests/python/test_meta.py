@@ -9,6 +9,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import xgboost
+from fastscore import _shake
 from fastscore.importers import _sklearn_multiclass
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
@@ -349,6 +350,15 @@ def test_a_search_over_a_pipeline():
     model = fastscore.import_model(source)
     np.testing.assert_array_equal(model.predict(data), source.predict(data))
     assert model.verify(data).ok
+
+
+@pytest.mark.parametrize("method", ["predict", "predict_proba"])
+def test_verify_stands_in_for_members_that_are_called_by_keyword(method):
+    """As scikit-learn 1.3's CalibratedClassifierCV does."""
+    x = np.random.default_rng(0).normal(size=(60, 3))
+    member = LogisticRegression().fit(x, x[:, 0] > 0)
+    stand_in = _shake._Shaken(member, 1.0, np.random.default_rng(0), {})
+    same_bits(getattr(stand_in, method)(X=x), getattr(stand_in, method)(x))
 
 
 def test_a_pipeline_around_a_meta_estimator():

@@ -33,11 +33,14 @@ What is promised of an output, against the source library on one thread:
 | --- | --- |
 | equal bits | the very same floating-point numbers |
 | equal, equal labels | the same integers or labels |
-| equal labels but for ties | the same, but where the source's own two best scores are that near |
+| equal labels but for ties | the same, but where the source's own scores of both labels differ by \
+at most twice what is promised of the scores (of meta-estimators: by 1e-12) |
 | n ulp | at most n representable numbers away, counted at the source's own width |
 | n ulp of the score | IsolationForest: NumPy's power depends on the processor |
 | 8 eps (1 + largest \\|log p\\|) | p: where boosting starts; NumPy's log depends on the processor |
 | 1e-12 of sum \\|coefficient x value\\| | linear models: the source's BLAS sums in no fixed order |
+| 1e-12 of the sum of its terms | the same: \\|the number - the source's\\| is at most 1e-12 times \
+the sum of the absolute values of all that the source adds up for the row, intercept included |
 | 1e-6 of sum \\|coefficient x value\\| | sums in float32: gblinear, linear models after it |
 | 1e-5, 1e-6 | that far, relative above 1: ONNX Runtime computes at float32 |
 | 1e-6 (float64: 1e-12) of the sums of \\|weight x value\\|, through the layers | networks: what a \
