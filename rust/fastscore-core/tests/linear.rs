@@ -74,6 +74,48 @@ proptest! {
     }
 }
 
+/// Links of one column, some of which a linear step does by itself on the way to its product.
+fn preparations(features: usize) -> Vec<Vec<Link>> {
+    let impute = |missing| Link::Impute { values: numbers(features, 6), missing };
+    let positive: Vec<f64> = numbers(features, 8).iter().map(|x| x.abs() + 0.1).collect();
+    let standardize = |shift: bool, scale: bool| Link::Standardize {
+        shift: shift.then(|| numbers(features, 7)),
+        scale: scale.then(|| positive.clone()),
+    };
+    let affine = Link::Affine { scale: positive.clone(), shift: numbers(features, 9) };
+    let clip = Link::Clip { low: Some(-0.5), high: Some(1.5) };
+    vec![
+        vec![impute(None), standardize(true, true)],
+        vec![impute(None)],
+        vec![standardize(true, false)],
+        vec![standardize(false, true)],
+        vec![Link::FillMissing { value: -0.0, also: None }, affine.clone()],
+        vec![affine, clip],
+        vec![impute(Some(0.0)), standardize(true, true)],
+        vec![Link::YeoJohnson { lambdas: positive.clone() }, standardize(true, true), Link::RoundToFloat32 {}],
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 8, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn columns_are_prepared_on_the_way(
+        seed in prop::collection::vec(prop::collection::vec(value(), 12..13), 1..200),
+        features in 1usize..13,
+        outputs in prop::sample::select(vec![1, 2, 3, 4, 7]),
+    ) {
+        let rows: Vec<Vec<f64>> = seed.iter().map(|row| row[..features].to_vec()).collect();
+        for links in preparations(features) {
+            let links = links.into_iter().map(|link| Op::Link(link, Width::Float64));
+            let ops: Vec<Op> = links.chain([Op::Linear(linear(features, outputs, Width::Float64))]).collect();
+            check_chain(&ops, ops.len(), &rows);
+            // What is shown is computed.
+            check_chain(&ops, 1, &rows);
+        }
+    }
+}
+
 /// Dense layers of these sizes with the links between them.
 fn layers(sizes: &[usize], links: &[Link], width: Width) -> Vec<Op> {
     let mut ops = Vec::new();

@@ -94,7 +94,7 @@ fn step(recipe: &Recipe, widths: &[usize]) -> (Step, usize) {
         5 => link(Link::Above { at: number(0), above: number(1), other: number(2) }),
         6 => link(Link::Clip { low: Some(number(0).min(number(1))), high: Some(number(0).max(number(1))) }),
         7 => {
-            let outputs = 1 + recipe.flags[0] as usize % 3;
+            let outputs = [1, 2, 4, 6][recipe.flags[0] as usize];
             let linear = Linear {
                 inputs: width,
                 outputs,
@@ -175,7 +175,8 @@ fn guard(recipe: &Recipe, widths: &[usize]) -> Guard {
             Refuse::Unknown(columns.iter().map(|c| (other, c % widths[other])).collect())
         }
         flag => {
-            Refuse::Numbers(Checks { missing: flag & 1 != 0, non_finite: (flag & 2 != 0).then_some(Width::Float32) })
+            let width = if recipe.flags[1] & 1 == 0 { Width::Float32 } else { Width::Float64 };
+            Refuse::Numbers(Checks { missing: flag & 1 != 0, non_finite: (flag & 2 != 0).then_some(width) })
         }
     };
     Guard { value, columns: Some(columns), refuse, step: "A step".into(), names: None }

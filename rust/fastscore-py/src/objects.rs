@@ -14,6 +14,10 @@ use crate::table::Dictionary;
 /// Rows that are looked at before it is decided whether objects repeat.
 const FIRST: usize = 4096;
 
+/// Addresses that are remembered, of objects that lie so many bytes apart at least.
+const NEAR: usize = 1024;
+const OBJECT: usize = 16;
+
 /// The text of an object array, each distinct object read once. `nulls`: the types that stand for a missing value, as NaN
 /// does.
 ///
@@ -35,18 +39,20 @@ pub fn objects(values: &Bound<'_, PyAny>, nulls: &Bound<'_, PyTuple>) -> PyResul
     let mut texts = LargeStringBuilder::new();
     let mut count = 0;
     let mut keys = Vec::with_capacity(rows);
-    let mut last = (0, -1);
+    // What was found last for addresses that end alike: hashing each costs more than all else. Null is None.
+    let mut near = [(0, -1); NEAR];
     for row in 0..rows {
         // SAFETY: NumPy guarantees that element `row` of an array of one dimension lies `row * stride` bytes from its data;
         // an object array's elements are pointers, aligned or not.
         let object = unsafe { data.offset(row as isize * stride).cast::<*mut pyo3::ffi::PyObject>().read_unaligned() };
         // The array holds on to its objects, so no address is another object's meanwhile. NumPy takes null for None.
         let address = object.addr();
-        if last.0 != address {
+        let near = &mut near[address / OBJECT % NEAR];
+        if near.0 != address {
             let key = match known.get(&address) {
                 Some(&key) => key,
                 None => {
-                    // SAFETY: it is not null, which `last` and then `known` would have found, and the array keeps the object
+                    // SAFETY: it is not null, which `near` and then `known` would have found, and the array keeps the object
                     // alive: no Python code runs here.
                     let object = unsafe { Bound::from_borrowed_ptr(py, object) };
                     let key = if let Ok(text) = object.cast::<PyString>() {
@@ -65,9 +71,9 @@ pub fn objects(values: &Bound<'_, PyAny>, nulls: &Bound<'_, PyTuple>) -> PyResul
                     key
                 }
             };
-            last = (address, key);
+            *near = (address, key);
         }
-        keys.push(last.1);
+        keys.push(near.1);
         if known.len() > FIRST && known.len() > row / 4 {
             return Ok(None);
         }

@@ -36,8 +36,6 @@ pub(super) struct Reader<'t> {
     array: Option<Array<'t>>,
     /// Whether columns are converted only when they are asked for: each is read once, as it lies in memory.
     streams: bool,
-    /// Whether a sum of all columns is finite only where none is refused.
-    sums_tell: bool,
     features: &'t Features,
     /// What an entry is that a sparse matrix does not hold.
     absent: Absent,
@@ -132,23 +130,9 @@ impl<'t> Reader<'t> {
         }
         let checks = loaded.iter().fold(Checks::default(), |all, loaded| all.or(loaded.checks));
         let (features, absent) = (model.features(), model.input().absent);
-        let tells = |loaded: &Loaded| matches!(loaded.way, Way::Numbers) && loaded.checks.are_of_float64();
-        let sums_tell = loaded.iter().all(tells);
         let guarded = !model.guards().is_empty();
-        let mut reader = Reader {
-            level,
-            table,
-            loaded,
-            slot,
-            sparse_slot,
-            array: None,
-            streams,
-            sums_tell,
-            features,
-            absent,
-            checks,
-            guarded,
-        };
+        let mut reader =
+            Reader { level, table, loaded, slot, sparse_slot, array: None, streams, features, absent, checks, guarded };
         reader.array = reader.find_array();
         reader
     }
@@ -202,6 +186,17 @@ impl<'t> Reader<'t> {
     /// The instructions that values are converted and looked at with.
     pub(super) fn level(&self) -> Level {
         self.level
+    }
+
+    /// Per feature whether nothing of it is refused where it holds nothing of what is ruled out; None where that spares no look
+    /// at any.
+    pub(super) fn settled(&self, ruled_out: &[Checks]) -> Option<Vec<bool>> {
+        let mut settled = vec![false; self.slot.len()];
+        for loaded in self.loaded.iter().filter(|loaded| matches!(loaded.way, Way::Numbers) && loaded.checks.refuses())
+        {
+            settled[loaded.feature] = loaded.checks.are_within(ruled_out[loaded.feature]);
+        }
+        settled.contains(&true).then_some(settled)
     }
 
     /// The table's rows.
@@ -296,11 +291,6 @@ impl<'r, 't> Block<'r, 't> {
             spare: Cell::default(),
             entries: Vec::new(),
         }
-    }
-
-    /// Whether a sum of all columns is finite only where none is refused.
-    pub(super) fn sums_tell(&self) -> bool {
-        self.reader.sums_tell
     }
 
     /// Whether the table is taken to be in memory, not in a cache.

@@ -7,12 +7,12 @@
 use std::cell::RefCell;
 
 use super::block::Block;
-use super::refusal::mark;
+use super::refusal::{all_finite, mark};
 use super::score::{OnRefused, Slices, decide};
 use super::scores::{Data, Group, Output, Scores, Source, sources, widths};
 use crate::kernels::{Bitmap, Cells, Columns, Rows, Values};
 use crate::model::{Checks, Width};
-use crate::plan::{Plan, Scratch};
+use crate::plan::{Needed, Plan, Scratch, Telling};
 
 /// The most rows.
 pub const FEW_ROWS: usize = 64;
@@ -29,6 +29,8 @@ pub(crate) struct Needs {
     slot: Vec<u32>,
     /// The steps to run, in order, and the columns of each.
     steps: Vec<(usize, usize)>,
+    /// Columns that are finite only where guards find nothing.
+    proofs: Vec<Telling>,
     leaf_step: Option<usize>,
     sources: Vec<Source>,
     /// Columns of each group of the result.
@@ -43,13 +45,15 @@ impl Needs {
     /// None where the model has no such output, or where a few rows take the long way.
     pub(crate) fn new(plan: &Plan, output: Output) -> Option<Self> {
         let model = plan.model();
-        if plan.is_reference() || !plan.guards().is_empty() || !model.features().encodings.is_empty() {
+        if plan.is_reference() || !model.features().encodings.is_empty() {
             return None;
         }
         let widths = widths(model, output)?;
         let sources = sources(model, output);
         let leaf_step = if output == Output::Leaf { Some(model.leaf_forest()?.0) } else { None };
-        let (steps, read) = plan.needed(sources.iter().map(|source| source.value), leaf_step);
+        let Needed { steps, features: read, proofs, .. } =
+            plan.needed(sources.iter().map(|source| source.value), leaf_step);
+        let proofs = proofs.into_iter().collect::<Option<Vec<_>>>()?;
         let wanted = |&feature: &usize| read[feature] || model.checks(feature).refuses();
         let features: Vec<usize> = (0..read.len()).filter(wanted).collect();
         let mut slot = vec![u32::MAX; read.len()];
@@ -61,6 +65,7 @@ impl Needs {
             features,
             slot,
             steps,
+            proofs,
             leaf_step,
             sources,
             widths,
@@ -137,6 +142,9 @@ fn run(
         let values = Values { features: &few, steps: before, stride: rows, rows };
         after[0].resize(width * rows, 0.0);
         plan.run(step, &values, scratch, &mut after[0]);
+    }
+    if !needs.proofs.iter().all(|proof| all_finite(plan.level(), &values[proof.step][proof.column * rows..][..rows])) {
+        return None;
     }
     let values = Values { features: &few, steps: values, stride: rows, rows };
     let narrow = plan.model().output_width() == Width::Float32;

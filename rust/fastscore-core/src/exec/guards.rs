@@ -45,9 +45,18 @@ impl<'p> Guards<'p> {
 
     /// Set `bad[r]` for rows with refused values. False where the call must fail: what a step does not know has no
     /// result, unless the row has none anyway because it lacks a value.
-    pub(super) fn pass(&self, values: &Values<impl Columns>, bad: &mut [u8], on_refused: OnRefused) -> bool {
+    ///
+    /// `proved`: for each guard whether it is known to find nothing.
+    pub(super) fn pass(
+        &self,
+        values: &Values<impl Columns>,
+        proved: impl Fn(usize) -> bool,
+        bad: &mut [u8],
+        on_refused: OnRefused,
+    ) -> bool {
         let mut any = false;
-        for guard in &self.list {
+        let guards = || self.list.iter().enumerate().filter(|(guard, _)| !proved(*guard)).map(|(_, guard)| guard);
+        for guard in guards() {
             let Refuse::Numbers(checks) = guard.refuse else { continue };
             let input = values.of(self.plan.view(guard.value));
             for column in guard.checked(self.model.width(guard.value)) {
@@ -57,7 +66,7 @@ impl<'p> Guards<'p> {
         if any && on_refused == OnRefused::Raise {
             return false;
         }
-        self.list.iter().all(|guard| {
+        guards().all(|guard| {
             let input = values.of(self.plan.view(guard.value));
             let mut pairs = guard.checked(self.model.width(guard.value)).zip(guard.of());
             pairs.all(|(column, &(of, at))| {

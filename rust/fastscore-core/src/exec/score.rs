@@ -16,8 +16,8 @@ use super::scores::{Data, Group, Output, Scores, Source, sources, widths};
 use super::table::Table;
 use crate::error::{Error, Result};
 use crate::kernels::{Columns, Values};
-use crate::model::{Decision, Model, Width};
-use crate::plan::{Plan, Proof, Scratch, View};
+use crate::model::{Checks, Decision, Model, Width};
+use crate::plan::{Needed, Plan, Proof, Scratch, Telling, View};
 use crate::reference;
 
 /// Scratch that a block should take, and its most rows: it shares the second cache level with the engine's tables.
@@ -131,6 +131,7 @@ fn refusal(
         if worker.values(start, rows, OnRefused::Null, None) {
             // Rows that lack a value, if they become null.
             worker.pass(rows, OnRefused::Null);
+            worker.compute_late(rows);
             let Worker { call, block, memory: Memory { values, bad, .. }, stride, .. } = &worker;
             let values = Values { features: &Input::Block(block), steps: values, stride: *stride, rows };
             call.guards.note(&values, bad, start, on_refused, &mut finds);
@@ -273,6 +274,10 @@ struct Call<'p> {
     plan: &'p Plan,
     /// The steps to run, in order.
     steps: Vec<usize>,
+    /// Those besides whose values guards look at where they are not proved to find nothing.
+    late: Vec<usize>,
+    /// For each guard a column that is finite only where the guard finds nothing.
+    proofs: Vec<Option<Telling>>,
     /// Per feature whether it is read.
     features: Vec<bool>,
     /// The step whose leaves are wanted.
@@ -280,8 +285,8 @@ struct Call<'p> {
     /// What each group of the result is written from; empty for leaves.
     sources: Vec<Source>,
     guards: Guards<'p>,
-    /// A step whose first column is finite only where every feature is.
-    telling: Option<usize>,
+    /// A column that is finite only where features hold nothing of this.
+    telling: Option<(Telling, &'p [Checks])>,
     /// The step whose only column is the result, which it writes itself.
     direct: Option<usize>,
     /// Where the only step's engine may find out by the way that numbers are finite: per feature whether it reads it.
@@ -295,13 +300,14 @@ impl<'p> Call<'p> {
         let leaf_step = if output == Output::Leaf { model.leaf_forest().map(|(step, _)| step) } else { None };
         let guards = Guards::new(plan);
         let shown = sources.iter().map(|source| source.value);
-        let (steps, features) = plan.needed(shown, leaf_step);
-        let telling = steps.iter().copied().find(|&step| plan.tells(step));
+        let Needed { steps, late, proofs, features } = plan.needed(shown, leaf_step);
+        let telling = steps.iter().find_map(|&step| plan.told(step));
         let proved = if let [step] = steps[..] { plan.proves(step) } else { None };
         let direct = match (&sources[..], steps.last()) {
             ([Source { value, width: 1, decision: None }], Some(&last))
                 if guards.is_empty()
                     && !plan.is_reference()
+                    && plan.width(last) == 1
                     && model.output_width() == Width::Float64
                     && matches!(plan.view(*value), View::Whole(whole, 1) if *whole == last + 1) =>
             {
@@ -309,7 +315,7 @@ impl<'p> Call<'p> {
             }
             _ => None,
         };
-        Call { plan, steps, features, leaf_step, sources, guards, telling, direct, proved }
+        Call { plan, steps, late, proofs, features, leaf_step, sources, guards, telling, direct, proved }
     }
 
     /// How many threads to use and how many rows a block has.
@@ -359,6 +365,8 @@ struct Worker<'r, 't> {
     block: Block<'r, 't>,
     memory: Memory,
     stride: usize,
+    /// Per feature whether the telling column tells of all that is refused.
+    settled: Option<Vec<bool>>,
     /// Per row those that the reference interpreter found, where it runs.
     leaves: Vec<Vec<i32>>,
 }
@@ -385,7 +393,8 @@ impl<'r, 't> Worker<'r, 't> {
         if model.refuses() || !call.guards.is_empty() {
             memory.bad.resize(stride, 0);
         }
-        Worker { call, block: Block::new(reader, stride), memory, stride, leaves: Vec::new() }
+        let settled = call.telling.and_then(|(_, ruled_out)| reader.settled(ruled_out));
+        Worker { call, block: Block::new(reader, stride), memory, stride, settled, leaves: Vec::new() }
     }
 
     /// Score one block; false when it has values that have no code or are refused, and the call must fail.
@@ -415,17 +424,18 @@ impl<'r, 't> Worker<'r, 't> {
             return false;
         }
         self.memory.bad.fill(0);
-        if let Some(step) = self.call.telling
-            && self.block.sums_tell()
-        {
+        if let (Some((telling, _)), true) = (self.call.telling, self.settled.is_some()) {
             self.compute(rows, direct.as_deref_mut());
-            let sums = match direct {
-                Some(direct) if self.call.direct == Some(step) => direct,
-                _ => &self.memory.values[step][..rows],
-            };
             // Where a sum is not finite, a value of the row may be refused, or the sum has overflowed.
-            let finite = all_finite(self.call.plan.level(), sums);
-            return finite || !self.block.find_refused(&mut self.memory.bad) || on_refused != OnRefused::Raise;
+            let finite = match direct {
+                Some(direct) if self.call.direct == Some(telling.step) => all_finite(self.call.plan.level(), direct),
+                _ => self.is_finite(telling, rows),
+            };
+            let any = match self.settled.as_ref().filter(|_| finite) {
+                Some(settled) => self.block.find_refused_beside(settled, &mut self.memory.bad),
+                None => self.block.find_refused(&mut self.memory.bad),
+            };
+            return !any || on_refused != OnRefused::Raise;
         }
         if let Some(proved) = &self.call.proved {
             self.compute(rows, direct);
@@ -449,14 +459,35 @@ impl<'r, 't> Worker<'r, 't> {
 
     /// Find the rows whose values steps refuse; false when the call must fail.
     fn pass(&mut self, rows: usize, on_refused: OnRefused) -> bool {
+        if self.call.guards.is_empty() {
+            return true;
+        }
+        let is_proved = |proof: &Option<Telling>| proof.is_some_and(|proof| self.is_finite(proof, rows));
+        let proved: Vec<bool> = self.call.proofs.iter().map(is_proved).collect();
+        if proved.contains(&false) {
+            self.compute_late(rows);
+        }
         let Worker { call, block, memory: Memory { values, bad, .. }, stride, .. } = self;
         let values = Values { features: &Input::Block(&*block), steps: values, stride: *stride, rows };
-        call.guards.is_empty() || call.guards.pass(&values, bad, on_refused)
+        call.guards.pass(&values, |guard| proved[guard], bad, on_refused)
     }
 
-    fn compute(&mut self, rows: usize, mut direct: Option<&mut [f64]>) {
+    fn is_finite(&self, Telling { step, column }: Telling, rows: usize) -> bool {
+        all_finite(self.call.plan.level(), &self.memory.values[step][column * self.stride..][..rows])
+    }
+
+    fn compute(&mut self, rows: usize, direct: Option<&mut [f64]>) {
+        self.compute_steps(&self.call.steps, rows, direct);
+    }
+
+    /// Compute what only guards read.
+    fn compute_late(&mut self, rows: usize) {
+        self.compute_steps(&self.call.late, rows, None);
+    }
+
+    fn compute_steps(&mut self, steps: &[usize], rows: usize, mut direct: Option<&mut [f64]>) {
         let Worker { call, block, memory: Memory { values, scratch, .. }, stride, .. } = self;
-        for &step in &call.steps {
+        for &step in steps {
             let (before, after) = values.split_at_mut(step);
             let out = match direct.as_deref_mut() {
                 Some(direct) if call.direct == Some(step) => direct,
@@ -494,7 +525,7 @@ impl<'r, 't> Worker<'r, 't> {
 
     /// Write what the output shows of the values.
     fn write(&mut self, job: &mut Job) {
-        let Worker { call, block, memory: Memory { values, scratch, .. }, stride, leaves } = self;
+        let Worker { call, block, memory: Memory { values, scratch, .. }, stride, leaves, .. } = self;
         let values = Values { features: &Input::Block(&*block), steps: values, stride: *stride, rows: job.rows };
         if let (Some(step), [Slices::I32(out)]) = (call.leaf_step, job.groups.as_mut_slice()) {
             if !call.plan.is_reference() {

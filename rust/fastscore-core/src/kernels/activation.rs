@@ -19,7 +19,26 @@ pub(super) fn activate<F: Float>(
     if let Some(activation) = link::activation(link, width) {
         return F::activate(level, activation, tile, rows);
     }
+    // Of numbers of the width, operations at it give what those at float64 give when they are rounded to it.
+    let are_of_width = |numbers: &[f64]| numbers.iter().all(|&x| F::of(x).wide().to_bits() == x.to_bits());
     match link {
+        Link::Impute { values, missing: None } if are_of_width(values) => {
+            each(level, tile, values, |value| move |x: F| if x.is_nan() { value } else { x });
+        }
+        Link::Standardize { shift: Some(shift), scale: None } if are_of_width(shift) => {
+            each(level, tile, shift, |shift| move |x: F| x - shift);
+        }
+        Link::Standardize { shift: None, scale: Some(scale) } if are_of_width(scale) => {
+            each(level, tile, scale, |scale| move |x: F| x / scale);
+        }
+        Link::Standardize { shift: Some(shift), scale: Some(scale) } if are_of_width(shift) && are_of_width(scale) => {
+            each(level, tile, shift, |shift| move |x: F| x - shift);
+            each(level, tile, scale, |scale| move |x: F| x / scale);
+        }
+        Link::Affine { scale, shift } if are_of_width(shift) && are_of_width(scale) => {
+            each(level, tile, scale, |scale| move |x: F| x * scale);
+            each(level, tile, shift, |shift| move |x: F| x + shift);
+        }
         Link::Prelu { alphas } => {
             for (column, &alpha) in tile.chunks_mut(TILE).zip(alphas) {
                 F::activate(level, Activation::LeakyRelu(alpha), column, rows);
@@ -46,6 +65,21 @@ pub(super) fn activate<F: Float>(
             link::apply(level, link, width, &mut columns);
             bits::run(level, Convert(wide, tile, F::of));
         }
+    }
+}
+
+/// Replace the numbers of each of a tile's columns by a function made of the column's number.
+fn each<F: Float, P: Fn(F) -> F>(level: Level, tile: &mut [F], numbers: &[f64], function: impl Fn(F) -> P) {
+    struct Each<'a, F, P>(&'a mut [F; TILE], P);
+    impl<F: Float, P: Fn(F) -> F> BitWork for Each<'_, F, P> {
+        #[inline(always)]
+        fn run(self, _: impl Bits) {
+            let Each(column, function) = self;
+            column.iter_mut().for_each(|x| *x = function(*x));
+        }
+    }
+    for (column, &number) in tile.as_chunks_mut::<TILE>().0.iter_mut().zip(numbers) {
+        bits::run(level, Each(column, function(F::of(number))));
     }
 }
 

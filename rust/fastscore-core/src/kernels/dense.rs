@@ -62,6 +62,13 @@ pub(crate) enum Stage<'m> {
         /// How many.
         columns: usize,
     },
+    /// Nothing is done with columns but to note which rows of them are not finite.
+    Look {
+        /// The first.
+        from: usize,
+        /// How many.
+        columns: usize,
+    },
 }
 
 /// Layers with their activations.
@@ -91,6 +98,7 @@ enum Ready<F> {
     Link { link: Link, at: usize, columns: usize },
     Copy { from: usize, to: usize, columns: usize },
     Combine { how: Arithmetic, from: usize, is_one: bool, to: usize, columns: usize },
+    Look { from: usize, columns: usize },
 }
 
 /// One worker's tiles.
@@ -134,11 +142,11 @@ impl Network {
         }
     }
 
-    /// Whether it is a linear step alone.
-    pub fn is_one_layer(&self) -> bool {
+    /// Whether it gives one column more, which is finite only in rows where all that it looks at is.
+    pub fn tells(&self) -> bool {
         match self {
-            Network::Wide(layers) => matches!(layers.stages.as_slice(), [Ready::Linear { relu: false, .. }]),
-            Network::Narrow(layers) => matches!(layers.stages.as_slice(), [Ready::Linear { relu: false, .. }]),
+            Network::Wide(layers) => layers.tells(),
+            Network::Narrow(layers) => layers.tells(),
         }
     }
 
@@ -179,6 +187,7 @@ impl<F: Float> Layers<F> {
                     _ => ready.push(Ready::Link { link: link.clone(), at, columns }),
                 },
                 Stage::Copy { from, to, columns } => ready.push(Ready::Copy { from, to, columns }),
+                Stage::Look { from, columns } => ready.push(Ready::Look { from, columns }),
                 Stage::Combine { how, from, is_one, to, columns } => {
                     ready.push(Ready::Combine { how, from, is_one, to, columns });
                 }
@@ -202,7 +211,12 @@ impl<F: Float> Layers<F> {
     }
 
     fn others(&self) -> usize {
-        self.stages.len() - self.weights().count()
+        let looks = self.stages.iter().filter(|stage| matches!(stage, Ready::Look { .. })).count();
+        self.stages.len() - self.weights().count() - looks
+    }
+
+    fn tells(&self) -> bool {
+        self.stages.iter().any(|stage| matches!(stage, Ready::Look { .. }))
     }
 
     #[expect(clippy::too_many_arguments, reason = "a kernel's block, and its scratch")]
@@ -221,17 +235,27 @@ impl<F: Float> Layers<F> {
         for start in (0..rows).step_by(TILE) {
             let count = TILE.min(rows - start);
             self.load(level, input, column, tile, start..start + count);
+            let mut told = [F::default(); TILE];
             for stage in &self.stages {
-                self.stage(level, stage, tile, column, count);
+                self.stage(level, stage, tile, column, &mut told, count);
             }
             let result = tile[self.result.start * TILE..self.result.end * TILE].chunks(TILE);
-            for (from, to) in result.zip(out.chunks_mut(stride)) {
+            let told = self.tells().then_some(told.as_slice());
+            for (from, to) in result.chain(told).zip(out.chunks_mut(stride)) {
                 bits::run(level, Convert(&from[..count], &mut to[start..start + count], F::wide));
             }
         }
     }
 
-    fn stage(&self, level: Level, stage: &Ready<F>, tile: &mut [F], column: &mut Vec<f64>, rows: usize) {
+    fn stage(
+        &self,
+        level: Level,
+        stage: &Ready<F>,
+        tile: &mut [F],
+        column: &mut Vec<f64>,
+        told: &mut [F; TILE],
+        rows: usize,
+    ) {
         match *stage {
             Ready::Linear { ref weights, from, to, relu } => {
                 let (x, y) = apart(tile, from..from + weights.inputs(), to..to + weights.outputs());
@@ -248,6 +272,9 @@ impl<F: Float> Layers<F> {
             Ready::Combine { how, from, is_one, to, columns } => {
                 let (x, y) = apart(tile, from..from + if is_one { 1 } else { columns }, to..to + columns);
                 activation::combine(level, how, x, y, rows);
+            }
+            Ready::Look { from, columns } => {
+                bits::run(level, Look(&tile[from * TILE..(from + columns) * TILE], told));
             }
         }
     }
@@ -302,6 +329,23 @@ fn aligned<F: Float>(memory: &mut Vec<F>, count: usize) -> &mut [F] {
     memory.resize(memory.len().max(count + line), F::default());
     let skip = memory.as_ptr().align_offset(LINE).min(line);
     &mut memory[skip..skip + count]
+}
+
+/// Adds zero times each column to what is told of rows: a number that is not finite makes it NaN.
+struct Look<'a, F>(&'a [F], &'a mut [F; TILE]);
+
+impl<F: Float> BitWork for Look<'_, F> {
+    #[inline(always)]
+    fn run(self, _: impl Bits) {
+        let Look(columns, told) = self;
+        let mut sums = *told;
+        for column in columns.as_chunks::<TILE>().0 {
+            for (sum, &x) in sums.iter_mut().zip(column) {
+                *sum = *sum + x * F::default();
+            }
+        }
+        *told = sums;
+    }
 }
 
 /// Numbers of one width to another.

@@ -11,7 +11,7 @@
 use std::ops::Range;
 
 use super::cells::{Bitmap, Cells, PIECE};
-use super::{Columns, RowCells};
+use super::{Columns, RowCells, Rows};
 use crate::model::{Linear, Width};
 use crate::simd::bits::{self, BitWork, Bits};
 use crate::simd::row_dots::{MOST_OUTPUTS, row_dots};
@@ -56,28 +56,46 @@ pub(crate) fn linear(
             return;
         }
     }
-    if let Some(array) = array {
-        // An odd number of lines, so that columns do not all begin in one set of the cache.
-        let tile = (TURNED / 8 / model.inputs).next_multiple_of(8).clamp(16, 1016) | 8;
-        turned.resize(turned.len().max(tile * model.inputs), 0.0);
-        for first in (0..rows).step_by(tile) {
-            let count = tile.min(rows - first);
-            if !array.turn(level, first, count, turned, tile) {
-                return columns(level, model, input, out, stride, rows);
-            }
-            let here = Turned { data: turned, stride: tile, rows: count };
-            columns(level, model, &here, &mut out[first..], stride, count);
-        }
-        return;
+    let in_tiles = array.is_some_and(|array| {
+        turned_tiles(level, &array, turned, rows, |here, first| {
+            columns(level, model, here, &mut out[first..], stride, here.rows);
+        })
+    });
+    if !in_tiles {
+        columns(level, model, input, out, stride, rows);
     }
-    columns(level, model, input, out, stride, rows);
+}
+
+/// Turn so many rows of an array into columns, some at a time, and do something with them, and with the first row's number.
+/// False, and nothing done, where columns that are read do not lie side by side.
+pub(super) fn turned_tiles(
+    level: Level,
+    array: &Rows,
+    turned: &mut Vec<f64>,
+    rows: usize,
+    mut each: impl FnMut(&Turned, usize),
+) -> bool {
+    let inputs = array.offset.len();
+    if array.side_by_side().is_none() {
+        return false;
+    }
+    // An odd number of lines, so that columns do not all begin in one set of the cache.
+    let tile = (TURNED / 8 / inputs).next_multiple_of(8).clamp(16, 1016) | 8;
+    turned.resize(turned.len().max(tile * inputs), 0.0);
+    for first in (0..rows).step_by(tile) {
+        let count = tile.min(rows - first);
+        array.turn(level, first, count, turned, tile);
+        each(&Turned { data: turned, stride: tile, rows: count }, first);
+    }
+    true
 }
 
 /// Columns in one buffer: row r of column c is at `c * stride + r`.
-struct Turned<'a> {
+pub(super) struct Turned<'a> {
     data: &'a [f64],
     stride: usize,
-    rows: usize,
+    /// How many.
+    pub(super) rows: usize,
 }
 
 impl Columns for Turned<'_> {

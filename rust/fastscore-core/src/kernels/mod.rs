@@ -12,8 +12,8 @@ pub(crate) mod groups;
 pub(crate) mod inverse_power;
 pub(crate) mod linear;
 pub(crate) mod link;
-pub(crate) mod lookup;
 pub(crate) mod tables;
+pub(crate) mod terms;
 mod view;
 
 use crate::simd::{Level, turn};

@@ -46,9 +46,9 @@ impl Checks {
         self.missing || self.non_finite.is_some()
     }
 
-    /// Whether all that is refused is no finite float64.
-    pub(crate) fn are_of_float64(self) -> bool {
-        self.non_finite != Some(Width::Float32)
+    /// Whether others refuse all that is refused.
+    pub(crate) fn are_within(self, others: Checks) -> bool {
+        self.or(others) == others
     }
 
     /// What one or the other refuses.

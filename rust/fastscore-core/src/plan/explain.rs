@@ -42,8 +42,9 @@ impl Plan {
                 (None, op) => writeln!(text, "{}: not computed, as nothing reads it any more", name(op)),
             };
         }
-        for guard in self.guards() {
-            let _ = writeln!(text, "  checked: {}", checked(guard));
+        for (guard, proof) in self.guards().iter().zip(self.program.proofs()) {
+            let how = proof.map(|proof| format!("; looked at where a sum of value {} is not finite", proof.step + 1));
+            let _ = writeln!(text, "  checked: {}{}", checked(guard), how.unwrap_or_default());
         }
         text
     }
@@ -62,8 +63,8 @@ impl Plan {
                 let network = run.network().map(crate::kernels::dense::Network::describe).unwrap_or_default();
                 writeln!(text, "{}; dense kernel at {network}", name(op))
             }
-            (Op::Linear(_), _) => match run.lookup() {
-                Some(_) => writeln!(text, "{}; coefficients of categories looked up", name(op)),
+            (Op::Linear(_), _) => match run.terms() {
+                Some(terms) => writeln!(text, "{}; {}", name(op), terms.describe()),
                 None => writeln!(text, "{}; streaming kernel", name(op)),
             },
             _ => writeln!(text, "{}", name(op)),

@@ -17,10 +17,11 @@ pub(crate) use crate::kernels::View;
 pub(crate) use crate::kernels::forest::tiled::Proof;
 use crate::kernels::forest::walk::Walk;
 use crate::kernels::{Columns, Values, combine, ctr, dense, distances, linear, link, tables};
-use crate::model::{Ctr, Guard, Model, Op, Output, ValueId, Width};
+use crate::model::{Checks, Ctr, Guard, Model, Op, Output, ValueId};
 use crate::simd::Level;
 
 use program::Program;
+pub(crate) use program::{Needed, Telling};
 
 /// Nanoseconds that a lookup in a CTR table takes, roughly.
 const LOOKUP_NS: usize = 30;
@@ -168,13 +169,8 @@ impl Plan {
         self.program.view(value)
     }
 
-    /// The steps that must run for these values of the model and for the guards, in order, and per feature whether it is read.
-    /// Of a `leaf_step` only what it reads is needed.
-    pub(crate) fn needed(
-        &self,
-        values: impl IntoIterator<Item = ValueId>,
-        leaf_step: Option<usize>,
-    ) -> (Vec<usize>, Vec<bool>) {
+    /// What must be computed for these values of the model and for the guards. Of a `leaf_step` only what it reads is needed.
+    pub(crate) fn needed(&self, values: impl IntoIterator<Item = ValueId>, leaf_step: Option<usize>) -> Needed {
         self.program.needed(values, leaf_step)
     }
 
@@ -191,26 +187,16 @@ impl Plan {
     /// Whether every one of these steps that reads features reads each column once, as it lies in memory.
     pub(crate) fn streams(&self, steps: &[usize]) -> bool {
         steps.iter().all(|&step| {
-            let once = |run: &program::Run| !run.reads_features() || run.lookup().is_none();
             self.program.run(step).is_none_or(|run| {
                 let is_linear = matches!(self.program.op(&self.model, step), Op::Linear(_)) || run.network().is_some();
-                once(run) && (!run.reads_features() || is_linear)
+                !run.reads_features() || is_linear
             })
         }) && !self.is_reference()
     }
 
-    /// Whether a step's first column is finite only where every feature is: a sum of all features.
-    pub(crate) fn tells(&self, step: usize) -> bool {
-        let (Some(run), Op::Linear(linear)) = (self.program.run(step), self.program.op(&self.model, step)) else {
-            return false;
-        };
-        let sums = match run.network() {
-            Some(network) => network.is_one_layer(),
-            None => run.lookup().is_none(),
-        };
-        let whole = matches!(run.input, View::Whole(0, count) if count == linear.inputs);
-        let finite = linear.coefficients[..linear.inputs].iter().chain(linear.intercept.first()).all(|x| x.is_finite());
-        sums && whole && finite && linear.width == Width::Float64 && !self.is_reference()
+    /// A step's column that tells of features, and what it rules out of each where it is finite.
+    pub(crate) fn told(&self, step: usize) -> Option<(Telling, &[Checks])> {
+        self.program.told(step)
     }
 
     /// Where a step's engine may find out by the way that features are finite: per feature whether it reads it.
@@ -298,8 +284,8 @@ impl Plan {
                 out.fill(0.0);
                 walk.indicate(forest, input, &mut scratch.forest.walk, out, stride, rows);
             }
-            (Op::Linear(model), _) => match run.lookup() {
-                Some(lookup) => lookup.run(self.level, input, out, stride, rows),
+            (Op::Linear(model), _) => match run.terms() {
+                Some(terms) => terms.run(self.level, input, &mut scratch.turned, out, stride, rows),
                 None => linear::linear(self.level, model, input, &mut scratch.turned, out, stride, rows),
             },
             (Op::Link(kind, precision), _) => {

@@ -7,13 +7,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::program::Program;
+use super::fuse::linear::{Path, is_finite};
+use super::program::{Program, RuledOut, Telling};
 use crate::kernels::View;
 use crate::kernels::dense::{Network, Stage};
 use crate::model::{Model, Op, ValueId, Width};
 
 /// A linear step of fewer outputs than this at float64 is bound by its input's columns, which it streams.
-const FEWEST_OUTPUTS: usize = 4;
+pub(super) const FEWEST_OUTPUTS: usize = 4;
 
 /// Larger networks are steps one by one.
 const MOST_STEPS: usize = 4096;
@@ -25,7 +26,7 @@ const MOST_PASSES: usize = 8;
 /// Who reads each value that is computed.
 pub(super) struct Readers {
     steps: Vec<BTreeSet<usize>>,
-    /// Values that outputs or guards read.
+    /// Values that outputs read.
     shown: BTreeSet<ValueId>,
 }
 
@@ -43,10 +44,14 @@ impl Readers {
         for step in 0..model.steps().len() {
             views(program, step).into_iter().flat_map(values).for_each(|value| _ = steps[value].insert(step));
         }
-        let shown = model.values_shown().chain(model.columns_guarded().map(|(value, _)| value));
         let leaves = model.leaf_forest().map(|(step, _)| step + 1);
-        let shown = shown.chain(leaves).flat_map(|value| values(program.view(value))).collect();
+        let shown = model.values_shown().chain(leaves).flat_map(|value| values(program.view(value))).collect();
         Readers { steps, shown }
+    }
+
+    /// Whether a value is read by some of these steps only, and no output is.
+    pub(super) fn is_read_by(&self, value: ValueId, steps: &BTreeSet<usize>) -> bool {
+        self.steps[value].is_subset(steps) && !self.shown.contains(&value)
     }
 
     /// The steps of the network that ends in this one, rising; none where it is too large or too tangled to be told soon.
@@ -66,7 +71,7 @@ impl Readers {
         let mut open: BTreeSet<usize> = before(last).collect();
         while let Some(step) = open.pop_last() {
             *work = work.saturating_sub(1);
-            let inside = self.steps[step + 1].is_subset(&steps) && !self.shown.contains(&(step + 1));
+            let inside = self.is_read_by(step + 1, &steps);
             if inside && width_of(model, program, step) == Some(width) {
                 steps.insert(step);
                 open.extend(before(step));
@@ -75,15 +80,20 @@ impl Readers {
                 return BTreeSet::new();
             }
         }
+        let is_layer = |step: &usize| match &model.steps()[*step].op {
+            Op::Linear(linear) => width == Width::Float32 || linear.outputs >= FEWEST_OUTPUTS,
+            _ => false,
+        };
         // A link may read its numbers before they are rounded to the width, which a network's are.
+        let links_begin = width == Width::Float64 && steps.iter().any(is_layer);
         for _ in 0..MOST_PASSES {
             let found = steps.len();
             for step in steps.clone() {
                 let inside = |view: &View| values(view).iter().all(|value| *value > 0 && steps.contains(&(value - 1)));
                 let reads_inside = || program.run(step).is_some_and(|run| inside(&run.input));
                 let may_begin = match &model.steps()[step].op {
-                    Op::Link(..) => false,
-                    Op::Linear(linear) => width == Width::Float32 || linear.outputs >= FEWEST_OUTPUTS,
+                    Op::Link(..) => links_begin,
+                    Op::Linear(_) => is_layer(&step),
                     _ => true,
                 };
                 if !may_begin && !reads_inside() {
@@ -109,7 +119,7 @@ fn views(program: &Program, step: usize) -> Vec<&View> {
 }
 
 /// The width of a step that a network can have.
-fn width_of(model: &Model, program: &Program, step: usize) -> Option<Width> {
+pub(super) fn width_of(model: &Model, program: &Program, step: usize) -> Option<Width> {
     if program.run(step).is_none_or(super::program::Run::is_fused) {
         return None;
     }
@@ -121,23 +131,70 @@ fn width_of(model: &Model, program: &Program, step: usize) -> Option<Width> {
     }
 }
 
-/// The networks of a model: the step that each ends in, and its input.
-pub(super) fn networks(model: &Model, program: &Program) -> Vec<(usize, Network, View)> {
-    let readers = Readers::new(model, program);
+/// A network of a model.
+pub(super) struct Found {
+    /// The step that it ends in.
+    pub last: usize,
+    pub network: Network,
+    pub input: View,
+    /// What columns can't hold in rows where the column that tells is finite.
+    pub telling: Telling,
+    pub ruled_out: RuledOut,
+}
+
+/// The networks of a model.
+pub(super) fn networks(model: &Model, program: &Program) -> Vec<Found> {
+    let mut readers = Readers::new(model, program);
+    let looks = looks(model, program);
+    readers.shown.extend(program.values_guarded(model, looks.values()));
     let (mut taken, mut work) = (BTreeSet::new(), MOST_WORK);
     let mut networks = Vec::new();
     for last in (0..model.steps().len()).rev() {
         let Some(width) = width_of(model, program, last).filter(|_| !taken.contains(&last)) else { continue };
         let steps = readers.network(model, program, last, width, &mut work);
-        let has_layer = steps.iter().any(|&step| matches!(model.steps()[step].op, Op::Linear(_)));
-        if has_layer && steps.contains(&last) {
+        let is_linear = |step: &usize| matches!(model.steps()[*step].op, Op::Linear(_));
+        if steps.iter().any(is_linear) && steps.contains(&last) {
+            // One layer's first sum tells of itself.
+            let layers = steps.iter().filter(|step| is_linear(step)).count();
+            let sums_tell = match &model.steps()[last].op {
+                Op::Linear(linear) => layers == 1 && is_finite(linear),
+                _ => false,
+            };
+            let ruled_out = looks.iter().filter(|(step, _)| steps.contains(step)).flat_map(|(_, found)| found.clone());
+            let ruled_out: RuledOut = ruled_out.collect();
             let mut layout = Layout::new(model, program, &readers, &steps);
-            steps.iter().for_each(|&step| layout.add(step));
-            networks.extend(layout.network(last, width));
+            for &step in &steps {
+                layout.add(step, looks.contains_key(&step) && !sums_tell);
+            }
+            let telling = Telling { step: last, column: if sums_tell { 0 } else { model.width(last + 1) } };
+            networks.extend(layout.network(width, telling, ruled_out));
             taken.extend(steps);
         }
     }
     networks
+}
+
+/// For each layer that reads what guards or the reader look at what its columns can't hold where all that it reads is finite.
+fn looks(model: &Model, program: &Program) -> BTreeMap<usize, RuledOut> {
+    let guarded = program.values_guarded(model, std::iter::empty());
+    let of_interest = |at: &(ValueId, usize)| guarded.contains(&at.0) || (at.0 == 0 && model.checks(at.1).refuses());
+    let mut looks = BTreeMap::new();
+    if guarded.is_empty() && !(0..model.width(0)).any(|feature| model.checks(feature).refuses()) {
+        return looks;
+    }
+    for step in 0..model.steps().len() {
+        let (Op::Linear(_), Some(width)) = (&model.steps()[step].op, width_of(model, program, step)) else { continue };
+        let Some(run) = program.run(step) else { continue };
+        let columns = run
+            .input
+            .columns()
+            .flat_map(|(value, column)| Path::to(model, program, (value, column as usize)).ruled_out(width));
+        let found: RuledOut = columns.filter(|(at, _)| of_interest(at)).collect();
+        if !found.is_empty() {
+            looks.insert(step, found);
+        }
+    }
+    looks
 }
 
 /// Columns of a tile.
@@ -268,11 +325,15 @@ impl<'a> Layout<'a> {
         (self.readers.steps[owner + 1].last() == Some(&step)).then_some(owner)
     }
 
-    fn add(&mut self, step: usize) {
+    /// Add a step; `look`: note where what it reads is not finite.
+    fn add(&mut self, step: usize, look: bool) {
         let views = views(self.program, step);
         let gathered: Vec<_> = views.iter().map(|view| self.gather(view)).collect();
         let Some((&(input, copied), others)) = gathered.split_first() else { return };
         let mut own = None;
+        if look {
+            self.stages.push(Stage::Look { from: input.first, columns: input.columns });
+        }
         let place = match &self.model.steps()[step].op {
             Op::Linear(linear) => {
                 let place = self.take(linear.outputs);
@@ -338,7 +399,8 @@ impl<'a> Layout<'a> {
         place
     }
 
-    fn network(self, last: usize, width: Width) -> Option<(usize, Network, View)> {
+    fn network(self, width: Width, telling: Telling, ruled_out: RuledOut) -> Option<Found> {
+        let last = telling.step;
         let result = self.places.get(&last)?;
         let network = Network::new(
             width,
@@ -347,6 +409,7 @@ impl<'a> Layout<'a> {
             &self.stages,
             result.first..result.first + result.columns,
         );
-        Some((last, network, self.whole.unwrap_or(View::Picked(self.input.into()))))
+        let input = self.whole.unwrap_or(View::Picked(self.input.into()));
+        Some(Found { last, network, input, telling, ruled_out })
     }
 }

@@ -7,21 +7,21 @@
 //! ```
 //! Values keep the model's numbers. Only the reference interpreter runs the model as it is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::fuse;
 use crate::kernels::View;
 use crate::kernels::dense::Network;
-use crate::kernels::lookup::LinearLookup;
-use crate::model::{Guard, Link, Model, Op, Refuse, ValueId};
+use crate::kernels::terms::Terms;
+use crate::model::{Checks, Guard, Link, Model, Op, Refuse, ValueId};
 
 /// What a step computes, where that is not what the model's step does.
 #[derive(Debug)]
 pub(crate) enum Fused {
     /// Another step.
     Op(Box<Op>),
-    /// A linear step with its one-hot columns looked up.
-    Lookup(LinearLookup),
+    /// A linear step that prepares its columns itself.
+    Terms(Terms),
     /// A linear step with the layers before it.
     Network(Network),
 }
@@ -51,14 +51,46 @@ pub(crate) struct Program {
     views: Vec<View>,
     /// What must be checked of values that are computed.
     guards: Vec<Guard>,
-    /// The columns that they look at.
-    guarded: Vec<(ValueId, u32)>,
+    /// The columns that each looks at.
+    guarded: Vec<Vec<(ValueId, u32)>>,
+    /// For each the column that is finite only where the guard finds nothing.
+    proofs: Vec<Option<Telling>>,
+    /// Columns that are finite only where each feature holds nothing of what is listed for it.
+    told: Vec<(Telling, Vec<Checks>)>,
+}
+
+/// A column of a step whose numbers are finite only where others, of which it is a sum, hold nothing that is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Telling {
+    /// The step.
+    pub step: usize,
+    /// The column of its value; one behind all others is nobody's but for this.
+    pub column: usize,
+}
+
+/// What columns can't hold.
+pub(super) type RuledOut = Vec<((ValueId, usize), Checks)>;
+
+/// The most steps that tell of features.
+const MOST_TELLING: usize = 8;
+
+/// What must be computed for some values.
+#[derive(Debug)]
+pub(crate) struct Needed {
+    /// The steps that run, in order.
+    pub steps: Vec<usize>,
+    /// Steps besides that only guards read which another step proves to find nothing: they run where it does not.
+    pub late: Vec<usize>,
+    /// For each guard the column that proves it.
+    pub proofs: Vec<Option<Telling>>,
+    /// Per feature whether it is read.
+    pub features: Vec<bool>,
 }
 
 impl Run {
-    /// The lookup that it is instead of a linear step.
-    pub(crate) fn lookup(&self) -> Option<&LinearLookup> {
-        if let Some(Fused::Lookup(lookup)) = &self.fused { Some(lookup) } else { None }
+    /// What it is instead of a linear step, where that prepares its columns.
+    pub(crate) fn terms(&self) -> Option<&Terms> {
+        if let Some(Fused::Terms(terms)) = &self.fused { Some(terms) } else { None }
     }
 
     /// The network that it is, whose last step it would be.
@@ -81,7 +113,14 @@ impl Program {
     /// Every step of a model; `as_it_is`: all columns, as the model has them.
     pub(crate) fn new(model: &Model, as_it_is: bool) -> Program {
         let views = vec![View::Whole(0, model.width(0))];
-        let mut program = Program { runs: Vec::new(), views, guards: Vec::new(), guarded: Vec::new() };
+        let mut program = Program {
+            runs: Vec::new(),
+            views,
+            guards: Vec::new(),
+            guarded: Vec::new(),
+            proofs: Vec::new(),
+            told: Vec::new(),
+        };
         for (index, step) in model.steps().iter().enumerate() {
             let (view, run) = match &step.op {
                 Op::Concat(_) => (View::Picked(step.inputs().flat_map(|v| program.views[v].columns()).collect()), None),
@@ -100,12 +139,13 @@ impl Program {
             program.runs.push(run);
         }
         program.guards = model.guards().iter().filter(|guard| !guard.is_of_features()).cloned().collect();
+        program.proofs = vec![None; program.guards.len()];
         if !as_it_is {
             program.drop_idle_guards(model);
             fuse::fuse(model, &mut program);
             program.prune(model);
         }
-        program.guarded = program.columns_guarded(model);
+        program.guarded = (0..program.guards.len()).map(|guard| program.columns_guarded(model, guard)).collect();
         for step in 0..program.runs.len() {
             let (needs, features) = split(program.reads(model, step));
             if let Some(run) = &mut program.runs[step] {
@@ -131,9 +171,10 @@ impl Program {
     /// Have a step compute something else from another input.
     pub(super) fn replace(&mut self, step: usize, fused: Fused, input: View) {
         if let Some(run) = &mut self.runs[step] {
-            if matches!(fused, Fused::Network(_)) {
+            if let Fused::Network(network) = &fused {
                 // All that it reads is in its input.
                 run.others.clear();
+                run.width += usize::from(network.tells());
             }
             (run.fused, run.input) = (Some(fused), input);
         }
@@ -144,38 +185,65 @@ impl Program {
         &self.views[value]
     }
 
-    /// The steps that must run for these values of the model and for the guards, in order, and per feature whether one of
-    /// them, or a value or guard itself, reads it. Of a `leaf_step` only what it reads is needed.
-    pub(crate) fn needed(
-        &self,
-        values: impl IntoIterator<Item = ValueId>,
-        leaf_step: Option<usize>,
-    ) -> (Vec<usize>, Vec<bool>) {
-        let mut needed = vec![false; self.runs.len()];
-        let mut features = vec![false; self.views[0].len()];
-        let shown = values.into_iter().flat_map(|value| self.views[value].columns());
-        for (value, column) in shown.chain(self.guarded.iter().copied()) {
-            match value.checked_sub(1) {
-                Some(step) => needed[step] = true,
-                None => features[column as usize] = true,
+    /// What must be computed for these values of the model and for the guards. Of a `leaf_step` only what it reads is needed.
+    pub(crate) fn needed(&self, values: impl IntoIterator<Item = ValueId>, leaf_step: Option<usize>) -> Needed {
+        let mut needed = Closure { steps: vec![false; self.runs.len()], features: vec![false; self.views[0].len()] };
+        values.into_iter().for_each(|value| needed.read(self.views[value].columns()));
+        needed.close(&self.runs, leaf_step);
+        let mut proofs = self.proofs.clone();
+        // Nobody proves what none of these steps tells of.
+        proofs.iter_mut().for_each(|proof| *proof = proof.filter(|proof| needed.steps[proof.step]));
+        let open = self.guarded.iter().zip(&proofs).filter(|(_, proof)| proof.is_none());
+        open.for_each(|(columns, _)| needed.read(columns.iter().copied()));
+        needed.close(&self.runs, None);
+        let mut late = Closure { steps: needed.steps.clone(), features: needed.features };
+        self.guarded.iter().for_each(|columns| late.read(columns.iter().copied()));
+        late.close(&self.runs, None);
+        let is_late = |&step: &usize| late.steps[step] && !needed.steps[step];
+        Needed {
+            late: (0..self.runs.len()).filter(is_late).collect(),
+            steps: (0..self.runs.len()).filter(|&step| needed.steps[step]).collect(),
+            proofs,
+            features: late.features,
+        }
+    }
+
+    /// A step's column that tells of features, and what it rules out of each where it is finite.
+    pub(crate) fn told(&self, step: usize) -> Option<(Telling, &[Checks])> {
+        let told = self.told.iter().find(|(telling, _)| telling.step == step);
+        told.map(|(telling, checks)| (*telling, checks.as_slice()))
+    }
+
+    /// Learn what columns can't hold in rows where that column is finite.
+    pub(super) fn tell(&mut self, model: &Model, telling: Telling, ruled_out: &RuledOut) {
+        let all = merged(ruled_out);
+        for guard in 0..self.guards.len() {
+            if self.proofs[guard].is_none() && self.is_proved(model, guard, &all) {
+                self.proofs[guard] = Some(telling);
             }
         }
-        for step in (0..needed.len()).rev() {
-            if (needed[step] || leaf_step == Some(step))
-                && let Some(run) = &self.runs[step]
-            {
-                run.needs.iter().for_each(|&step| needed[step] = true);
-                run.features.iter().for_each(|&feature| features[feature as usize] = true);
-            }
+        let features = ruled_out.iter().filter(|((value, _), _)| *value == 0);
+        if features.clone().count() > 0 && self.told.len() < MOST_TELLING {
+            let mut told = vec![Checks::default(); self.views[0].len()];
+            features.for_each(|&((_, feature), checks)| told[feature] = told[feature].or(checks));
+            self.told.push((telling, told));
         }
-        ((0..needed.len()).filter(|&step| needed[step]).collect(), features)
+    }
+
+    /// Whether a guard finds nothing in columns that can't hold that.
+    fn is_proved(&self, model: &Model, guard: usize, ruled_out: &HashMap<(ValueId, usize), Checks>) -> bool {
+        let Refuse::Numbers(checks) = self.guards[guard].refuse else { return false };
+        self.columns_guarded(model, guard).into_iter().all(|(value, column)| {
+            ruled_out.get(&(value, column as usize)).is_some_and(|ruled_out| checks.are_within(*ruled_out))
+        })
     }
 
     /// The columns that a step reads.
     fn reads(&self, model: &Model, step: usize) -> Vec<(ValueId, u32)> {
         let Some(run) = &self.runs[step] else { return Vec::new() };
         let mut columns: Vec<_> = match (&run.fused, self.op(model, step).columns_read()) {
-            (Some(Fused::Lookup(_) | Fused::Network(_)), _) | (_, None) => run.input.columns().collect(),
+            (Some(Fused::Terms(terms)), _) => run.input.pick(terms.columns()).columns().collect(),
+            (Some(Fused::Network(_)), _) | (_, None) => run.input.columns().collect(),
             (_, Some(columns)) => run.input.pick(columns.into_iter().map(|c| c as usize)).columns().collect(),
         };
         columns.extend(run.others.iter().flat_map(View::columns));
@@ -208,16 +276,34 @@ impl Program {
         &self.guards
     }
 
-    fn columns_guarded(&self, model: &Model) -> Vec<(ValueId, u32)> {
-        let columns = |guard: &Guard| {
-            let own = guard.checked(model.width(guard.value)).map(|column| (guard.value, column));
-            own.chain(guard.of().iter().copied()).collect::<Vec<_>>()
-        };
+    /// For each of them the column that is finite only where it finds nothing.
+    pub(super) fn proofs(&self) -> &[Option<Telling>] {
+        &self.proofs
+    }
+
+    /// The columns that a guard looks at.
+    fn columns_guarded(&self, model: &Model, guard: usize) -> Vec<(ValueId, u32)> {
+        let guard = &self.guards[guard];
         let place = |(value, column): (ValueId, usize)| {
             let (value, column) = self.views[value].at(column);
             (value, column as u32)
         };
-        self.guards.iter().flat_map(columns).map(place).collect()
+        let own = guard.checked(model.width(guard.value)).map(|column| (guard.value, column));
+        own.chain(guard.of().iter().copied()).map(place).collect()
+    }
+
+    /// The values that guards look at which no step proves to find nothing, nor what one of these is about to rule out.
+    pub(super) fn values_guarded<'a>(
+        &self,
+        model: &Model,
+        ruled_out: impl Iterator<Item = &'a RuledOut>,
+    ) -> BTreeSet<ValueId> {
+        let mut open: Vec<usize> = (0..self.guards.len()).filter(|&guard| self.proofs[guard].is_none()).collect();
+        for found in ruled_out {
+            let found = merged(found);
+            open.retain(|&guard| !self.is_proved(model, guard, &found));
+        }
+        open.into_iter().flat_map(|guard| self.columns_guarded(model, guard)).map(|(value, _)| value).collect()
     }
 
     /// Leave out steps and columns that neither an output, nor a guard, nor what one of these reads reads.
@@ -229,7 +315,7 @@ impl Program {
                 read[value].insert(column);
             }
         }
-        for (value, column) in self.columns_guarded(model) {
+        for (value, column) in (0..self.guards.len()).flat_map(|guard| self.columns_guarded(model, guard)) {
             read[value].insert(column);
         }
         for step in (0..self.runs.len()).rev() {
@@ -271,6 +357,45 @@ impl Program {
         for run in self.runs.iter_mut().flatten() {
             renumber(&mut run.input);
             run.others.iter_mut().for_each(renumber);
+        }
+    }
+}
+
+/// All that is said of each column.
+fn merged(ruled_out: &RuledOut) -> HashMap<(ValueId, usize), Checks> {
+    let mut all: HashMap<_, Checks> = HashMap::new();
+    for &(at, checks) in ruled_out {
+        let known = all.entry(at).or_default();
+        *known = known.or(checks);
+    }
+    all
+}
+
+/// The steps that must run, and the features that are read.
+struct Closure {
+    steps: Vec<bool>,
+    features: Vec<bool>,
+}
+
+impl Closure {
+    fn read(&mut self, columns: impl IntoIterator<Item = (ValueId, u32)>) {
+        for (value, column) in columns {
+            match value.checked_sub(1) {
+                Some(step) => self.steps[step] = true,
+                None => self.features[column as usize] = true,
+            }
+        }
+    }
+
+    /// Add what the steps read, and what a step reads that need not run.
+    fn close(&mut self, runs: &[Option<Run>], leaf_step: Option<usize>) {
+        for step in (0..runs.len()).rev() {
+            if (self.steps[step] || leaf_step == Some(step))
+                && let Some(run) = &runs[step]
+            {
+                run.needs.iter().for_each(|&step| self.steps[step] = true);
+                run.features.iter().for_each(|&feature| self.features[feature as usize] = true);
+            }
         }
     }
 }

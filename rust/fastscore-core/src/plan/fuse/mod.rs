@@ -8,6 +8,8 @@
 //! 1. a split on the column is a split on the base with the set of codes that go left
 //! 2. consecutive columns of a linear step that are 1 for one code each, else 0, are one lookup of a coefficient
 //! ```
+//! A linear step does the links of one column that nobody else reads on the way to its product.
+//!
 //! Where the chain is of elementary operations that never fall as the base rises,
 //!
 //! ```text
@@ -18,11 +20,11 @@
 
 mod codes;
 mod forest;
-mod linear;
+pub(super) mod linear;
 
 use codes::{At, Known};
 
-use super::network::networks;
+use super::network::{Readers, networks};
 use super::program::{Fused, Program};
 use crate::kernels::View;
 use crate::model::{Link, Model, Op, Width};
@@ -36,6 +38,7 @@ const MAX_SPLITS: usize = 1 << 20;
 /// Fuse what can be fused in every step.
 pub(super) fn fuse(model: &Model, program: &mut Program) {
     let mut known = Known::default();
+    let readers = Readers::new(model, program);
     for step in 0..model.steps().len() {
         if program.run(step).is_none() {
             continue;
@@ -46,8 +49,8 @@ pub(super) fn fuse(model: &Model, program: &mut Program) {
                     .map(|(forest, view)| (Fused::Op(Box::new(Op::Forest(forest))), view))
             }
             Op::Linear(linear) if linear.width == Width::Float64 => {
-                linear::fuse(model, program, &mut known, step, linear)
-                    .map(|(linear, view)| (Fused::Lookup(linear), view))
+                linear::fuse(model, program, &readers, &mut known, step, linear)
+                    .map(|(terms, view)| (Fused::Terms(terms), view))
             }
             _ => None,
         };
@@ -55,8 +58,9 @@ pub(super) fn fuse(model: &Model, program: &mut Program) {
             program.replace(step, fused, view);
         }
     }
-    for (step, network, view) in networks(model, program) {
-        program.replace(step, Fused::Network(network), view);
+    for found in networks(model, program) {
+        program.tell(model, found.telling, &found.ruled_out);
+        program.replace(found.last, Fused::Network(found.network), found.input);
     }
 }
 
