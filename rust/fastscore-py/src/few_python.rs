@@ -2,12 +2,11 @@
 
 use fastscore_core::exec::{self, FEW_ROWS};
 use fastscore_core::plan::Plan;
-use numpy::{PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString};
 
 use crate::few::{self, Asked};
-use crate::numpy_ffi::NumpyArray;
+use crate::numpy_ffi;
 
 /// The scores of such a container; None where the call must take the long way, whatever the reason.
 pub fn score(plan: &Plan, data: &Bound<'_, PyAny>, asked: Asked) -> Option<exec::Scores> {
@@ -18,20 +17,7 @@ pub fn score(plan: &Plan, data: &Bound<'_, PyAny>, asked: Asked) -> Option<exec:
 }
 
 fn score_columns(plan: &Plan, data: &Bound<'_, PyDict>, asked: Asked) -> Option<exec::Scores> {
-    let mut keys = Vec::with_capacity(data.len());
-    let mut columns: Vec<NumpyArray> = Vec::with_capacity(data.len());
-    for (key, values) in data {
-        let array = values.cast_exact::<PyUntypedArray>().ok()?;
-        if array.ndim() != 1 || array.shape()[0] > FEW_ROWS {
-            return None;
-        }
-        let column = NumpyArray::in_place(array)?;
-        if !column.is_numbers() || columns.first().is_some_and(|first| first.rows() != column.rows()) {
-            return None;
-        }
-        keys.push(key.cast_into_exact::<PyString>().ok()?);
-        columns.push(column);
-    }
+    let (keys, columns) = numpy_ffi::columns(data, FEW_ROWS)?;
     let names = texts(&keys)?;
     let rows = columns.first()?.rows();
     few::run(data.py(), plan, rows, asked, |features, out| {

@@ -9,6 +9,7 @@ use half::f16;
 use numpy::{PyArrayDescrMethods, PyUntypedArray, PyUntypedArrayMethods};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString};
 
 use crate::errors::to_python;
 
@@ -181,6 +182,25 @@ impl NumpyArray {
             _ => None,
         }
     }
+}
+
+/// The columns of a dict of arrays of numbers, each of one dimension and as long as the others, with their keys; None where they
+/// are something else, or have more rows than `most`.
+pub fn columns<'py>(data: &Bound<'py, PyDict>, most: usize) -> Option<(Vec<Bound<'py, PyString>>, Vec<NumpyArray>)> {
+    let (mut keys, mut columns) = (Vec::with_capacity(data.len()), Vec::<NumpyArray>::with_capacity(data.len()));
+    for (key, values) in data {
+        let array = values.cast_exact::<PyUntypedArray>().ok()?;
+        if array.ndim() != 1 || array.shape()[0] > most {
+            return None;
+        }
+        let column = NumpyArray::in_place(array).filter(NumpyArray::is_numbers)?;
+        if columns.first().is_some_and(|first| first.rows() != column.rows()) {
+            return None;
+        }
+        keys.push(key.cast_into_exact::<PyString>().ok()?);
+        columns.push(column);
+    }
+    Some((keys, columns))
 }
 
 /// The elements of a one-dimensional integer array, none negative.

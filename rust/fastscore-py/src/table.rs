@@ -9,7 +9,7 @@ use fastscore_core::exec::arrow;
 use fastscore_core::exec::category::{Categories, Part, Plain};
 use fastscore_core::exec::table::{self, Body, Chunk, Column, Csr, Nulls, Numbers};
 use fastscore_core::{Result, model};
-use numpy::{PyUntypedArray, PyUntypedArrayMethods};
+use numpy::PyUntypedArray;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
@@ -18,7 +18,7 @@ use crate::arrow_ffi::{self, Arrays};
 use crate::arrow_import;
 use crate::arrow_plain::Borrowed;
 use crate::errors::to_python;
-use crate::numpy_ffi::{NumpyArray, indexes};
+use crate::numpy_ffi::{self, NumpyArray, indexes};
 use crate::scores::ScoreColumn;
 
 /// Columns to score: borrowed from Arrow or NumPy, not copied; decimals and the indexes of sparse matrices are converted.
@@ -279,18 +279,11 @@ impl Table {
     #[staticmethod]
     #[pyo3(signature = (columns, /))]
     fn from_arrays(columns: &Bound<'_, PyDict>) -> Option<Self> {
-        let (mut names, mut held) = (Vec::with_capacity(columns.len()), Vec::with_capacity(columns.len()));
-        let mut rows = None;
-        for (name, values) in columns {
-            let array = values.cast_exact::<PyUntypedArray>().ok().filter(|array| array.ndim() == 1)?;
-            let values = NumpyArray::in_place(array).filter(NumpyArray::is_numbers)?;
-            if *rows.get_or_insert(values.rows()) != values.rows() {
-                return None;
-            }
-            names.push(name.cast_exact::<PyString>().ok()?.to_str().ok()?.to_owned());
-            held.push(Held::Numpy { values, nulls: None });
-        }
-        Some(Table { names: Names::Own(names), source: Source::Columns(held), rows: rows?, typeless: false })
+        let (keys, arrays) = numpy_ffi::columns(columns, usize::MAX)?;
+        let names = keys.iter().map(|key| key.to_str().ok().map(str::to_owned)).collect::<Option<_>>()?;
+        let rows = arrays.first()?.rows();
+        let held = arrays.into_iter().map(|values| Held::Numpy { values, nulls: None }).collect();
+        Some(Table { names: Names::Own(names), source: Source::Columns(held), rows, typeless: false })
     }
 
     #[staticmethod]

@@ -68,9 +68,9 @@ impl<T: Kept> Drop for Recycled<T> {
         {
             // The oldest go, so that results of another size find theirs after a while.
             let mut total = kept.iter().map(bytes).sum::<usize>() + bytes(&buffer);
-            let too_many =
-                kept.iter().take_while(|old| (total > MOST_KEPT).then(|| total -= bytes(old)).is_some()).count();
-            kept.drain(..too_many);
+            while total > MOST_KEPT {
+                total -= bytes(&kept.remove(0));
+            }
             kept.push(buffer);
         }
     }

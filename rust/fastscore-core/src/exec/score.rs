@@ -399,12 +399,12 @@ impl<'r, 't> Worker<'r, 't> {
 
     /// Score one block; false when it has values that have no code or are refused, and the call must fail.
     fn run(&mut self, mut job: Job, on_refused: OnRefused) -> bool {
-        let mut direct = match job.groups.as_mut_slice() {
+        let direct = match job.groups.as_mut_slice() {
             [Slices::F64(columns)] if self.call.direct.is_some() => columns.first_mut().map(|column| &mut **column),
             _ => None,
         };
         let written = direct.is_some();
-        if !self.values(job.start, job.rows, on_refused, direct.take()) || !self.pass(job.rows, on_refused) {
+        if !self.values(job.start, job.rows, on_refused, direct) || !self.pass(job.rows, on_refused) {
             return false;
         }
         if !written {
